@@ -1,0 +1,225 @@
+//! Connections: as which role, to which server, with which guarantees.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
+
+/// The oldest Postgres that has what the log needs.
+pub const POSTGRES_MAJOR_MIN: i32 = 15;
+
+/// The group roles that services act as. None owns anything; see `migrations/log/0001_roles.sql`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Appends to the log.
+    Writer,
+    /// Reads the log and publishes it.
+    Relay,
+    /// Reads the log and writes read models.
+    Projector,
+    /// Reads read models.
+    Reader,
+    /// The user that logs in, as it is: for migrations.
+    Owner,
+}
+
+impl Role {
+    /// What a connection of this role says first.
+    fn set_role(self) -> &'static str {
+        match self {
+            Self::Writer => "set role orgledger_writer",
+            Self::Relay => "set role orgledger_relay",
+            Self::Projector => "set role orgledger_projector",
+            Self::Reader => "set role orgledger_reader",
+            Self::Owner => "reset role",
+        }
+    }
+}
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// No connection.
+    #[error(
+        "cannot reach Postgres at {address}: {source}. Check that it runs, and DATABASE_URL"
+    )]
+    Unreachable {
+        /// Host and port, or the socket's directory. Never the password.
+        address: String,
+        /// What the driver said.
+        source: sqlx::Error,
+    },
+    /// The server is too old.
+    #[error("Postgres {found} is too old: orgledger needs {POSTGRES_MAJOR_MIN} or later")]
+    TooOld {
+        /// The server's version.
+        found: String,
+    },
+    /// A setting with which acknowledged events can be lost.
+    #[error(
+        "Postgres has {setting} = {value}, with which acknowledged events can be lost. \
+         Set it to on (ALTER SYSTEM SET {setting} = on; SELECT pg_reload_conf();) and start again"
+    )]
+    Unsafe {
+        /// The setting.
+        setting: String,
+        /// Its value.
+        value: String,
+    },
+    /// The schema is not there, or not at this program's version.
+    #[error("the database is not migrated to this version of orgledger: run `orgledger migrate`")]
+    NotMigrated,
+    /// The login user may not act as a role.
+    #[error("the database user may not act as {role}: {source}. Run `GRANT {role} TO <user>`")]
+    RoleRefused {
+        /// The group role.
+        role: String,
+        /// What the server said.
+        source: sqlx::Error,
+    },
+    /// A migration failed.
+    #[error("migrating the database failed: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Anything else.
+    #[error(transparent)]
+    Sqlx(#[from] sqlx::Error),
+}
+
+/// Where the options lead, without the password.
+fn address(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(socket) => format!("socket {}", socket.display()),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
+}
+
+/// A pool whose connections act as `role`. Connects once, so that a missing server is named now.
+pub async fn pool(
+    options: &PgConnectOptions,
+    role: Role,
+    connections_max: u32,
+) -> Result<PgPool, DatabaseError> {
+    let options = options.clone().application_name("orgledger");
+    drop(connect(&options, role).await?);
+    Ok(PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(Duration::from_secs(10))
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(role.set_role()).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(options))
+}
+
+/// One connection that acts as `role`.
+pub async fn connect(
+    options: &PgConnectOptions,
+    role: Role,
+) -> Result<PgConnection, DatabaseError> {
+    let mut connection = PgConnection::connect_with(options)
+        .await
+        .map_err(|source| DatabaseError::Unreachable { address: address(options), source })?;
+    connection.execute(role.set_role()).await.map_err(|source| {
+        let role_name = role.set_role().trim_start_matches("set role ").to_owned();
+        // 22023: the role does not exist, so the migrations have not run.
+        match source.as_database_error().and_then(|e| e.code()).as_deref() {
+            Some("22023") => DatabaseError::NotMigrated,
+            _ => DatabaseError::RoleRefused { role: role_name, source },
+        }
+    })?;
+    Ok(connection)
+}
+
+/// Refuses a server that is too old, or that could lose what it acknowledged.
+pub async fn check_server(options: &PgConnectOptions) -> Result<(), DatabaseError> {
+    let mut connection = connect(options, Role::Owner).await?;
+    let version: String =
+        sqlx::query_scalar("show server_version_num").fetch_one(&mut connection).await?;
+    let major = version.parse::<i32>().unwrap_or(0) / 10_000;
+    if major < POSTGRES_MAJOR_MIN {
+        let found = sqlx::query_scalar("show server_version").fetch_one(&mut connection).await?;
+        return Err(DatabaseError::TooOld { found });
+    }
+    let settings = sqlx::query(
+        "select name, setting from pg_settings
+         where name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off'
+         order by name",
+    )
+    .fetch_all(&mut connection)
+    .await?;
+    match settings.first() {
+        Some(row) => Err(DatabaseError::Unsafe { setting: row.get(0), value: row.get(1) }),
+        None => Ok(()),
+    }
+}
+
+macro_rules! migrations {
+    ($($version:literal $name:literal $path:literal),+ $(,)?) => {
+        vec![$(Migration::new(
+            $version,
+            Cow::Borrowed($name),
+            MigrationType::Simple,
+            Cow::Borrowed(include_str!(concat!("../../migrations/", $path))),
+            false,
+        )),+]
+    };
+}
+
+fn log_migrations() -> Vec<Migration> {
+    migrations![
+        1 "roles" "log/0001_roles.sql",
+        2 "events" "log/0002_events.sql",
+        3 "usage" "log/0003_usage.sql",
+    ]
+}
+
+fn read_migrations() -> Vec<Migration> {
+    migrations![101 "read models" "read/0101_read_models.sql"]
+}
+
+/// What a database is for: the log, read models, or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// The log and the read models: one database for all.
+    LogAndReadModels,
+    /// Read models alone, fed from JetStream.
+    ReadModels,
+}
+
+fn migrator(holds: Holds) -> Migrator {
+    let migrations = match holds {
+        Holds::LogAndReadModels => [log_migrations(), read_migrations()].concat(),
+        Holds::ReadModels => read_migrations(),
+    };
+    Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT }
+}
+
+/// Brings the database's schema to this program's version. Safe to run at once from many places.
+pub async fn migrate(options: &PgConnectOptions, holds: Holds) -> Result<(), DatabaseError> {
+    let mut connection = connect(options, Role::Owner).await?;
+    migrator(holds).run(&mut connection).await?;
+    Ok(())
+}
+
+/// Refuses a database whose schema is older than this program.
+pub async fn check_migrated(
+    options: &PgConnectOptions,
+    holds: Holds,
+) -> Result<(), DatabaseError> {
+    let mut connection = connect(options, Role::Owner).await?;
+    let newest = migrator(holds).migrations.iter().map(|m| m.version).max().unwrap_or(0);
+    let there: Option<String> =
+        sqlx::query_scalar("select to_regclass('_sqlx_migrations')::text").fetch_one(&mut connection).await?;
+    if there.is_none() {
+        return Err(DatabaseError::NotMigrated);
+    }
+    let applied: Option<i64> =
+        sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
+            .fetch_one(&mut connection)
+            .await?;
+    if applied.unwrap_or(0) < newest { Err(DatabaseError::NotMigrated) } else { Ok(()) }
+}

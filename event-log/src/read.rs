@@ -1,0 +1,181 @@
+//! Reading by position: both lanes of the log as one gapless sequence.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use event_schemas::{OrganizationId, RecordedEvent};
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+/// How many usage records one page may span, so that a page bounds a reader's memory and time.
+const PAGE_USAGE_MAX: i64 = 50_000;
+
+/// How many batches of usage records one page may span.
+const USAGE_RUNS_MAX: usize = 1_000;
+
+/// Why a page could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The database failed.
+    #[error(transparent)]
+    Sqlx(#[from] sqlx::Error),
+    /// Positions are missing between two that are there: the log was tampered with, or lost data.
+    #[error("the log has a hole: {found} entries between position {after} and {upto}")]
+    Hole {
+        /// The position before.
+        after: i64,
+        /// The position after.
+        upto: i64,
+        /// How many there are in between.
+        found: i64,
+    },
+}
+
+/// A batch of usage records, by where it stands: the records are read from their table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRun {
+    /// The position of its first record.
+    pub first_position: i64,
+    /// The batch.
+    pub batch_id: Uuid,
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// How many records.
+    pub count: i64,
+    /// The earliest day of its records.
+    pub first_day: NaiveDate,
+    /// The latest day of its records.
+    pub last_day: NaiveDate,
+    /// When the log learned of them.
+    pub recorded_at: DateTime<Utc>,
+}
+
+impl UsageRun {
+    /// The position of its last record.
+    pub fn last_position(&self) -> i64 {
+        self.first_position + self.count - 1
+    }
+}
+
+/// All that stands in the log after one position and up to another.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// The events, in order of position.
+    pub events: Vec<RecordedEvent>,
+    /// The batches of usage records, in order of position.
+    pub usage: Vec<UsageRun>,
+    /// The position up to which the page reaches; the one it was read after, where it is empty.
+    pub upto: i64,
+}
+
+impl Page {
+    /// When the log learned of the page's last entry.
+    pub fn recorded_at(&self) -> Option<DateTime<Utc>> {
+        let event = self.events.last().map(|e| (e.position, e.recorded_at));
+        let usage = self.usage.last().map(|u| (u.last_position(), u.recorded_at));
+        event.max(usage).map(|(_, at)| at)
+    }
+}
+
+/// Reads what follows `after`, at most `events_max` events at once.
+pub async fn read_page(
+    connection: &mut PgConnection,
+    after: i64,
+    events_max: i64,
+) -> Result<Page, ReadError> {
+    // The head first: what it covers has committed, so both queries see all of it.
+    let head: i64 =
+        sqlx::query_scalar("select position from log.head").fetch_one(&mut *connection).await?;
+    if head <= after {
+        return Ok(Page { upto: after, ..Page::default() });
+    }
+    let mut events = read_events(connection, after, head, events_max).await?;
+    let mut usage = read_usage_runs(connection, after, head).await?;
+    let mut upto = head;
+    if i64::try_from(events.len()) == Ok(events_max) {
+        upto = events.last().map_or(after, |event| event.position);
+    }
+    if usage.len() == USAGE_RUNS_MAX {
+        upto = upto.min(usage.last().map_or(after, UsageRun::last_position));
+    }
+    let mut records = 0;
+    let whole = usage.iter().position(|run| {
+        records += run.count;
+        records > PAGE_USAGE_MAX
+    });
+    // A single batch is taken whole, however large it is.
+    if let Some(cut) = whole.map(|cut| cut.max(1)).filter(|cut| *cut < usage.len()) {
+        upto = upto.min(usage[cut].first_position - 1);
+    }
+    // A batch is never split: where the events end within or before it, it goes to the next page.
+    events.retain(|event| event.position <= upto);
+    usage.retain(|run| run.first_position <= upto);
+    let found = i64::try_from(events.len()).unwrap_or(i64::MAX)
+        + usage.iter().map(|run| run.count).sum::<i64>();
+    if found != upto - after {
+        return Err(ReadError::Hole { after, upto, found });
+    }
+    Ok(Page { events, usage, upto })
+}
+
+async fn read_events(
+    connection: &mut PgConnection,
+    after: i64,
+    upto: i64,
+    events_max: i64,
+) -> Result<Vec<RecordedEvent>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select position, event_id, organization_id, aggregate_type, aggregate_id, sequence,
+                event_type, event_version, payload, metadata, occurred_at, recorded_at
+         from log.events where position > $1 and position <= $2 order by position limit $3",
+    )
+    .bind(after)
+    .bind(upto)
+    .bind(events_max)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| RecordedEvent {
+            position: row.get(0),
+            event_id: row.get(1),
+            organization_id: row.get::<Option<Uuid>, _>(2).map(OrganizationId),
+            aggregate_type: row.get(3),
+            aggregate_id: row.get(4),
+            sequence: row.get(5),
+            event_type: row.get(6),
+            event_version: row.get(7),
+            payload: row.get(8),
+            metadata: row.get(9),
+            occurred_at: row.get(10),
+            recorded_at: row.get(11),
+        })
+        .collect())
+}
+
+async fn read_usage_runs(
+    connection: &mut PgConnection,
+    after: i64,
+    upto: i64,
+) -> Result<Vec<UsageRun>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select first_position, batch_id, organization_id, count::bigint, first_day, last_day, recorded_at
+         from log.usage_batches where first_position > $1 and first_position <= $2
+         order by first_position limit $3",
+    )
+    .bind(after)
+    .bind(upto)
+    .bind(i64::try_from(USAGE_RUNS_MAX).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| UsageRun {
+            first_position: row.get(0),
+            batch_id: row.get(1),
+            organization_id: OrganizationId(row.get(2)),
+            count: row.get(3),
+            first_day: row.get(4),
+            last_day: row.get(5),
+            recorded_at: row.get(6),
+        })
+        .collect())
+}

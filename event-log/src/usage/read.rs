@@ -1,0 +1,67 @@
+//! Reading usage records back.
+
+use event_schemas::{ApiKeyId, MemberId, PriceStatus, ProjectId, RecordedUsage, ServiceAccountId};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+
+use crate::read::UsageRun;
+
+/// The records of a batch with ordinals from `from` on, in order, at most `records_max`.
+pub async fn read_usage(
+    connection: &mut PgConnection,
+    run: &UsageRun,
+    from: i64,
+    records_max: i64,
+) -> Result<Vec<RecordedUsage>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select ordinal, project_id, api_key_id, member_id, service_account_id, end_user, feature,
+                provider, model, request_id, occurred_at, input_tokens, cached_input_tokens,
+                cache_write_tokens, output_tokens, reasoning_tokens, price_version, cost_pico,
+                currency, tags
+         from log.usage_records
+         where batch_id = $1 and ordinal >= $2 and occurred_day between $3 and $4
+         order by ordinal limit $5",
+    )
+    .bind(run.batch_id)
+    .bind(i32::try_from(from).unwrap_or(i32::MAX))
+    .bind(run.first_day)
+    .bind(run.last_day)
+    .bind(records_max)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| record(row, run)).collect()
+}
+
+fn record(row: &PgRow, run: &UsageRun) -> Result<RecordedUsage, sqlx::Error> {
+    let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
+    let currency: Option<String> = row.get(18);
+    let cost_pico: Option<i64> = row.get(17);
+    Ok(RecordedUsage {
+        batch_id: run.batch_id,
+        ordinal: row.get(0),
+        organization_id: run.organization_id,
+        project_id: ProjectId(row.get(1)),
+        api_key_id: row.get::<Option<_>, _>(2).map(ApiKeyId),
+        member_id: row.get::<Option<_>, _>(3).map(MemberId),
+        service_account_id: row.get::<Option<_>, _>(4).map(ServiceAccountId),
+        end_user: row.get(5),
+        feature: row.get(6),
+        provider: row.get(7),
+        model: row.get(8),
+        request_id: row.get(9),
+        occurred_at: row.get(10),
+        input_tokens: row.get(11),
+        cached_input_tokens: row.get(12),
+        cache_write_tokens: row.get(13),
+        output_tokens: row.get(14),
+        reasoning_tokens: row.get(15),
+        price_status: match cost_pico {
+            Some(_) => PriceStatus::Priced,
+            None => PriceStatus::Unpriced,
+        },
+        price_version: row.get(16),
+        cost_pico,
+        currency: currency.map(|c| c.parse()).transpose().map_err(|e| decode(Box::new(e)))?,
+        tags: serde_json::from_value(row.get(19)).map_err(|e| decode(Box::new(e)))?,
+    })
+}

@@ -1,0 +1,74 @@
+//! Events of an API key. Its secret never stands in an event, only an HMAC of it.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::event::stream_events;
+use crate::{ApiKeyId, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+
+/// Whose key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum KeyOwner {
+    /// A member's.
+    Member {
+        /// The member.
+        member_id: MemberId,
+    },
+    /// A service account's.
+    ServiceAccount {
+        /// The service account.
+        service_account_id: ServiceAccountId,
+    },
+}
+
+stream_events! {
+    /// What happens to an API key.
+    ApiKeyEvent on "api_key" {
+        /// A key came into being.
+        Created = "api_key.created" "1" {
+            /// Its id.
+            api_key_id: ApiKeyId,
+            /// The organization.
+            organization_id: OrganizationId,
+            /// The project that it works for.
+            project_id: ProjectId,
+            /// Whose it is.
+            owner: KeyOwner,
+            /// Its name.
+            name: String,
+            /// HMAC-SHA-256 of the secret under the server's pepper, in hexadecimal.
+            secret_hash: String,
+            /// The secret's beginning and end, to recognise it by.
+            redacted: String,
+            /// Until when it works.
+            expires_at: Option<DateTime<Utc>>,
+            /// By when its secret should be rotated.
+            rotation_due_at: Option<DateTime<Utc>>,
+        }
+        /// It got another name.
+        Renamed = "api_key.renamed" "1" {
+            /// The new name.
+            name: String,
+        }
+        /// It got a new secret; the old one works a while longer.
+        Rotated = "api_key.rotated" "1" {
+            /// HMAC-SHA-256 of the new secret under the server's pepper, in hexadecimal.
+            secret_hash: String,
+            /// The new secret's beginning and end.
+            redacted: String,
+            /// Until when the previous secret is still accepted.
+            previous_valid_until: DateTime<Utc>,
+            /// By when it should be rotated again.
+            rotation_due_at: Option<DateTime<Utc>>,
+        }
+        /// It was revoked for good, with every secret it had.
+        Revoked = "api_key.revoked" "1" {
+            /// Why.
+            reason: Option<String>,
+        }
+        /// It reached the end of its time.
+        Expired = "api_key.expired" "1" {}
+    }
+}

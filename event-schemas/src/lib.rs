@@ -1,0 +1,40 @@
+//! The published language of orgledger: identifiers, money and every event type.
+//!
+//! This crate is what a consumer of the log depends on. It imports nothing else of the workspace,
+//! reads no clock and makes no random numbers. Every event type of every version has a JSON Schema
+//! under `event-schemas/schemas/` and a committed sample under `event-schemas/samples/`; both are
+//! written by `make generate`.
+
+pub mod actor;
+pub mod event;
+pub mod ids;
+pub mod money;
+pub mod published;
+pub mod roles;
+pub mod upcast;
+pub mod usage;
+
+mod api_key;
+mod credit_account;
+mod name;
+mod organization;
+mod price_list;
+mod project;
+mod service_account;
+
+pub use actor::{Actor, ActorKind, EventMetadata};
+pub use api_key::{ApiKeyEvent, KeyOwner};
+pub use credit_account::CreditAccountEvent;
+pub use event::{RecordedEvent, StreamEvent};
+pub use ids::{
+    ApiKeyId, CreditAccountId, InviteId, LotId, MemberId, OrganizationId, PriceListId, ProjectId,
+    ServiceAccountId,
+};
+pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
+pub use name::NameEvent;
+pub use organization::{OrganizationEvent, ProjectGrant};
+pub use price_list::{MatchRule, ModelPrice, PriceListEvent, Rates};
+pub use project::ProjectEvent;
+pub use roles::{Environment, OrganizationRole, ProjectRole};
+pub use service_account::ServiceAccountEvent;
+pub use usage::{PriceStatus, RecordedUsage, UsageBatch};
