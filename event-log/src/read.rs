@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use event_schemas::{OrganizationId, RecordedEvent};
-use sqlx::{PgConnection, Row};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
 /// How many usage records one page may span, so that a page bounds a reader's memory and time.
@@ -132,23 +133,40 @@ async fn read_events(
     .bind(events_max)
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| RecordedEvent {
-            position: row.get(0),
-            event_id: row.get(1),
-            organization_id: row.get::<Option<Uuid>, _>(2).map(OrganizationId),
-            aggregate_type: row.get(3),
-            aggregate_id: row.get(4),
-            sequence: row.get(5),
-            event_type: row.get(6),
-            event_version: row.get(7),
-            payload: row.get(8),
-            metadata: row.get(9),
-            occurred_at: row.get(10),
-            recorded_at: row.get(11),
-        })
-        .collect())
+    Ok(rows.iter().map(event).collect())
+}
+
+/// Every published price list after a position, in order.
+pub async fn read_price_lists(
+    pool: &PgPool,
+    after: i64,
+) -> Result<Vec<RecordedEvent>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select position, event_id, organization_id, aggregate_type, aggregate_id, sequence,
+                event_type, event_version, payload, metadata, occurred_at, recorded_at
+         from log.events where aggregate_type = 'price_list' and position > $1 order by position",
+    )
+    .bind(after)
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.iter().map(event).collect())
+}
+
+fn event(row: &PgRow) -> RecordedEvent {
+    RecordedEvent {
+        position: row.get(0),
+        event_id: row.get(1),
+        organization_id: row.get::<Option<Uuid>, _>(2).map(OrganizationId),
+        aggregate_type: row.get(3),
+        aggregate_id: row.get(4),
+        sequence: row.get(5),
+        event_type: row.get(6),
+        event_version: row.get(7),
+        payload: row.get(8),
+        metadata: row.get(9),
+        occurred_at: row.get(10),
+        recorded_at: row.get(11),
+    }
 }
 
 async fn read_usage_runs(

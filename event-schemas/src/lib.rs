@@ -9,6 +9,7 @@ pub mod actor;
 pub mod event;
 pub mod ids;
 pub mod money;
+mod openapi;
 pub mod published;
 pub mod roles;
 pub mod upcast;

@@ -1,0 +1,101 @@
+//! Create an API key.
+
+use chrono::{DateTime, Utc};
+use domain::api_key::{ActiveOwner, ApiKey, ApiKeyCommand};
+use domain::project::Project;
+use event_schemas::{ApiKeyId, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::execute::{Command, Session};
+use crate::refusal::Refusal;
+
+/// An API key to create. It belongs to a member or to a service account: exactly one is named.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateApiKeyRequest {
+    /// The project that it works for.
+    pub project_id: ProjectId,
+    /// The member whose it is.
+    #[serde(default)]
+    pub member_id: Option<MemberId>,
+    /// The service account whose it is.
+    #[serde(default)]
+    pub service_account_id: Option<ServiceAccountId>,
+    /// Its name, for example `production-search-indexing`.
+    pub name: String,
+    /// Until when it works; without one, until it is revoked.
+    #[serde(default)]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// By when its secret should be rotated.
+    #[serde(default)]
+    pub rotation_due_at: Option<DateTime<Utc>>,
+}
+
+/// Create an API key.
+#[derive(Debug, Clone, Serialize)]
+pub struct CreateApiKey {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The key.
+    pub request: CreateApiKeyRequest,
+}
+
+/// An API key that was created.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ApiKeyCreated {
+    /// Its id.
+    pub api_key_id: ApiKeyId,
+    /// The secret's beginning and end, to recognise it by.
+    pub redacted: String,
+}
+
+impl Command for CreateApiKey {
+    const NAME: &'static str = "api_keys.create";
+    type Outcome = ApiKeyCreated;
+
+    fn organization_id(&self) -> Option<OrganizationId> {
+        Some(self.organization_id)
+    }
+
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        let request = &self.request;
+        let project = session.open_project(self.organization_id, request.project_id).await?;
+        let owner = self.owner(session).await?;
+        let environment = session.read::<Project>(request.project_id).await?.environment();
+        let secret = session.new_secret(environment)?;
+        let api_key_id: ApiKeyId = session.new_id();
+        let create = ApiKeyCommand::Create {
+            project,
+            owner,
+            api_key_id,
+            name: request.name.clone(),
+            secret_hash: secret.hash,
+            redacted: secret.redacted.clone(),
+            expires_at: request.expires_at,
+            rotation_due_at: request.rotation_due_at,
+            now: session.now(),
+        };
+        session.begin::<ApiKey>(api_key_id, create)?;
+        session.reveal(secret.plaintext);
+        Ok(ApiKeyCreated { api_key_id, redacted: secret.redacted })
+    }
+}
+
+impl CreateApiKey {
+    async fn owner(&self, session: &mut Session<'_>) -> Result<ActiveOwner, Refusal> {
+        let organization_id = self.organization_id;
+        match (self.request.member_id, self.request.service_account_id) {
+            (Some(member_id), None) => {
+                Ok(ActiveOwner::Member(session.active_member(organization_id, member_id).await?))
+            }
+            (None, Some(id)) => Ok(ActiveOwner::ServiceAccount(
+                session.active_service_account(organization_id, id).await?,
+            )),
+            (Some(_), Some(_)) | (None, None) => Err(Refusal::Invalid {
+                field: "member_id",
+                why: "exactly one of member_id and service_account_id says whose key it is",
+            }),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Give an API key a new secret.
+
+use chrono::{DateTime, Duration, Utc};
+use domain::api_key::{ApiKey, ApiKeyCommand};
+use domain::project::Project;
+use event_schemas::{ApiKeyId, OrganizationId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::execute::{Command, Session};
+use crate::refusal::Refusal;
+
+/// How to rotate.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateApiKeyRequest {
+    /// For how many seconds the old secret is still accepted: 0 to 2,592,000 (30 days).
+    #[serde(default)]
+    pub grace_seconds: u32,
+    /// By when it should be rotated again.
+    #[serde(default)]
+    pub rotation_due_at: Option<DateTime<Utc>>,
+}
+
+/// Give an API key a new secret.
+#[derive(Debug, Clone, Serialize)]
+pub struct RotateApiKey {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The key.
+    pub api_key_id: ApiKeyId,
+    /// How.
+    pub request: RotateApiKeyRequest,
+}
+
+/// An API key that was rotated.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ApiKeyRotated {
+    /// The new secret's beginning and end, to recognise it by.
+    pub redacted: String,
+    /// Until when the old secret is still accepted.
+    pub previous_valid_until: DateTime<Utc>,
+}
+
+impl Command for RotateApiKey {
+    const NAME: &'static str = "api_keys.rotate";
+    type Outcome = ApiKeyRotated;
+
+    fn organization_id(&self) -> Option<OrganizationId> {
+        Some(self.organization_id)
+    }
+
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        let project_id = session.own_api_key(self.organization_id, self.api_key_id).await?;
+        let project = session.open_project(self.organization_id, project_id).await?;
+        let environment = session.read::<Project>(project_id).await?.environment();
+        let secret = session.new_secret(environment)?;
+        let grace = Duration::seconds(i64::from(self.request.grace_seconds));
+        let now = session.now();
+        let rotate = ApiKeyCommand::Rotate {
+            project,
+            secret_hash: secret.hash,
+            redacted: secret.redacted.clone(),
+            grace,
+            rotation_due_at: self.request.rotation_due_at,
+            now,
+        };
+        session.execute::<ApiKey>(self.api_key_id, rotate).await?;
+        session.reveal(secret.plaintext);
+        Ok(ApiKeyRotated { redacted: secret.redacted, previous_valid_until: now + grace })
+    }
+}

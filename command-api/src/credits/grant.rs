@@ -1,0 +1,63 @@
+//! Give credits.
+
+use chrono::{DateTime, Utc};
+use domain::credit_account::{CreditAccount, CreditAccountCommand};
+use event_schemas::{Amount, CreditAccountId, Currency, LotId, OrganizationId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::CreditsAdded;
+use crate::execute::{Command, Session};
+use crate::refusal::Refusal;
+
+/// The credits to add.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantCreditsRequest {
+    /// How much, above zero.
+    pub amount: Amount,
+    /// The currency.
+    pub currency: Currency,
+    /// Until when they can be used; without one, for ever.
+    #[serde(default)]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Give credits.
+#[derive(Debug, Clone, Serialize)]
+pub struct GrantCredits {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The credits.
+    pub request: GrantCreditsRequest,
+}
+
+impl Command for GrantCredits {
+    const NAME: &'static str = "credits.grant";
+    type Outcome = CreditsAdded;
+
+    fn organization_id(&self) -> Option<OrganizationId> {
+        Some(self.organization_id)
+    }
+
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        let request = &self.request;
+        let organization = session.open_organization(self.organization_id).await?;
+        let account = CreditAccountId::of(self.organization_id, request.currency);
+        let lot_id: LotId = session.new_id();
+        let command = CreditAccountCommand::Grant {
+            organization,
+            lot_id,
+            amount: request.amount,
+            currency: request.currency,
+            expires_at: request.expires_at,
+            reason: request.reason.clone(),
+            now: session.now(),
+        };
+        session.execute::<CreditAccount>(account, command).await?;
+        Ok(CreditsAdded { lot_id })
+    }
+}

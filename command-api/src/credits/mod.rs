@@ -1,0 +1,7 @@
+//! Credits.
+
+mod grant;
+mod purchase;
+
+pub use grant::{GrantCredits, GrantCreditsRequest};
+pub use purchase::{CreditsAdded, PurchaseCredits, PurchaseCreditsRequest};

@@ -1,0 +1,88 @@
+//! Invite somebody.
+
+use chrono::{DateTime, Duration, Utc};
+use domain::organization::{Organization, OrganizationCommand};
+use event_schemas::{InviteId, OrganizationId, OrganizationRole, ProjectGrant, ProjectId, ProjectRole};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::execute::{Command, Session};
+use crate::refusal::Refusal;
+
+/// How long an invite can be accepted where nothing else is asked for.
+const VALID_FOR: Duration = Duration::days(7);
+
+/// A project role that accepting the invite gives.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteProject {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The role in it.
+    pub role: ProjectRole,
+}
+
+/// An invite to send.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendInviteRequest {
+    /// The address.
+    pub email: String,
+    /// The role that accepting it gives.
+    pub role: OrganizationRole,
+    /// The project roles that accepting it gives.
+    #[serde(default)]
+    pub projects: Vec<InviteProject>,
+    /// Until when it can be accepted; by default for seven days.
+    #[serde(default)]
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Invite somebody.
+#[derive(Debug, Clone, Serialize)]
+pub struct SendInvite {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The invite.
+    pub request: SendInviteRequest,
+}
+
+/// An invite that was sent.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct InviteSent {
+    /// Its id.
+    pub invite_id: InviteId,
+    /// Until when it can be accepted.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Command for SendInvite {
+    const NAME: &'static str = "invites.send";
+    type Outcome = InviteSent;
+
+    fn organization_id(&self) -> Option<OrganizationId> {
+        Some(self.organization_id)
+    }
+
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        let mut projects = Vec::with_capacity(self.request.projects.len());
+        for InviteProject { project_id, role } in &self.request.projects {
+            session.open_project(self.organization_id, *project_id).await?;
+            projects.push(ProjectGrant { project_id: *project_id, role: *role });
+        }
+        let invite_id: InviteId = session.new_id();
+        let now = session.now();
+        let expires_at = self.request.expires_at.unwrap_or(now + VALID_FOR);
+        let send = OrganizationCommand::SendInvite {
+            by: session.authority(),
+            invite_id,
+            email: self.request.email.clone(),
+            role: self.request.role,
+            projects,
+            expires_at,
+            now,
+        };
+        session.execute::<Organization>(self.organization_id, send).await?;
+        Ok(InviteSent { invite_id, expires_at })
+    }
+}

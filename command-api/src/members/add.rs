@@ -1,0 +1,62 @@
+//! Add a member without an invite.
+
+use domain::organization::{Organization, OrganizationCommand};
+use event_schemas::{MemberId, OrganizationId, OrganizationRole};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::execute::{Command, Session};
+use crate::refusal::Refusal;
+
+/// A member to add. Where the login is a member's already, they get the role.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddMemberRequest {
+    /// The name that the person is known by, compared without case.
+    pub login: String,
+    /// The person's address.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// The role.
+    pub role: OrganizationRole,
+}
+
+/// Add a member without an invite.
+#[derive(Debug, Clone, Serialize)]
+pub struct AddMember {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The member.
+    pub request: AddMemberRequest,
+}
+
+/// A member who was added, or was there already.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct MemberAdded {
+    /// The member's id.
+    pub member_id: MemberId,
+}
+
+impl Command for AddMember {
+    const NAME: &'static str = "members.add";
+    type Outcome = MemberAdded;
+
+    fn organization_id(&self) -> Option<OrganizationId> {
+        Some(self.organization_id)
+    }
+
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        let organization = session.read::<Organization>(self.organization_id).await?;
+        let present = organization.member_by_login(&self.request.login);
+        let member_id = present.unwrap_or_else(|| session.new_id());
+        let add = OrganizationCommand::AddMember {
+            by: session.authority(),
+            member_id,
+            login: self.request.login.clone(),
+            email: self.request.email.clone(),
+            role: self.request.role,
+        };
+        session.execute::<Organization>(self.organization_id, add).await?;
+        Ok(MemberAdded { member_id })
+    }
+}

@@ -1,0 +1,5 @@
+//! Price lists.
+
+mod publish;
+
+pub use publish::{PriceListPublished, PublishPriceList};

@@ -1,0 +1,70 @@
+//! Publish a version of a price list.
+
+use chrono::{DateTime, Utc};
+use domain::price_list::{PriceList, PriceListCommand};
+use event_schemas::{Currency, ModelPrice, OrganizationId, PriceListId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::execute::{Command, Session};
+use crate::refusal::Refusal;
+
+/// Prices to publish. The same prices again are no new version.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishPriceList {
+    /// The catalogue that they come from.
+    pub catalogue: String,
+    /// The provider whose models they price.
+    pub provider: String,
+    /// The currency of every price.
+    pub currency: Currency,
+    /// From when they are in force. By default the first version of a list is in force for all that
+    /// happened before too, and a later one from now on.
+    #[serde(default)]
+    pub effective_from: Option<DateTime<Utc>>,
+    /// Where the prices were taken from.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The prices, each for a million tokens. The first entry that matches a model's name is its
+    /// price.
+    #[schema(value_type = Vec<Object>)]
+    pub models: Vec<ModelPrice>,
+}
+
+/// A price list that was published.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PriceListPublished {
+    /// The list.
+    pub price_list_id: PriceListId,
+    /// Its version in force.
+    pub version: u32,
+    /// Whether that version is new.
+    pub published: bool,
+}
+
+impl Command for PublishPriceList {
+    const NAME: &'static str = "price_lists.publish";
+    type Outcome = PriceListPublished;
+
+    fn organization_id(&self) -> Option<OrganizationId> {
+        None
+    }
+
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        let price_list_id = PriceListId::of(&self.catalogue, &self.provider);
+        let first = session.read::<PriceList>(&price_list_id).await?.version() == 0;
+        let by_default = if first { DateTime::UNIX_EPOCH } else { session.now() };
+        let publish = PriceListCommand::Publish {
+            price_list_id: price_list_id.clone(),
+            provider: self.provider.clone(),
+            currency: self.currency,
+            effective_from: self.effective_from.unwrap_or(by_default),
+            source: self.source.clone(),
+            models: self.models.clone(),
+        };
+        let published = session.execute::<PriceList>(&price_list_id, publish).await? > 0;
+        let version = session.read::<PriceList>(&price_list_id).await?.version();
+        Ok(PriceListPublished { price_list_id, version, published })
+    }
+}

@@ -1,0 +1,7 @@
+//! Members of a project.
+
+mod assign;
+mod remove;
+
+pub use assign::{AssignProjectMember, AssignProjectMemberRequest};
+pub use remove::RemoveProjectMember;

@@ -1,0 +1,60 @@
+//! Rename a project, or move it to another stage.
+
+use domain::name::NameScope;
+use domain::project::{Project, ProjectCommand};
+use event_schemas::{Environment, OrganizationId, ProjectId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::execute::{Command, Done, Session};
+use crate::refusal::Refusal;
+
+/// What to change; what is left out stays as it is.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateProjectRequest {
+    /// The new name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The new stage.
+    #[serde(default)]
+    pub environment: Option<Environment>,
+}
+
+/// Change a project.
+#[derive(Debug, Clone, Serialize)]
+pub struct UpdateProject {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The project.
+    pub project_id: ProjectId,
+    /// What to change.
+    pub request: UpdateProjectRequest,
+}
+
+impl Command for UpdateProject {
+    const NAME: &'static str = "projects.update";
+    type Outcome = Done;
+
+    fn organization_id(&self) -> Option<OrganizationId> {
+        Some(self.organization_id)
+    }
+
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        let organization = session.open_organization(self.organization_id).await?;
+        let project = session.read::<Project>(self.project_id).await?;
+        project.open(self.organization_id)?;
+        let old_name = project.name().unwrap_or_default().to_owned();
+        let update = ProjectCommand::Update {
+            organization,
+            name: self.request.name.clone(),
+            environment: self.request.environment,
+        };
+        session.execute::<Project>(self.project_id, update).await?;
+        if let Some(name) = &self.request.name {
+            let scope = NameScope::Project(self.organization_id);
+            session.change_name(scope, &old_name, name, self.project_id).await?;
+        }
+        Ok(Done {})
+    }
+}

@@ -1,0 +1,110 @@
+//! Why a command was not done: a refusal in business words, or a failure of the machinery.
+
+use domain::api_key::ApiKeyError;
+use domain::credit_account::CreditAccountError;
+use domain::name::NameError;
+use domain::organization::OrganizationError;
+use domain::price_list::PriceListError;
+use domain::project::ProjectError;
+use domain::service_account::ServiceAccountError;
+use domain::text::TextError;
+use domain::usage::UsageError;
+use event_log::AppendError;
+use event_log::aggregates::LoadError;
+
+/// A command was understood and refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// By the organization.
+    #[error(transparent)]
+    Organization(#[from] OrganizationError),
+    /// By the project.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// By the service account.
+    #[error(transparent)]
+    ServiceAccount(#[from] ServiceAccountError),
+    /// By the API key.
+    #[error(transparent)]
+    ApiKey(#[from] ApiKeyError),
+    /// By the credit account.
+    #[error(transparent)]
+    CreditAccount(#[from] CreditAccountError),
+    /// By the price list.
+    #[error(transparent)]
+    PriceList(#[from] PriceListError),
+    /// By the name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// By the check of a text.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// By the check of a usage record.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// The request does not make sense.
+    #[error("{field}: {why}")]
+    Invalid {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The stream does not stand at the sequence that `If-Match` names.
+    #[error("it has changed meanwhile: it stands at sequence {sequence}")]
+    PreconditionFailed {
+        /// Where it stands.
+        sequence: i64,
+    },
+    /// Not a refusal: the machinery failed while the command was decided.
+    #[error(transparent)]
+    Failed(Box<ExecuteError>),
+}
+
+impl Refusal {
+    /// As the answer to a command.
+    pub fn into_error(self) -> ExecuteError {
+        match self {
+            Self::Failed(error) => *error,
+            refusal => ExecuteError::Refused(refusal),
+        }
+    }
+}
+
+impl From<ExecuteError> for Refusal {
+    fn from(error: ExecuteError) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+/// A command was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// It was refused.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// Its idempotency key stands for another request.
+    #[error("this idempotency key was used for another request")]
+    IdempotencyKeyReused,
+    /// Others kept changing what it decides on.
+    #[error("others keep changing the same things; try again in a moment")]
+    Contended,
+    /// Too many commands are waiting.
+    #[error("too many commands are waiting; try again in a moment")]
+    Overloaded,
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] AppendError),
+    /// A stream could not be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The database failed.
+    #[error("the log's database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Something could not be serialised.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// The operating system gave no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(getrandom::Error),
+}

@@ -1,0 +1,5 @@
+//! Usage.
+
+mod record;
+
+pub use record::{RecordFate, UsageAnswer, UsageRecorder};

@@ -1,0 +1,140 @@
+//! What may happen to invites.
+
+use chrono::{DateTime, Utc};
+use event_schemas::{InviteId, MemberId, OrganizationEvent};
+
+use super::roster::{Invite, InviteEnd, Roster};
+use super::{Authority, Decision, OrganizationError, OrganizationError as Refused};
+use crate::text;
+
+impl Roster {
+    pub(super) fn send_invite(
+        &self,
+        by: Authority,
+        invite: Invite,
+        now: DateTime<Utc>,
+    ) -> Decision {
+        let reach = self.reach(by)?;
+        let email = text::email(&invite.email)?;
+        reach.covers_role(invite.role)?;
+        if invite.has_expired(now) {
+            return Err(Refused::ExpiryInThePast { expires_at: invite.expires_at });
+        }
+        self.unused_invite_id(invite.invite_id)?;
+        if self.is_members_address(&email) {
+            return Err(Refused::AlreadyMember);
+        }
+        let expired = self.make_room(&email, now)?;
+        let Invite { invite_id, email: _, role, projects, expires_at } = invite;
+        let sent = OrganizationEvent::InviteSent { invite_id, email, role, projects, expires_at };
+        Ok(expired
+            .into_iter()
+            .map(|invite_id| OrganizationEvent::InviteExpired { invite_id })
+            .chain([sent])
+            .collect())
+    }
+
+    /// The invites, past their time, that must be recorded as expired before one more can be
+    /// open: the one to the same address and, where all seats are taken, all others too.
+    fn make_room(
+        &self,
+        email: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<InviteId>, OrganizationError> {
+        let mut expired = Vec::new();
+        if let Some(earlier) = self.open_invite_to(email) {
+            let invite_id = earlier.invite_id;
+            if !earlier.has_expired(now) {
+                return Err(Refused::InviteAlreadyOpen { invite_id });
+            }
+            expired.push(invite_id);
+        }
+        let members = self.member_count();
+        let open = self.open_invites().count();
+        if self.seats_for(members + open - expired.len() + 1).is_err() {
+            expired = self
+                .open_invites()
+                .filter(|invite| invite.has_expired(now))
+                .map(|invite| invite.invite_id)
+                .collect();
+            self.seats_for(members + open - expired.len() + 1)?;
+        }
+        Ok(expired)
+    }
+
+    pub(super) fn accept_invite(
+        &self,
+        invite_id: InviteId,
+        member_id: MemberId,
+        login: &str,
+        now: DateTime<Utc>,
+    ) -> Decision {
+        let invite = self.acceptable_invite(invite_id, now)?;
+        let login = text::login(login)?;
+        if self.by_login(&login).is_some() {
+            return Err(Refused::LoginTaken(login));
+        }
+        self.unused_member_id(member_id)?;
+        // The invite has had its seat since it was sent, unless the limit was lowered since.
+        self.seats_for(self.member_count() + 1)?;
+        let email = Some(invite.email.clone());
+        let role = invite.role;
+        Ok(vec![
+            OrganizationEvent::InviteAccepted { invite_id, member_id },
+            OrganizationEvent::MemberAdded { member_id, login, email, role },
+        ])
+    }
+
+    fn acceptable_invite(
+        &self,
+        invite_id: InviteId,
+        now: DateTime<Utc>,
+    ) -> Result<&Invite, OrganizationError> {
+        let Some(invite) = self.open_invite(invite_id) else {
+            return match self.invite_end(invite_id) {
+                Some(InviteEnd::Expired) => Err(Refused::InviteExpired(invite_id)),
+                Some(InviteEnd::Accepted | InviteEnd::Revoked) | None => {
+                    Err(Refused::InviteNotOpen(invite_id))
+                }
+            };
+        };
+        if invite.has_expired(now) {
+            return Err(Refused::InviteExpired(invite_id));
+        }
+        Ok(invite)
+    }
+
+    pub(super) fn revoke_invite(&self, by: Authority, invite_id: InviteId) -> Decision {
+        let reach = self.reach(by)?;
+        let Some(invite) = self.open_invite(invite_id) else {
+            return self.nothing_left_to_end(invite_id);
+        };
+        reach.covers_role(invite.role)?;
+        Ok(vec![OrganizationEvent::InviteRevoked { invite_id }])
+    }
+
+    pub(super) fn expire_invite(&self, invite_id: InviteId, now: DateTime<Utc>) -> Decision {
+        let Some(invite) = self.open_invite(invite_id) else {
+            return self.nothing_left_to_end(invite_id);
+        };
+        if !invite.has_expired(now) {
+            return Err(Refused::NotYetExpired { expires_at: invite.expires_at });
+        }
+        Ok(vec![OrganizationEvent::InviteExpired { invite_id }])
+    }
+
+    fn nothing_left_to_end(&self, invite_id: InviteId) -> Decision {
+        match self.invite_end(invite_id) {
+            Some(InviteEnd::Revoked | InviteEnd::Expired) => Ok(vec![]),
+            Some(InviteEnd::Accepted) => Err(Refused::InviteAlreadyAccepted(invite_id)),
+            None => Err(Refused::InviteNotFound(invite_id)),
+        }
+    }
+
+    fn unused_invite_id(&self, invite_id: InviteId) -> Result<(), OrganizationError> {
+        if self.open_invite(invite_id).is_some() || self.invite_end(invite_id).is_some() {
+            return Err(Refused::InviteAlreadyExists(invite_id));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! Who is in an organization, and how that changes with each event. Every lookup that a decision
+//! needs has its own index: a roster of 10,000 is no slower to decide on than one of ten.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use event_schemas::{InviteId, MemberId, OrganizationId, OrganizationRole, ProjectGrant};
+use serde::{Deserialize, Serialize};
+
+use crate::text::fold;
+
+/// A member of an organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The membership.
+    pub member_id: MemberId,
+    /// The name that the person is known by, compared without case.
+    pub login: String,
+    /// The person's address.
+    pub email: Option<String>,
+    /// The role.
+    pub role: OrganizationRole,
+    /// Whether access is suspended.
+    pub suspended: bool,
+}
+
+impl Member {
+    pub(super) fn is_acting_owner(&self) -> bool {
+        self.role == OrganizationRole::Owner && !self.suspended
+    }
+}
+
+/// An open invite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invite {
+    /// Its id.
+    pub invite_id: InviteId,
+    /// The address invited.
+    pub email: String,
+    /// The role that accepting it gives.
+    pub role: OrganizationRole,
+    /// The project roles that accepting it gives.
+    pub projects: Vec<ProjectGrant>,
+    /// Until when it can be accepted.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Invite {
+    /// Whether its time is over at `now`.
+    pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at <= now
+    }
+}
+
+/// How an invite ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum InviteEnd {
+    Accepted,
+    Revoked,
+    Expired,
+}
+
+/// An open organization: its profile, members and invites.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roster {
+    organization_id: OrganizationId,
+    name: String,
+    seat_limit: Option<u32>,
+    members: BTreeMap<MemberId, Member>,
+    /// By folded login.
+    logins: BTreeMap<String, MemberId>,
+    /// How many members have a folded address.
+    addresses: BTreeMap<String, u32>,
+    former_members: BTreeSet<MemberId>,
+    open_invites: BTreeMap<InviteId, Invite>,
+    /// Open invites by folded address.
+    invited: BTreeMap<String, InviteId>,
+    ended_invites: BTreeMap<InviteId, InviteEnd>,
+}
+
+impl Roster {
+    pub(super) fn new(
+        organization_id: OrganizationId,
+        name: &str,
+        seat_limit: Option<u32>,
+    ) -> Self {
+        Self {
+            organization_id,
+            name: name.to_owned(),
+            seat_limit,
+            members: BTreeMap::new(),
+            logins: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            former_members: BTreeSet::new(),
+            open_invites: BTreeMap::new(),
+            invited: BTreeMap::new(),
+            ended_invites: BTreeMap::new(),
+        }
+    }
+}
+
+/// What it knows.
+impl Roster {
+    pub(super) fn organization_id(&self) -> OrganizationId {
+        self.organization_id
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn seat_limit(&self) -> Option<u32> {
+        self.seat_limit
+    }
+
+    pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
+    pub(super) fn member_count(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn present(&self, member_id: MemberId) -> Option<&Member> {
+        self.members.get(&member_id)
+    }
+
+    pub(super) fn was_member(&self, member_id: MemberId) -> bool {
+        self.former_members.contains(&member_id)
+    }
+
+    pub(super) fn by_login(&self, login: &str) -> Option<&Member> {
+        self.present(*self.logins.get(&fold(login))?)
+    }
+
+    pub(super) fn is_members_address(&self, email: &str) -> bool {
+        self.addresses.contains_key(&fold(email))
+    }
+
+    pub(super) fn open_invites(&self) -> impl Iterator<Item = &Invite> {
+        self.open_invites.values()
+    }
+
+    pub(super) fn open_invite(&self, invite_id: InviteId) -> Option<&Invite> {
+        self.open_invites.get(&invite_id)
+    }
+
+    pub(super) fn open_invite_to(&self, email: &str) -> Option<&Invite> {
+        self.open_invite(*self.invited.get(&fold(email))?)
+    }
+
+    pub(super) fn invite_end(&self, invite_id: InviteId) -> Option<InviteEnd> {
+        self.ended_invites.get(&invite_id).copied()
+    }
+
+    /// Whether somebody else than this member could still do everything.
+    pub(super) fn has_owner_besides(&self, member_id: MemberId) -> bool {
+        self.members().any(|other| other.is_acting_owner() && other.member_id != member_id)
+    }
+}
+
+/// What has happened to it.
+impl Roster {
+    pub(super) fn updated(&mut self, name: Option<&str>, seat_limit: Option<u32>) {
+        if let Some(name) = name {
+            name.clone_into(&mut self.name);
+        }
+        if seat_limit.is_some() {
+            self.seat_limit = seat_limit;
+        }
+    }
+
+    pub(super) fn invite_sent(&mut self, invite: Invite) {
+        self.invited.insert(fold(&invite.email), invite.invite_id);
+        self.open_invites.insert(invite.invite_id, invite);
+    }
+
+    pub(super) fn invite_accepted(&mut self, invite_id: InviteId) {
+        self.invite_ended(invite_id, InviteEnd::Accepted);
+    }
+
+    pub(super) fn invite_revoked(&mut self, invite_id: InviteId) {
+        self.invite_ended(invite_id, InviteEnd::Revoked);
+    }
+
+    pub(super) fn invite_expired(&mut self, invite_id: InviteId) {
+        self.invite_ended(invite_id, InviteEnd::Expired);
+    }
+
+    fn invite_ended(&mut self, invite_id: InviteId, end: InviteEnd) {
+        if let Some(invite) = self.open_invites.remove(&invite_id) {
+            self.invited.remove(&fold(&invite.email));
+        }
+        self.ended_invites.insert(invite_id, end);
+    }
+
+    pub(super) fn member_added(&mut self, member: Member) {
+        self.logins.insert(fold(&member.login), member.member_id);
+        if let Some(email) = &member.email {
+            *self.addresses.entry(fold(email)).or_default() += 1;
+        }
+        self.members.insert(member.member_id, member);
+    }
+
+    pub(super) fn member_renamed(&mut self, member_id: MemberId, login: &str) {
+        if let Some(member) = self.members.get_mut(&member_id) {
+            self.logins.remove(&fold(&member.login));
+            self.logins.insert(fold(login), member_id);
+            login.clone_into(&mut member.login);
+        }
+    }
+
+    pub(super) fn member_role_changed(&mut self, member_id: MemberId, role: OrganizationRole) {
+        if let Some(member) = self.members.get_mut(&member_id) {
+            member.role = role;
+        }
+    }
+
+    pub(super) fn member_suspended(&mut self, member_id: MemberId, suspended: bool) {
+        if let Some(member) = self.members.get_mut(&member_id) {
+            member.suspended = suspended;
+        }
+    }
+
+    pub(super) fn member_removed(&mut self, member_id: MemberId) {
+        let Some(member) = self.members.remove(&member_id) else { return };
+        self.logins.remove(&fold(&member.login));
+        if let Some(email) = &member.email {
+            self.address_given_up(&fold(email));
+        }
+        self.former_members.insert(member_id);
+    }
+
+    fn address_given_up(&mut self, folded: &str) {
+        if let Some(members) = self.addresses.get_mut(folded) {
+            *members -= 1;
+            if *members == 0 {
+                self.addresses.remove(folded);
+            }
+        }
+    }
+}

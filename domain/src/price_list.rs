@@ -1,0 +1,202 @@
+//! A price list: a catalogue's prices for one provider, version after version.
+
+use chrono::{DateTime, Utc};
+use event_schemas::{Amount, Currency, ModelPrice, PriceListEvent, PriceListId, Rates};
+use serde::{Deserialize, Serialize};
+
+use crate::Decider;
+use crate::text::{self, TextError, fold};
+
+/// A price list; its first version makes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PriceList {
+    /// Nothing was published.
+    #[default]
+    Absent,
+    /// Its latest version.
+    Published(LatestVersion),
+}
+
+/// The latest version of a price list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatestVersion {
+    /// The version, from 1.
+    pub version: u32,
+    /// The provider whose models it prices.
+    pub provider: String,
+    /// The currency of every price in it.
+    pub currency: Currency,
+    /// From when it is in force.
+    pub effective_from: DateTime<Utc>,
+    /// The prices.
+    pub models: Vec<ModelPrice>,
+}
+
+/// What can be asked of a price list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PriceListCommand {
+    /// Publish prices; the same prices again are no new version.
+    Publish {
+        /// The list.
+        price_list_id: PriceListId,
+        /// The provider whose models it prices.
+        provider: String,
+        /// The currency of every price in it.
+        currency: Currency,
+        /// From when they are in force.
+        effective_from: DateTime<Utc>,
+        /// Where the prices were taken from.
+        source: Option<String>,
+        /// The prices; the first entry that matches a model's name is its price.
+        models: Vec<ModelPrice>,
+    },
+}
+
+/// Why a price list refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PriceListError {
+    /// It prices nothing.
+    #[error("the price list has no models")]
+    NoModels,
+    /// The list is another provider's.
+    #[error("the list prices the models of '{list}', not of '{asked}'")]
+    ProviderMismatch {
+        /// The list's provider.
+        list: String,
+        /// The provider asked for.
+        asked: String,
+    },
+    /// A price is below zero.
+    #[error("the model '{model}' has a price below zero")]
+    NegativeRate {
+        /// The model.
+        model: String,
+    },
+    /// It would be in force before the version that is there.
+    #[error("{effective_from} is before {latest}, from when the latest version is in force")]
+    EffectiveBeforeLatest {
+        /// The date asked for.
+        effective_from: DateTime<Utc>,
+        /// From when the latest version is in force.
+        latest: DateTime<Utc>,
+    },
+    /// A text is not as it must be.
+    #[error(transparent)]
+    Text(#[from] TextError),
+}
+
+impl Decider for PriceList {
+    const STREAM: &'static str = "price_list";
+    type Command = PriceListCommand;
+    type Event = PriceListEvent;
+    type Error = PriceListError;
+
+    fn decide(&self, command: PriceListCommand) -> Result<Vec<PriceListEvent>, PriceListError> {
+        match command {
+            PriceListCommand::Publish {
+                price_list_id,
+                provider,
+                currency,
+                effective_from,
+                source,
+                models,
+            } => {
+                let provider = text::name(&provider)?;
+                let source = text::reason(source.as_deref())?;
+                prices_something(&models)?;
+                if let Self::Published(latest) = self {
+                    latest.may_be_followed(&provider, effective_from)?;
+                    if latest.currency == currency && latest.models == models {
+                        return Ok(vec![]);
+                    }
+                }
+                Ok(vec![PriceListEvent::Published {
+                    price_list_id,
+                    version: self.version() + 1,
+                    provider,
+                    currency,
+                    effective_from,
+                    source,
+                    models,
+                }])
+            }
+        }
+    }
+
+    fn evolve(&mut self, event: &PriceListEvent) {
+        match event {
+            PriceListEvent::Published {
+                price_list_id: _,
+                version,
+                provider,
+                currency,
+                effective_from,
+                source: _,
+                models,
+            } => {
+                *self = Self::Published(LatestVersion {
+                    version: *version,
+                    provider: provider.clone(),
+                    currency: *currency,
+                    effective_from: *effective_from,
+                    models: models.clone(),
+                });
+            }
+        }
+    }
+}
+
+impl PriceList {
+    /// The latest version, from 1; 0 where nothing was published.
+    pub fn version(&self) -> u32 {
+        self.latest().map_or(0, |latest| latest.version)
+    }
+
+    /// The latest version.
+    pub fn latest(&self) -> Option<&LatestVersion> {
+        match self {
+            Self::Absent => None,
+            Self::Published(latest) => Some(latest),
+        }
+    }
+}
+
+impl LatestVersion {
+    fn may_be_followed(
+        &self,
+        provider: &str,
+        effective_from: DateTime<Utc>,
+    ) -> Result<(), PriceListError> {
+        if fold(provider) != fold(&self.provider) {
+            return Err(PriceListError::ProviderMismatch {
+                list: self.provider.clone(),
+                asked: provider.to_owned(),
+            });
+        }
+        if effective_from < self.effective_from {
+            return Err(PriceListError::EffectiveBeforeLatest {
+                effective_from,
+                latest: self.effective_from,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn prices_something(models: &[ModelPrice]) -> Result<(), PriceListError> {
+    if models.is_empty() {
+        return Err(PriceListError::NoModels);
+    }
+    match models.iter().find(|price| has_negative(&price.rates)) {
+        Some(price) => Err(PriceListError::NegativeRate { model: price.model.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn has_negative(rates: &Rates) -> bool {
+    let Rates { input, cached_input, cache_write, output } = *rates;
+    [input, cached_input, cache_write, output].into_iter().flatten().any(|rate| rate < Amount::ZERO)
+}
+
+#[cfg(test)]
+mod tests;
