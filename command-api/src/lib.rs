@@ -2,17 +2,29 @@
 //!
 //! A verb is a file: what is asked, how it is decided, and its route. Everything else that enters
 //! orgledger (imports, the demonstration organization) executes the same commands.
+//!
+//! A request goes through [`routes`] to its verb's handler, which takes who asks from `asked`, makes
+//! a [`Command`] of path and body and hands it to the [`Executor`]; `answers` turns the [`Answer`]
+//! into a response, `problems` a refusal or failure into a problem.
 
 pub mod edge;
 pub mod execute;
+pub mod problems;
 pub mod refusal;
+mod routes;
+
+mod answers;
+mod asked;
+mod bodies;
+mod checks;
+mod evidence;
+mod names;
+mod parameters;
 
 pub mod api_keys;
 pub mod credits;
-mod evidence;
 pub mod invites;
 pub mod members;
-mod names;
 pub mod organizations;
 pub mod price_lists;
 pub mod project_members;
@@ -20,5 +32,10 @@ pub mod projects;
 pub mod service_accounts;
 pub mod usage;
 
-pub use execute::{Answer, Command, CommandContext, Done, Executor, Secret, Session};
+pub use answers::REPLAYED_HEADER;
+pub use execute::{
+    Answer, Command, CommandContext, Done, Executor, ExpectedSequence, Secret, Session,
+};
+pub use problems::problem_types;
 pub use refusal::{ExecuteError, Refusal};
+pub use routes::{CommandApi, USAGE_BODY_BYTES_MAX, document, routes};

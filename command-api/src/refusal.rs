@@ -42,6 +42,17 @@ pub enum Refusal {
     /// By the check of a usage record.
     #[error(transparent)]
     Usage(#[from] UsageError),
+    /// A line of an imported file says what cannot be.
+    #[error("{0}")]
+    Import(String),
+    /// By the check of a text, in a field that the check knows by another word.
+    #[error("{field}: {error}")]
+    TextIn {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        error: TextError,
+    },
     /// The request does not make sense.
     #[error("{field}: {why}")]
     Invalid {

@@ -15,6 +15,7 @@ use event_schemas::{MemberId, OrganizationId, OrganizationRole, ProjectId};
 /// Given these events, the command causes those events or is refused for that reason. What it
 /// causes can be folded, and the state stays the same when it is written and read.
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "an outcome reads as a value")]
 pub(crate) fn check<D>(given: &[D::Event], when: D::Command, then: Result<Vec<D::Event>, D::Error>)
 where
     D: Decider + PartialEq + Debug,
@@ -34,7 +35,9 @@ where
 /// The state after these events.
 pub(crate) fn folded<D: Decider>(events: &[D::Event]) -> D {
     let mut state = D::default();
-    events.iter().for_each(|event| state.evolve(event));
+    for event in events {
+        state.evolve(event);
+    }
     state
 }
 
@@ -45,7 +48,9 @@ pub(crate) fn step<D: Decider>(
     command: D::Command,
 ) -> Result<usize, D::Error> {
     let events = state.decide(command)?;
-    events.iter().for_each(|event| state.evolve(event));
+    for event in &events {
+        state.evolve(event);
+    }
     let count = events.len();
     history.extend(events);
     Ok(count)

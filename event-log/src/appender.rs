@@ -90,23 +90,43 @@ impl Appender {
     /// One verdict for each append.
     async fn commit(&mut self, appends: &[Append]) -> Vec<Verdict> {
         let mut verdicts: Vec<Option<Verdict>> = appends.iter().map(|_| None).collect();
-        // A second try starts from a new connection and an empty memory, so that neither a broken
-        // connection nor a wrong belief about a stream can fail a batch.
-        for attempt in 0..2 {
-            match self.try_commit(appends, &mut verdicts).await {
-                Ok(()) => break,
-                Err(failure) => {
-                    self.forget();
-                    if failure.outcome_unknown || attempt == 1 {
-                        tracing::error!(error = %failure.error, "an append batch failed");
-                        fail_rest(&mut verdicts, &failure);
-                        break;
+        match self.commit_together(appends, &mut verdicts).await {
+            Ok(()) => {}
+            // What one of them holds is refused: each by itself, so that it fails alone.
+            Err(failure) if failure.is_about_contents() && appends.len() > 1 => {
+                for (append, verdict) in appends.chunks(1).zip(verdicts.chunks_mut(1)) {
+                    if let Err(failure) = self.commit_together(append, verdict).await {
+                        fail_rest(verdict, &failure);
                     }
-                    tracing::warn!(error = %failure.error, "an append batch is tried again");
                 }
             }
+            Err(failure) => fail_rest(&mut verdicts, &failure),
         }
         verdicts.into_iter().map(|v| v.unwrap_or(Err(AppendError::Closed))).collect()
+    }
+
+    /// Commits every append that has no verdict yet, in one transaction.
+    async fn commit_together(
+        &mut self,
+        appends: &[Append],
+        verdicts: &mut [Option<Verdict>],
+    ) -> Result<(), Failure> {
+        if verdicts.iter().all(Option::is_some) {
+            return Ok(());
+        }
+        // A second try starts from a new connection and an empty memory, so that neither a broken
+        // connection nor a wrong belief about a stream can fail a batch.
+        let mut retried = false;
+        loop {
+            let Err(failure) = self.try_commit(appends, verdicts).await else { return Ok(()) };
+            self.forget();
+            if failure.outcome_unknown || retried {
+                tracing::error!(error = %failure.error, "an append batch failed");
+                return Err(failure);
+            }
+            tracing::warn!(error = %failure.error, "an append batch is tried again");
+            retried = true;
+        }
     }
 
     /// Commits every append that has no verdict yet and gives each one.
@@ -191,7 +211,10 @@ impl Appender {
         self.known_head = Some(head.position);
         let unknown: HashSet<&StreamKey> = appends
             .iter()
-            .flat_map(|append| append.expected.iter().map(|(stream, _)| stream))
+            .flat_map(|append| {
+                let expected = append.expected.iter().map(|(stream, _)| stream);
+                expected.chain(append.events.iter().map(|event| &event.stream))
+            })
             .filter(|stream| !self.known.contains_key(*stream))
             .collect();
         if unknown.is_empty() {
@@ -228,11 +251,10 @@ impl Appender {
                 .iter()
                 .find(|(stream, sequence)| stands(&plan, stream) != *sequence);
             // The same idempotency key twice in one batch: the second looks like a conflict, comes
-            // back, and then finds the first one's answer.
-            let twice = append
-                .claims
-                .iter()
-                .any(|claim| claimed.contains(&(&*claim.scope, claim.key.as_str())));
+            // back, and then finds the first one's answer. Twice in one append, it never gets in.
+            let keys: HashSet<(&str, &str)> =
+                append.claims.iter().map(|c| (&*c.scope, c.key.as_str())).collect();
+            let twice = keys.len() < append.claims.len() || !keys.is_disjoint(&claimed);
             if stale.is_some() || twice {
                 let stream = stale.map_or_else(
                     || StreamKey::new("idempotency_key", ""),
@@ -241,7 +263,7 @@ impl Appender {
                 verdicts[index] = Some(Err(AppendError::Conflict(stream)));
                 continue;
             }
-            claimed.extend(append.claims.iter().map(|c| (&*c.scope, c.key.as_str())));
+            claimed.extend(keys);
             plan.accepted.push((index, append, plan.last_position + 1));
             for event in &append.events {
                 let sequence = stands(&plan, &event.stream) + 1;
@@ -432,6 +454,13 @@ impl Failure {
         // The server answered: it refused the commit, so nothing was written.
         let outcome_unknown = error.as_database_error().is_none();
         Self { error: Arc::new(error), outcome_unknown }
+    }
+
+    /// Whether the server refused what was to be written, and not the connection or the role:
+    /// SQLSTATE classes 22 (data exception), 23 (constraint) and 54 (program limit).
+    fn is_about_contents(&self) -> bool {
+        let code = self.error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
     }
 }
 

@@ -126,7 +126,7 @@ pub async fn connect(
     connection.execute(role.set_role()).await.map_err(|source| {
         let role_name = role.set_role().trim_start_matches("set role ").to_owned();
         // 22023: the role does not exist, so the migrations have not run.
-        match source.as_database_error().and_then(|e| e.code()).as_deref() {
+        match source.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
             Some("22023") => DatabaseError::NotMigrated,
             _ => DatabaseError::RoleRefused { role: role_name, source },
         }
@@ -174,6 +174,7 @@ fn log_migrations() -> Vec<Migration> {
         1 "roles" "log/0001_roles.sql",
         2 "events" "log/0002_events.sql",
         3 "usage" "log/0003_usage.sql",
+        4 "identity" "log/0004_identity.sql",
     ]
 }
 
@@ -211,15 +212,24 @@ pub async fn check_migrated(
     holds: Holds,
 ) -> Result<(), DatabaseError> {
     let mut connection = connect(options, Role::Owner).await?;
-    let newest = migrator(holds).migrations.iter().map(|m| m.version).max().unwrap_or(0);
-    let there: Option<String> =
-        sqlx::query_scalar("select to_regclass('_sqlx_migrations')::text").fetch_one(&mut connection).await?;
+    let needed: Vec<i64> = migrator(holds).migrations.iter().map(|m| m.version).collect();
+    let there: Option<String> = sqlx::query_scalar("select to_regclass('_sqlx_migrations')::text")
+        .fetch_one(&mut connection)
+        .await?;
     if there.is_none() {
         return Err(DatabaseError::NotMigrated);
     }
-    let applied: Option<i64> =
-        sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
-            .fetch_one(&mut connection)
-            .await?;
-    if applied.unwrap_or(0) < newest { Err(DatabaseError::NotMigrated) } else { Ok(()) }
+    // Each by its number: the log's migrations count from 1 and the read models' from 101, so the
+    // newest that was applied says nothing of the others.
+    let applied: i64 = sqlx::query_scalar(
+        "select count(*) from _sqlx_migrations where success and version = any($1)",
+    )
+    .bind(&needed)
+    .fetch_one(&mut connection)
+    .await?;
+    if usize::try_from(applied) == Ok(needed.len()) {
+        Ok(())
+    } else {
+        Err(DatabaseError::NotMigrated)
+    }
 }

@@ -72,7 +72,10 @@ begin
         return;
     end if;
     perform pg_advisory_xact_lock(hashtext('orgledger usage partition'));
-    if to_regclass('log.' || partition_name) is not null then
+    -- A query of its own: to_regclass would answer again from this session's cache, which has not
+    -- heard of what was committed while it waited for the lock.
+    if exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+               where n.nspname = 'log' and c.relname = partition_name) then
         return;
     end if;
     execute format(

@@ -1,5 +1,8 @@
 //! Create an API key.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::api_key::{ActiveOwner, ApiKey, ApiKeyCommand};
 use domain::project::Project;
@@ -7,8 +10,13 @@ use event_schemas::{ApiKeyId, MemberId, OrganizationId, ProjectId, ServiceAccoun
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{AnsweredWithSecret, create};
+use crate::asked::Asked;
+use crate::checks::storable;
 use crate::execute::{Command, Session};
+use crate::parameters::{OrganizationPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// An API key to create. It belongs to a member or to a service account: exactly one is named.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -60,6 +68,8 @@ impl Command for CreateApiKey {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
         let request = &self.request;
+        storable("expires_at", request.expires_at)?;
+        storable("rotation_due_at", request.rotation_due_at)?;
         let project = session.open_project(self.organization_id, request.project_id).await?;
         let owner = self.owner(session).await?;
         let environment = session.read::<Project>(request.project_id).await?.environment();
@@ -98,4 +108,26 @@ impl CreateApiKey {
             }),
         }
     }
+}
+
+/// Creates an API key. Its secret is in the answer, this once.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/api-keys",
+    tag = "api keys",
+    params(OrganizationPath, PostHeaders),
+    request_body = CreateApiKeyRequest,
+    responses((status = 201, description = "It is made.", body = AnsweredWithSecret<ApiKeyCreated>), Refusals)
+)]
+pub(crate) async fn create_api_key(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<OrganizationPath>,
+    Json(request): Json<CreateApiKeyRequest>,
+) -> Result<Response, Problem> {
+    let command = CreateApiKey {
+        organization_id: path.organization_id,
+        request,
+    };
+    create(&api, asked, command, |created| format!("/v1/organizations/{}/api-keys/{}", path.organization_id, created.api_key_id)).await
 }

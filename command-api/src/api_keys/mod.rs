@@ -1,10 +1,10 @@
 //! API keys.
 
-mod create;
+pub(crate) mod create;
 mod expire;
-mod rename;
-mod revoke;
-mod rotate;
+pub(crate) mod rename;
+pub(crate) mod revoke;
+pub(crate) mod rotate;
 pub mod secret;
 
 pub use create::{ApiKeyCreated, CreateApiKey, CreateApiKeyRequest};

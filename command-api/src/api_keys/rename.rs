@@ -1,12 +1,19 @@
 //! Give an API key another name.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::api_key::{ApiKey, ApiKeyCommand};
 use event_schemas::{ApiKeyId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{ApiKeyPath, ChangeHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// The name to give.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -41,4 +48,27 @@ impl Command for RenameApiKey {
         session.execute::<ApiKey>(self.api_key_id, command).await?;
         Ok(Done {})
     }
+}
+
+/// Gives an API key another name.
+#[utoipa::path(
+    patch,
+    path = "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
+    tag = "api keys",
+    params(ApiKeyPath, ChangeHeaders),
+    request_body = RenameApiKeyRequest,
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn rename_api_key(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<ApiKeyPath>,
+    Json(request): Json<RenameApiKeyRequest>,
+) -> Result<Response, Problem> {
+    let command = RenameApiKey {
+        organization_id: path.organization_id,
+        api_key_id: path.api_key_id,
+        request,
+    };
+    carry_out(&api, asked, command).await
 }

@@ -1,12 +1,20 @@
 //! Revoke an API key for good.
 
+use api_conventions::{Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::api_key::{ApiKey, ApiKeyCommand};
 use event_schemas::{ApiKeyId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
+use crate::bodies::OptionalJson;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{ApiKeyPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Why.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -42,4 +50,27 @@ impl Command for RevokeApiKey {
         session.execute::<ApiKey>(self.api_key_id, command).await?;
         Ok(Done {})
     }
+}
+
+/// Revokes an API key for good.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/api-keys/{api_key_id}/revoke",
+    tag = "api keys",
+    params(ApiKeyPath, PostHeaders),
+    request_body = Option<RevokeApiKeyRequest>,
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn revoke_api_key(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<ApiKeyPath>,
+    OptionalJson(request): OptionalJson<RevokeApiKeyRequest>,
+) -> Result<Response, Problem> {
+    let command = RevokeApiKey {
+        organization_id: path.organization_id,
+        api_key_id: path.api_key_id,
+        request,
+    };
+    carry_out(&api, asked, command).await
 }

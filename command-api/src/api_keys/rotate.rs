@@ -1,5 +1,8 @@
 //! Give an API key a new secret.
 
+use api_conventions::{Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 use domain::api_key::{ApiKey, ApiKeyCommand};
 use domain::project::Project;
@@ -7,8 +10,14 @@ use event_schemas::{ApiKeyId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{AnsweredWithSecret, carry_out};
+use crate::asked::Asked;
+use crate::checks::storable;
+use crate::bodies::OptionalJson;
 use crate::execute::{Command, Session};
+use crate::parameters::{ApiKeyPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// How to rotate.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -51,6 +60,7 @@ impl Command for RotateApiKey {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        storable("rotation_due_at", self.request.rotation_due_at)?;
         let project_id = session.own_api_key(self.organization_id, self.api_key_id).await?;
         let project = session.open_project(self.organization_id, project_id).await?;
         let environment = session.read::<Project>(project_id).await?.environment();
@@ -69,4 +79,27 @@ impl Command for RotateApiKey {
         session.reveal(secret.plaintext);
         Ok(ApiKeyRotated { redacted: secret.redacted, previous_valid_until: now + grace })
     }
+}
+
+/// Gives an API key a new secret, which is in the answer, this once.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/api-keys/{api_key_id}/rotate",
+    tag = "api keys",
+    params(ApiKeyPath, PostHeaders),
+    request_body = Option<RotateApiKeyRequest>,
+    responses((status = 200, description = "It is so now.", body = AnsweredWithSecret<ApiKeyRotated>), Refusals)
+)]
+pub(crate) async fn rotate_api_key(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<ApiKeyPath>,
+    OptionalJson(request): OptionalJson<RotateApiKeyRequest>,
+) -> Result<Response, Problem> {
+    let command = RotateApiKey {
+        organization_id: path.organization_id,
+        api_key_id: path.api_key_id,
+        request,
+    };
+    carry_out(&api, asked, command).await
 }

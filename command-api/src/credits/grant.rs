@@ -1,5 +1,8 @@
 //! Give credits.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::credit_account::{CreditAccount, CreditAccountCommand};
 use event_schemas::{Amount, CreditAccountId, Currency, LotId, OrganizationId};
@@ -7,8 +10,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::CreditsAdded;
+use crate::answers::{Answered, create};
+use crate::asked::Asked;
+use crate::checks::storable;
 use crate::execute::{Command, Session};
+use crate::parameters::{OrganizationPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// The credits to add.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -45,6 +53,7 @@ impl Command for GrantCredits {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
         let request = &self.request;
+        storable("expires_at", request.expires_at)?;
         let organization = session.open_organization(self.organization_id).await?;
         let account = CreditAccountId::of(self.organization_id, request.currency);
         let lot_id: LotId = session.new_id();
@@ -60,4 +69,26 @@ impl Command for GrantCredits {
         session.execute::<CreditAccount>(account, command).await?;
         Ok(CreditsAdded { lot_id })
     }
+}
+
+/// Records that credits were given.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/credits/grants",
+    tag = "credits",
+    params(OrganizationPath, PostHeaders),
+    request_body = GrantCreditsRequest,
+    responses((status = 201, description = "It is made.", body = Answered<CreditsAdded>), Refusals)
+)]
+pub(crate) async fn grant_credits(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<OrganizationPath>,
+    Json(request): Json<GrantCreditsRequest>,
+) -> Result<Response, Problem> {
+    let command = GrantCredits {
+        organization_id: path.organization_id,
+        request,
+    };
+    create(&api, asked, command, |created| format!("/v1/organizations/{}/credits/lots/{}", path.organization_id, created.lot_id)).await
 }

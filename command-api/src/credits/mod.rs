@@ -1,7 +1,7 @@
 //! Credits.
 
-mod grant;
-mod purchase;
+pub(crate) mod grant;
+pub(crate) mod purchase;
 
 pub use grant::{GrantCredits, GrantCreditsRequest};
 pub use purchase::{CreditsAdded, PurchaseCredits, PurchaseCreditsRequest};

@@ -1,13 +1,22 @@
 //! Buy credits.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::credit_account::{CreditAccount, CreditAccountCommand};
+use domain::text;
 use event_schemas::{Amount, CreditAccountId, Currency, LotId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, create};
+use crate::asked::Asked;
+use crate::checks::{storable, text_in};
 use crate::execute::{Command, Session};
+use crate::parameters::{OrganizationPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// The credits to add.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -51,6 +60,8 @@ impl Command for PurchaseCredits {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
         let request = &self.request;
+        storable("expires_at", request.expires_at)?;
+        text_in("reference", text::reason(request.reference.as_deref()))?;
         let organization = session.open_organization(self.organization_id).await?;
         let account = CreditAccountId::of(self.organization_id, request.currency);
         let lot_id: LotId = session.new_id();
@@ -66,4 +77,26 @@ impl Command for PurchaseCredits {
         session.execute::<CreditAccount>(account, command).await?;
         Ok(CreditsAdded { lot_id })
     }
+}
+
+/// Records that credits were bought.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/credits/purchases",
+    tag = "credits",
+    params(OrganizationPath, PostHeaders),
+    request_body = PurchaseCreditsRequest,
+    responses((status = 201, description = "It is made.", body = Answered<CreditsAdded>), Refusals)
+)]
+pub(crate) async fn purchase_credits(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<OrganizationPath>,
+    Json(request): Json<PurchaseCreditsRequest>,
+) -> Result<Response, Problem> {
+    let command = PurchaseCredits {
+        organization_id: path.organization_id,
+        request,
+    };
+    create(&api, asked, command, |created| format!("/v1/organizations/{}/credits/lots/{}", path.organization_id, created.lot_id)).await
 }

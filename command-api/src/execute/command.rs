@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::organization::Authority;
-use event_schemas::{EventMetadata, OrganizationId};
+use event_schemas::{ActorKind, EventMetadata, OrganizationId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -54,14 +54,40 @@ pub struct CommandContext {
     pub occurred_at: DateTime<Utc>,
     /// The idempotency key.
     pub idempotency_key: Option<String>,
-    /// The sequence that the first stream written must stand at (`If-Match`).
-    pub expected_sequence: Option<i64>,
+    /// Where the first stream written must stand (`If-Match`).
+    pub expected_sequence: Option<ExpectedSequence>,
+}
+
+/// Where a stream must stand for a command to go through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExpectedSequence {
+    /// Anywhere, but it must be there.
+    Any,
+    /// At one of these.
+    OneOf(Vec<i64>),
+}
+
+impl ExpectedSequence {
+    /// Whether a stream at that sequence (0: it is not there) is what was expected.
+    pub fn is_met_at(&self, sequence: i64) -> bool {
+        match self {
+            Self::Any => sequence > 0,
+            Self::OneOf(sequences) => sequences.contains(&sequence),
+        }
+    }
 }
 
 impl CommandContext {
-    /// Whose idempotency keys these are: each actor has their own.
+    /// Whose idempotency keys these are: each actor has their own. An import's keys are hashes of
+    /// what it imports, so they are one set whoever acted in the history it brings.
     pub fn scope(&self) -> Arc<str> {
-        self.metadata.actor.to_string().into()
+        match self.metadata.actor.kind {
+            ActorKind::External => ActorKind::External.as_str().into(),
+            ActorKind::Operator
+            | ActorKind::Member
+            | ActorKind::ServiceAccount
+            | ActorKind::System => self.metadata.actor.to_string().into(),
+        }
     }
 }
 

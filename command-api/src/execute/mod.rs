@@ -4,20 +4,23 @@
 //! conflict sends it back to decide again on the newer state, three tries in all. A refusal never
 //! passes the appender, so before one is given the states are brought up to the log once.
 
+mod batch;
 mod command;
 mod locks;
+pub(crate) mod observe;
 mod session;
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use event_log::{Aggregates, Append, AppendError, Claim, EventLog, Replay};
-use sha2::{Digest, Sha256};
+use event_log::{Aggregates, AppendError, EventLog};
 
-pub use command::{Answer, Command, CommandContext, Done, Secret};
+pub use command::{Answer, Command, CommandContext, Done, ExpectedSequence, Secret};
 pub use session::Session;
 
 use crate::api_keys::secret::Pepper;
-use crate::refusal::{ExecuteError, Refusal};
+use crate::refusal::ExecuteError;
+use batch::Batch;
 use locks::Locks;
 
 /// How often a command is decided before the caller is told that others keep changing the same
@@ -59,16 +62,22 @@ impl Executor {
         context: &CommandContext,
         command: &C,
     ) -> Result<Answer<C::Outcome>, ExecuteError> {
-        let mut answers = self.execute_all(std::slice::from_ref(&(context, command))).await?;
-        answers.pop().unwrap_or(Err(ExecuteError::Contended))
+        let started = Instant::now();
+        let answered = self.execute_all(std::slice::from_ref(&(context, command))).await;
+        let answer = answered
+            .and_then(|mut answers| answers.pop().unwrap_or(Err(ExecuteError::Contended)));
+        observe::command(C::NAME, started, observe::outcome_of(&answer));
+        answer
     }
 
     /// Executes commands in order, each on what those before it have left, in one append: all that
-    /// are not refused commit together. One answer for each.
+    /// are not refused commit together. One answer for each. In a batch an idempotency key stands
+    /// for one command; a second one with it is refused.
     pub async fn execute_all<C: Command>(
         &self,
         commands: &[(&CommandContext, &C)],
     ) -> Result<Vec<Result<Answer<C::Outcome>, ExecuteError>>, ExecuteError> {
+        let mut batch = Batch::new(commands);
         let mut touched = Vec::new();
         let mut up_to_date = false;
         let mut tries = 0;
@@ -76,34 +85,26 @@ impl Executor {
             // From the second try on, everything that the first one looked at is held, so that in
             // this process nobody can get in between again.
             let guards = self.locks.hold(&touched).await;
-            let mut session = Session::new(&self.aggregates, &self.locks, &self.pepper, up_to_date, guards);
-            let mut answers = Vec::with_capacity(commands.len());
-            let mut refused = false;
-            for (context, command) in commands {
-                let answer = session.run(context, *command).await?;
-                refused |= answer.is_err();
-                answers.push(answer);
-            }
-            if refused && !up_to_date {
-                // A command refused may be one that succeeded before: its first answer counts.
-                if let Some(replayed) = self.replay_of_refused(commands, &answers).await? {
-                    return Ok(vec![replayed]);
-                }
-                if session.has_read() {
-                    touched = session.touched();
+            let mut session =
+                Session::new(&self.aggregates, &self.locks, &self.pepper, up_to_date, guards);
+            let decisions = batch.decide(&mut session).await?;
+            touched = session.touched();
+            if decisions.has_refusal() {
+                if !up_to_date && session.has_read() {
                     up_to_date = true;
                     continue;
                 }
+                // Looked up only now, on the state that the refusal stands on: what is refused may
+                // be refused because of what the same request has done, even a moment ago.
+                batch.find_replays(self.log(), decisions.refused()).await?;
             }
-            touched = session.touched();
-            if commands.len() == 1 && refused {
-                return Ok(to_answers(commands, answers, None));
+            if !decisions.has_decided() {
+                return batch.answers(decisions, None);
             }
-            let append = session.append(commands, &answers)?;
-            match self.log().append(append).await {
+            match self.log().append(batch.append(&mut session, &decisions)?).await {
                 Ok(appended) => {
                     session.committed();
-                    return Ok(to_answers(commands, answers, Some(appended.first_position)));
+                    return batch.answers(decisions, Some(appended.first_position));
                 }
                 Err(AppendError::Conflict(stream)) => {
                     tracing::debug!(?stream, tries, "a decision was overtaken");
@@ -111,11 +112,13 @@ impl Executor {
                     up_to_date = true;
                     tries += 1;
                 }
-                Err(AppendError::Replayed(replay)) if commands.len() == 1 => {
-                    return Ok(vec![replayed(&commands[0], *replay)]);
+                Err(AppendError::Replayed(_)) => {
+                    // Those that were answered before are taken out, and the rest goes on.
+                    if batch.find_replays(self.log(), decisions.decided()).await? == 0 {
+                        return Err(ExecuteError::Contended);
+                    }
+                    up_to_date = true;
                 }
-                // In a batch, somebody else executes the same commands right now.
-                Err(AppendError::Replayed(_)) => return Err(ExecuteError::Contended),
                 Err(AppendError::Overloaded) => return Err(ExecuteError::Overloaded),
                 Err(
                     error @ (AppendError::Database(_)
@@ -125,86 +128,5 @@ impl Executor {
             }
         }
         Err(ExecuteError::Contended)
-    }
-
-    async fn replay_of_refused<C: Command>(
-        &self,
-        commands: &[(&CommandContext, &C)],
-        answers: &[Result<session::Decided<C::Outcome>, Refusal>],
-    ) -> Result<Option<Result<Answer<C::Outcome>, ExecuteError>>, ExecuteError> {
-        let ([command], [Err(_)]) = (commands, answers) else { return Ok(None) };
-        let Some(key) = &command.0.idempotency_key else { return Ok(None) };
-        let replays =
-            self.log().replays(&command.0.scope(), std::slice::from_ref(key)).await?;
-        Ok(replays.into_iter().next().map(|replay| replayed(command, replay)))
-    }
-}
-
-/// Hashes what is asked: the same idempotency key with another request is a mistake.
-fn fingerprint<C: Command>(command: &C) -> Result<[u8; 32], serde_json::Error> {
-    let mut hash = Sha256::new();
-    hash.update(C::NAME);
-    hash.update([0]);
-    hash.update(serde_json::to_vec(command)?);
-    Ok(hash.finalize().into())
-}
-
-fn replayed<C: Command>(
-    (_, command): &(&CommandContext, &C),
-    replay: Replay,
-) -> Result<Answer<C::Outcome>, ExecuteError> {
-    if replay.fingerprint != fingerprint(*command)? {
-        return Err(ExecuteError::IdempotencyKeyReused);
-    }
-    Ok(Answer {
-        outcome: serde_json::from_str(&replay.outcome)?,
-        position: replay.position,
-        sequence: None,
-        replayed: true,
-        secret: None,
-    })
-}
-
-fn to_answers<C: Command>(
-    _commands: &[(&CommandContext, &C)],
-    answers: Vec<Result<session::Decided<C::Outcome>, Refusal>>,
-    first_position: Option<i64>,
-) -> Vec<Result<Answer<C::Outcome>, ExecuteError>> {
-    let first_position = first_position.unwrap_or(1);
-    answers
-        .into_iter()
-        .map(|answer| {
-            let decided = answer.map_err(ExecuteError::Refused)?;
-            let events_upto = i64::try_from(decided.events_upto).unwrap_or(i64::MAX);
-            Ok(Answer {
-                outcome: decided.outcome,
-                position: first_position + events_upto - 1,
-                sequence: decided.sequence,
-                replayed: false,
-                secret: decided.secret,
-            })
-        })
-        .collect()
-}
-
-impl Session<'_> {
-    /// Everything that the session's commands want written.
-    fn append<C: Command>(
-        &mut self,
-        commands: &[(&CommandContext, &C)],
-        answers: &[Result<session::Decided<C::Outcome>, Refusal>],
-    ) -> Result<Append, ExecuteError> {
-        let mut claims = Vec::new();
-        for ((context, command), answer) in commands.iter().zip(answers) {
-            let (Some(key), Ok(decided)) = (&context.idempotency_key, answer) else { continue };
-            claims.push(Claim {
-                scope: context.scope(),
-                key: key.clone(),
-                fingerprint: fingerprint(*command)?,
-                outcome: serde_json::to_string(&decided.outcome)?,
-                events_upto: decided.events_upto,
-            });
-        }
-        Ok(Append { events: self.take_events(), expected: self.expected(), claims })
     }
 }

@@ -165,6 +165,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// How many events have been decided so far.
+    pub fn events_decided(&self) -> usize {
+        self.events.len() + self.current.as_ref().map_or(0, |current| current.events.len())
+    }
+
     /// What the actor may do.
     pub fn authority(&self) -> Authority {
         self.current.as_ref().map_or(Authority::System, |c| c.context.authority)
@@ -246,7 +251,8 @@ impl<'a> Session<'a> {
         working.pending.extend(events.iter().cloned());
         let Some(current) = &mut self.current else { return Ok(0) };
         if current.first_written.is_none() {
-            if current.context.expected_sequence.is_some_and(|expected| expected != sequence) {
+            let expected = current.context.expected_sequence.as_ref();
+            if expected.is_some_and(|expected| !expected.is_met_at(sequence)) {
                 return Err(Refusal::PreconditionFailed { sequence });
             }
             current.first_written = Some(stream.clone());

@@ -1,13 +1,20 @@
 //! Accept an invite: it becomes a member, with the project roles it carries.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
 use domain::project::{Project, ProjectCommand};
 use event_schemas::{InviteId, MemberId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, create};
+use crate::asked::Asked;
 use crate::execute::{Command, Session};
+use crate::parameters::{InvitePath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Who accepts.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -66,4 +73,27 @@ impl Command for AcceptInvite {
         }
         Ok(InviteAccepted { member_id })
     }
+}
+
+/// Accepts an invite: it becomes a member, with the project roles it carries.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/invites/{invite_id}/accept",
+    tag = "invites",
+    params(InvitePath, PostHeaders),
+    request_body = AcceptInviteRequest,
+    responses((status = 201, description = "It is made.", body = Answered<InviteAccepted>), Refusals)
+)]
+pub(crate) async fn accept_invite(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<InvitePath>,
+    Json(request): Json<AcceptInviteRequest>,
+) -> Result<Response, Problem> {
+    let command = AcceptInvite {
+        organization_id: path.organization_id,
+        invite_id: path.invite_id,
+        request,
+    };
+    create(&api, asked, command, |created| format!("/v1/organizations/{}/members/{}", path.organization_id, created.member_id)).await
 }

@@ -1,9 +1,9 @@
 //! Invites.
 
-mod accept;
+pub(crate) mod accept;
 mod expire;
-mod revoke;
-mod send;
+pub(crate) mod revoke;
+pub(crate) mod send;
 
 pub use accept::{AcceptInvite, AcceptInviteRequest, InviteAccepted};
 pub use expire::ExpireInvite;

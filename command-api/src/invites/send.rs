@@ -1,16 +1,27 @@
 //! Invite somebody.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::{InviteId, OrganizationId, OrganizationRole, ProjectGrant, ProjectId, ProjectRole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, create};
+use crate::asked::Asked;
+use crate::checks::storable;
 use crate::execute::{Command, Session};
+use crate::parameters::{OrganizationPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// How long an invite can be accepted where nothing else is asked for.
 const VALID_FOR: Duration = Duration::days(7);
+
+/// How many projects an invite may carry.
+const PROJECTS_MAX: usize = 100;
 
 /// A project role that accepting the invite gives.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -65,6 +76,11 @@ impl Command for SendInvite {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        storable("expires_at", self.request.expires_at)?;
+        if self.request.projects.len() > PROJECTS_MAX {
+            let why = "an invite carries at most 100 projects";
+            return Err(Refusal::Invalid { field: "projects", why });
+        }
         let mut projects = Vec::with_capacity(self.request.projects.len());
         for InviteProject { project_id, role } in &self.request.projects {
             session.open_project(self.organization_id, *project_id).await?;
@@ -85,4 +101,26 @@ impl Command for SendInvite {
         session.execute::<Organization>(self.organization_id, send).await?;
         Ok(InviteSent { invite_id, expires_at })
     }
+}
+
+/// Invites somebody.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/invites",
+    tag = "invites",
+    params(OrganizationPath, PostHeaders),
+    request_body = SendInviteRequest,
+    responses((status = 201, description = "It is made.", body = Answered<InviteSent>), Refusals)
+)]
+pub(crate) async fn send_invite(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<OrganizationPath>,
+    Json(request): Json<SendInviteRequest>,
+) -> Result<Response, Problem> {
+    let command = SendInvite {
+        organization_id: path.organization_id,
+        request,
+    };
+    create(&api, asked, command, |created| format!("/v1/organizations/{}/invites/{}", path.organization_id, created.invite_id)).await
 }

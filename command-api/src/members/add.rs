@@ -1,12 +1,19 @@
 //! Add a member without an invite.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::{MemberId, OrganizationId, OrganizationRole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, create};
+use crate::asked::Asked;
 use crate::execute::{Command, Session};
+use crate::parameters::{OrganizationPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// A member to add. Where the login is a member's already, they get the role.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -59,4 +66,23 @@ impl Command for AddMember {
         session.execute::<Organization>(self.organization_id, add).await?;
         Ok(MemberAdded { member_id })
     }
+}
+
+/// Adds a member without an invite. Where the login is a member's already, they get the role.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/members",
+    tag = "members",
+    params(OrganizationPath, PostHeaders),
+    request_body = AddMemberRequest,
+    responses((status = 201, description = "It is made.", body = Answered<MemberAdded>), Refusals)
+)]
+pub(crate) async fn add_member(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<OrganizationPath>,
+    Json(request): Json<AddMemberRequest>,
+) -> Result<Response, Problem> {
+    let command = AddMember { organization_id: path.organization_id, request };
+    create(&api, asked, command, |created| format!("/v1/organizations/{}/members/{}", path.organization_id, created.member_id)).await
 }

@@ -1,12 +1,19 @@
 //! Change a member's role.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::{MemberId, OrganizationId, OrganizationRole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{ChangeHeaders, MemberPath, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// The role to give.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -45,4 +52,27 @@ impl Command for ChangeMemberRole {
         session.execute::<Organization>(self.organization_id, command).await?;
         Ok(Done {})
     }
+}
+
+/// Changes a member's role.
+#[utoipa::path(
+    put,
+    path = "/v1/organizations/{organization_id}/members/{member_id}/role",
+    tag = "members",
+    params(MemberPath, ChangeHeaders),
+    request_body = ChangeMemberRoleRequest,
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn change_member_role(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<MemberPath>,
+    Json(request): Json<ChangeMemberRoleRequest>,
+) -> Result<Response, Problem> {
+    let command = ChangeMemberRole {
+        organization_id: path.organization_id,
+        member_id: path.member_id,
+        request,
+    };
+    carry_out(&api, asked, command).await
 }

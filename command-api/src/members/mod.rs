@@ -1,11 +1,11 @@
 //! Members.
 
-mod add;
-mod change_role;
-mod reinstate;
-mod remove;
-mod rename;
-mod suspend;
+pub(crate) mod add;
+pub(crate) mod change_role;
+pub(crate) mod reinstate;
+pub(crate) mod remove;
+pub(crate) mod rename;
+pub(crate) mod suspend;
 
 pub use add::{AddMember, AddMemberRequest, MemberAdded};
 pub use change_role::{ChangeMemberRole, ChangeMemberRoleRequest};

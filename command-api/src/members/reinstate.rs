@@ -1,11 +1,19 @@
 //! Give a suspended member's access back.
 
+use api_conventions::{Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::{MemberId, OrganizationId};
 use serde::Serialize;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
+use crate::bodies::NoBody;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{MemberPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Give a suspended member's access back.
 #[derive(Debug, Clone, Serialize)]
@@ -30,4 +38,25 @@ impl Command for ReinstateMember {
         session.execute::<Organization>(self.organization_id, command).await?;
         Ok(Done {})
     }
+}
+
+/// Gives a suspended member's access back.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/members/{member_id}/reinstate",
+    tag = "members",
+    params(MemberPath, PostHeaders),
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn reinstate_member(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<MemberPath>,
+    _: NoBody,
+) -> Result<Response, Problem> {
+    let command = ReinstateMember {
+        organization_id: path.organization_id,
+        member_id: path.member_id,
+    };
+    carry_out(&api, asked, command).await
 }

@@ -1,15 +1,24 @@
 //! Take a member out of the organization: their project memberships and keys end with it.
 
+use api_conventions::{Path, Problem, Query};
+use axum::extract::State;
+use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::{MemberId, OrganizationId};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::IntoParams;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
+use crate::bodies::NoBody;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{ChangeHeaders, MemberPath, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Why.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveMemberRequest {
     /// Why.
@@ -46,4 +55,27 @@ impl Command for RemoveMember {
         session.execute::<Organization>(self.organization_id, command).await?;
         Ok(Done {})
     }
+}
+
+/// Takes a member out of the organization: their project memberships and keys end with it.
+#[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/members/{member_id}",
+    tag = "members",
+    params(MemberPath, RemoveMemberRequest, ChangeHeaders),
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn remove_member(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<MemberPath>,
+    Query(request): Query<RemoveMemberRequest>,
+    _: NoBody,
+) -> Result<Response, Problem> {
+    let command = RemoveMember {
+        organization_id: path.organization_id,
+        member_id: path.member_id,
+        request,
+    };
+    carry_out(&api, asked, command).await
 }

@@ -1,12 +1,20 @@
 //! Suspend a member's access.
 
+use api_conventions::{Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::{MemberId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
+use crate::bodies::OptionalJson;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{MemberPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Why.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -46,4 +54,27 @@ impl Command for SuspendMember {
         session.execute::<Organization>(self.organization_id, command).await?;
         Ok(Done {})
     }
+}
+
+/// Suspends a member's access.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/members/{member_id}/suspend",
+    tag = "members",
+    params(MemberPath, PostHeaders),
+    request_body = Option<SuspendMemberRequest>,
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn suspend_member(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<MemberPath>,
+    OptionalJson(request): OptionalJson<SuspendMemberRequest>,
+) -> Result<Response, Problem> {
+    let command = SuspendMember {
+        organization_id: path.organization_id,
+        member_id: path.member_id,
+        request,
+    };
+    carry_out(&api, asked, command).await
 }

@@ -1,12 +1,20 @@
 //! Archive an organization.
 
+use api_conventions::{Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::name::NameScope;
 use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::OrganizationId;
 use serde::Serialize;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
+use crate::bodies::NoBody;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{OrganizationPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Close an organization for good: all access in it ends.
 #[derive(Debug, Clone, Serialize)]
@@ -30,4 +38,24 @@ impl Command for ArchiveOrganization {
         session.release_name(NameScope::Organization, &name, id).await?;
         Ok(Done {})
     }
+}
+
+/// Closes an organization for good: all access in it ends.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/archive",
+    tag = "organizations",
+    params(OrganizationPath, PostHeaders),
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn archive_organization(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<OrganizationPath>,
+    _: NoBody,
+) -> Result<Response, Problem> {
+    let command = ArchiveOrganization {
+        organization_id: path.organization_id,
+    };
+    carry_out(&api, asked, command).await
 }

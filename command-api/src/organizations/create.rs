@@ -1,13 +1,20 @@
 //! Create an organization.
 
+use api_conventions::{Json, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::name::NameScope;
 use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::OrganizationId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, create};
+use crate::asked::Asked;
 use crate::execute::{Command, Session};
+use crate::parameters::{PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// An organization to create.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -47,4 +54,21 @@ impl Command for CreateOrganization {
         session.claim_name(NameScope::Organization, &self.name, organization_id).await?;
         Ok(OrganizationCreated { organization_id })
     }
+}
+
+/// Creates an organization.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations",
+    tag = "organizations",
+    params(PostHeaders),
+    request_body = CreateOrganization,
+    responses((status = 201, description = "It is made.", body = Answered<OrganizationCreated>), Refusals)
+)]
+pub(crate) async fn create_organization(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Json(request): Json<CreateOrganization>,
+) -> Result<Response, Problem> {
+    create(&api, asked, request, |created| format!("/v1/organizations/{}", created.organization_id)).await
 }

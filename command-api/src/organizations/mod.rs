@@ -1,8 +1,8 @@
 //! Organizations.
 
-mod archive;
-mod create;
-mod update;
+pub(crate) mod archive;
+pub(crate) mod create;
+pub(crate) mod update;
 
 pub use archive::ArchiveOrganization;
 pub use create::{CreateOrganization, OrganizationCreated};

@@ -1,13 +1,20 @@
 //! Change an organization's profile.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::name::NameScope;
 use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::OrganizationId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{ChangeHeaders, OrganizationPath, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// What to change; what is left out stays as it is.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -53,4 +60,26 @@ impl Command for UpdateOrganization {
         }
         Ok(Done {})
     }
+}
+
+/// Changes an organization's profile.
+#[utoipa::path(
+    patch,
+    path = "/v1/organizations/{organization_id}",
+    tag = "organizations",
+    params(OrganizationPath, ChangeHeaders),
+    request_body = UpdateOrganizationRequest,
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn update_organization(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<OrganizationPath>,
+    Json(request): Json<UpdateOrganizationRequest>,
+) -> Result<Response, Problem> {
+    let command = UpdateOrganization {
+        organization_id: path.organization_id,
+        request,
+    };
+    carry_out(&api, asked, command).await
 }

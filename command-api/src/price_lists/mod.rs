@@ -1,5 +1,5 @@
 //! Price lists.
 
-mod publish;
+pub(crate) mod publish;
 
 pub use publish::{PriceListPublished, PublishPriceList};

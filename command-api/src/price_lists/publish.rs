@@ -1,13 +1,22 @@
 //! Publish a version of a price list.
 
+use api_conventions::{Json, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::price_list::{PriceList, PriceListCommand};
+use domain::text;
 use event_schemas::{Currency, ModelPrice, OrganizationId, PriceListId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, create};
+use crate::asked::Asked;
+use crate::checks::{list_name, model_texts, storable, text_in};
 use crate::execute::{Command, Session};
+use crate::parameters::{PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Prices to publish. The same prices again are no new version.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -52,12 +61,16 @@ impl Command for PublishPriceList {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
-        let price_list_id = PriceListId::of(&self.catalogue, &self.provider);
+        let provider = list_name("provider", &self.provider)?;
+        text_in("source", text::reason(self.source.as_deref()))?;
+        storable("effective_from", self.effective_from)?;
+        model_texts(&self.models)?;
+        let price_list_id = PriceListId::of(&self.catalogue()?, &provider);
         let first = session.read::<PriceList>(&price_list_id).await?.version() == 0;
         let by_default = if first { DateTime::UNIX_EPOCH } else { session.now() };
         let publish = PriceListCommand::Publish {
             price_list_id: price_list_id.clone(),
-            provider: self.provider.clone(),
+            provider,
             currency: self.currency,
             effective_from: self.effective_from.unwrap_or(by_default),
             source: self.source.clone(),
@@ -67,4 +80,32 @@ impl Command for PublishPriceList {
         let version = session.read::<PriceList>(&price_list_id).await?.version();
         Ok(PriceListPublished { price_list_id, version, published })
     }
+}
+
+impl PublishPriceList {
+    fn catalogue(&self) -> Result<String, Refusal> {
+        let catalogue = list_name("catalogue", &self.catalogue)?;
+        if catalogue.contains('/') {
+            let why = "a slash stands between catalogue and provider, not in the catalogue's name";
+            return Err(Refusal::Invalid { field: "catalogue", why });
+        }
+        Ok(catalogue)
+    }
+}
+
+/// Publishes a version of a price list. The same prices again are no new version.
+#[utoipa::path(
+    post,
+    path = "/v1/price-lists",
+    tag = "price lists",
+    params(PostHeaders),
+    request_body = PublishPriceList,
+    responses((status = 201, description = "It is made.", body = Answered<PriceListPublished>), Refusals)
+)]
+pub(crate) async fn publish_price_list(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Json(request): Json<PublishPriceList>,
+) -> Result<Response, Problem> {
+    create(&api, asked, request, |created| format!("/v1/price-lists/{}", created.price_list_id)).await
 }

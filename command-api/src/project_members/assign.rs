@@ -1,21 +1,35 @@
 //! Give a member a role in a project.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::project::{Project, ProjectCommand};
 use event_schemas::{MemberId, OrganizationId, ProjectId, ProjectRole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{ChangeHeaders, ProjectMemberPath, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Who, and which role.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Serialize)]
 pub struct AssignProjectMemberRequest {
     /// The member.
     pub member_id: MemberId,
     /// The role.
     pub role: ProjectRole,
+}
+
+/// The role to give.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProjectRoleRequest {
+    /// The role.
+    role: ProjectRole,
 }
 
 /// Give a member of the organization a role in one of its projects.
@@ -44,4 +58,27 @@ impl Command for AssignProjectMember {
         session.execute::<Project>(self.project_id, assign).await?;
         Ok(Done {})
     }
+}
+
+/// Gives a member of the organization a role in one of its projects.
+#[utoipa::path(
+    put,
+    path = "/v1/organizations/{organization_id}/projects/{project_id}/members/{member_id}",
+    tag = "project members",
+    params(ProjectMemberPath, ChangeHeaders),
+    request_body = ProjectRoleRequest,
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn assign_project_member(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<ProjectMemberPath>,
+    Json(request): Json<ProjectRoleRequest>,
+) -> Result<Response, Problem> {
+    let command = AssignProjectMember {
+        organization_id: path.organization_id,
+        project_id: path.project_id,
+        request: AssignProjectMemberRequest { member_id: path.member_id, role: request.role },
+    };
+    carry_out(&api, asked, command).await
 }

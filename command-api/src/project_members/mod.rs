@@ -1,7 +1,7 @@
 //! Members of a project.
 
-mod assign;
-mod remove;
+pub(crate) mod assign;
+pub(crate) mod remove;
 
 pub use assign::{AssignProjectMember, AssignProjectMemberRequest};
 pub use remove::RemoveProjectMember;

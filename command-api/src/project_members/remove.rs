@@ -1,11 +1,19 @@
 //! Take a member out of a project.
 
+use api_conventions::{Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::project::{Project, ProjectCommand};
 use event_schemas::{MemberId, OrganizationId, ProjectId};
 use serde::Serialize;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
+use crate::bodies::NoBody;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{ChangeHeaders, ProjectMemberPath, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Take a member out of a project.
 #[derive(Debug, Clone, Serialize)]
@@ -32,4 +40,26 @@ impl Command for RemoveProjectMember {
         session.execute::<Project>(self.project_id, remove).await?;
         Ok(Done {})
     }
+}
+
+/// Takes a member out of a project.
+#[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/projects/{project_id}/members/{member_id}",
+    tag = "project members",
+    params(ProjectMemberPath, ChangeHeaders),
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn remove_project_member(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<ProjectMemberPath>,
+    _: NoBody,
+) -> Result<Response, Problem> {
+    let command = RemoveProjectMember {
+        organization_id: path.organization_id,
+        project_id: path.project_id,
+        member_id: path.member_id,
+    };
+    carry_out(&api, asked, command).await
 }

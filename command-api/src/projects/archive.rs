@@ -1,12 +1,20 @@
 //! Archive a project.
 
+use api_conventions::{Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::name::NameScope;
 use domain::project::{Project, ProjectCommand};
 use event_schemas::{OrganizationId, ProjectId};
 use serde::Serialize;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
+use crate::bodies::NoBody;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{PostHeaders, ProjectPath, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Close a project for good: it takes no keys, members or usage from now on.
 #[derive(Debug, Clone, Serialize)]
@@ -35,4 +43,25 @@ impl Command for ArchiveProject {
         session.release_name(scope, &name, self.project_id).await?;
         Ok(Done {})
     }
+}
+
+/// Closes a project for good: it takes no keys, members or usage from now on.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/projects/{project_id}/archive",
+    tag = "projects",
+    params(ProjectPath, PostHeaders),
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn archive_project(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<ProjectPath>,
+    _: NoBody,
+) -> Result<Response, Problem> {
+    let command = ArchiveProject {
+        organization_id: path.organization_id,
+        project_id: path.project_id,
+    };
+    carry_out(&api, asked, command).await
 }

@@ -1,13 +1,20 @@
 //! Create a project.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::name::NameScope;
 use domain::project::{Project, ProjectCommand};
 use event_schemas::{Environment, OrganizationId, ProjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, create};
+use crate::asked::Asked;
 use crate::execute::{Command, Session};
+use crate::parameters::{OrganizationPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// A project to create.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -58,4 +65,26 @@ impl Command for CreateProject {
         session.claim_name(scope, &self.request.name, project_id).await?;
         Ok(ProjectCreated { project_id })
     }
+}
+
+/// Creates a project.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/projects",
+    tag = "projects",
+    params(OrganizationPath, PostHeaders),
+    request_body = CreateProjectRequest,
+    responses((status = 201, description = "It is made.", body = Answered<ProjectCreated>), Refusals)
+)]
+pub(crate) async fn create_project(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<OrganizationPath>,
+    Json(request): Json<CreateProjectRequest>,
+) -> Result<Response, Problem> {
+    let command = CreateProject {
+        organization_id: path.organization_id,
+        request,
+    };
+    create(&api, asked, command, |created| format!("/v1/organizations/{}/projects/{}", path.organization_id, created.project_id)).await
 }

@@ -1,8 +1,8 @@
 //! Projects.
 
-mod archive;
-mod create;
-mod update;
+pub(crate) mod archive;
+pub(crate) mod create;
+pub(crate) mod update;
 
 pub use archive::ArchiveProject;
 pub use create::{CreateProject, CreateProjectRequest, ProjectCreated};

@@ -1,13 +1,20 @@
 //! Rename a project, or move it to another stage.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::name::NameScope;
 use domain::project::{Project, ProjectCommand};
 use event_schemas::{Environment, OrganizationId, ProjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{ChangeHeaders, ProjectPath, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// What to change; what is left out stays as it is.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -57,4 +64,27 @@ impl Command for UpdateProject {
         }
         Ok(Done {})
     }
+}
+
+/// Renames a project, or moves it to another stage.
+#[utoipa::path(
+    patch,
+    path = "/v1/organizations/{organization_id}/projects/{project_id}",
+    tag = "projects",
+    params(ProjectPath, ChangeHeaders),
+    request_body = UpdateProjectRequest,
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn update_project(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<ProjectPath>,
+    Json(request): Json<UpdateProjectRequest>,
+) -> Result<Response, Problem> {
+    let command = UpdateProject {
+        organization_id: path.organization_id,
+        project_id: path.project_id,
+        request,
+    };
+    carry_out(&api, asked, command).await
 }

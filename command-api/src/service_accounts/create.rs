@@ -1,13 +1,22 @@
 //! Create a service account.
 
+use api_conventions::{Json, Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::name::NameScope;
 use domain::service_account::{ServiceAccount, ServiceAccountCommand};
+use domain::text;
 use event_schemas::{OrganizationId, ProjectId, ServiceAccountId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, create};
+use crate::asked::Asked;
+use crate::checks::text_in;
 use crate::execute::{Command, Session};
+use crate::parameters::{OrganizationPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// A service account to create.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -47,6 +56,7 @@ impl Command for CreateServiceAccount {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        text_in("purpose", text::reason(self.request.purpose.as_deref()))?;
         let project_id = self.request.project_id;
         let project = session.open_project(self.organization_id, project_id).await?;
         let service_account_id: ServiceAccountId = session.new_id();
@@ -61,4 +71,26 @@ impl Command for CreateServiceAccount {
         session.claim_name(scope, &self.request.name, service_account_id).await?;
         Ok(ServiceAccountCreated { service_account_id })
     }
+}
+
+/// Creates a service account.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/service-accounts",
+    tag = "service accounts",
+    params(OrganizationPath, PostHeaders),
+    request_body = CreateServiceAccountRequest,
+    responses((status = 201, description = "It is made.", body = Answered<ServiceAccountCreated>), Refusals)
+)]
+pub(crate) async fn create_service_account(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<OrganizationPath>,
+    Json(request): Json<CreateServiceAccountRequest>,
+) -> Result<Response, Problem> {
+    let command = CreateServiceAccount {
+        organization_id: path.organization_id,
+        request,
+    };
+    create(&api, asked, command, |created| format!("/v1/organizations/{}/service-accounts/{}", path.organization_id, created.service_account_id)).await
 }

@@ -1,12 +1,20 @@
 //! Disable a service account.
 
+use api_conventions::{Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::service_account::{ServiceAccount, ServiceAccountCommand};
 use event_schemas::{OrganizationId, ServiceAccountId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
+use crate::bodies::OptionalJson;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{PostHeaders, Refusals, ServiceAccountPath};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Why.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -43,4 +51,27 @@ impl Command for DisableServiceAccount {
         session.execute::<ServiceAccount>(self.service_account_id, disable).await?;
         Ok(Done {})
     }
+}
+
+/// Disables a service account: its keys are refused from now on.
+#[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/service-accounts/{service_account_id}/disable",
+    tag = "service accounts",
+    params(ServiceAccountPath, PostHeaders),
+    request_body = Option<DisableServiceAccountRequest>,
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn disable_service_account(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<ServiceAccountPath>,
+    OptionalJson(request): OptionalJson<DisableServiceAccountRequest>,
+) -> Result<Response, Problem> {
+    let command = DisableServiceAccount {
+        organization_id: path.organization_id,
+        service_account_id: path.service_account_id,
+        request,
+    };
+    carry_out(&api, asked, command).await
 }

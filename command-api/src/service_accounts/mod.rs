@@ -1,8 +1,8 @@
 //! Service accounts.
 
-mod create;
-mod disable;
-mod remove;
+pub(crate) mod create;
+pub(crate) mod disable;
+pub(crate) mod remove;
 
 pub use create::{CreateServiceAccount, CreateServiceAccountRequest, ServiceAccountCreated};
 pub use disable::{DisableServiceAccount, DisableServiceAccountRequest};

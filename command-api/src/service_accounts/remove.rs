@@ -1,12 +1,20 @@
 //! Remove a service account.
 
+use api_conventions::{Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
 use domain::name::NameScope;
 use domain::service_account::{ServiceAccount, ServiceAccountCommand};
 use event_schemas::{OrganizationId, ServiceAccountId};
 use serde::Serialize;
 
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
+use crate::bodies::NoBody;
 use crate::execute::{Command, Done, Session};
+use crate::parameters::{ChangeHeaders, Refusals, ServiceAccountPath};
 use crate::refusal::Refusal;
+use crate::routes::CommandApi;
 
 /// Remove a service account for good.
 #[derive(Debug, Clone, Serialize)]
@@ -37,4 +45,25 @@ impl Command for RemoveServiceAccount {
         }
         Ok(Done {})
     }
+}
+
+/// Removes a service account for good.
+#[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/service-accounts/{service_account_id}",
+    tag = "service accounts",
+    params(ServiceAccountPath, ChangeHeaders),
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn remove_service_account(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<ServiceAccountPath>,
+    _: NoBody,
+) -> Result<Response, Problem> {
+    let command = RemoveServiceAccount {
+        organization_id: path.organization_id,
+        service_account_id: path.service_account_id,
+    };
+    carry_out(&api, asked, command).await
 }

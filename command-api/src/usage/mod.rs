@@ -1,5 +1,8 @@
 //! Usage.
 
 mod record;
+pub(crate) mod route;
+mod sent;
 
 pub use record::{RecordFate, UsageAnswer, UsageRecorder};
+pub use sent::RECORDS_MAX;

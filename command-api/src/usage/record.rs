@@ -1,6 +1,7 @@
 //! Record usage: check, attribute, price, write.
 
 use std::sync::{Arc, RwLock};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use domain::api_key::ApiKey;
@@ -12,7 +13,9 @@ use event_schemas::{KeyOwner, OrganizationId, PriceListEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::execute::observe;
 use crate::execute::{CommandContext, Executor, Session};
+use crate::problems;
 use crate::refusal::{ExecuteError, Refusal};
 
 /// How often records are checked again when what they were checked against moves on.
@@ -33,7 +36,10 @@ pub enum RecordFate {
     Conflict,
     /// It cannot be recorded.
     Invalid {
-        /// What is wrong, and with which field.
+        /// The field that is wrong, where it is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+        /// What is wrong.
         reason: String,
     },
 }
@@ -70,6 +76,19 @@ impl UsageRecorder {
         organization_id: OrganizationId,
         records: &[UsageRecord],
     ) -> Result<UsageAnswer, ExecuteError> {
+        let started = Instant::now();
+        let answer = self.check_and_write(context, organization_id, records).await;
+        let outcome = answer.as_ref().map_or_else(observe::failure, |_| "done");
+        observe::command("usage.record", started, outcome);
+        answer
+    }
+
+    async fn check_and_write(
+        &self,
+        context: &CommandContext,
+        organization_id: OrganizationId,
+        records: &[UsageRecord],
+    ) -> Result<UsageAnswer, ExecuteError> {
         let metadata: Arc<str> = serde_json::to_string(&context.metadata.to_map())?.into();
         for attempt in 0..TRIES_MAX {
             let mut session = self.executor.reading(attempt > 0);
@@ -85,10 +104,7 @@ impl UsageRecorder {
                 match attribute(&mut session, organization_id, record, context.now).await {
                     Ok(usage) => checked.push((index, usage)),
                     Err(Refusal::Failed(error)) => return Err(*error),
-                    Err(refusal) => {
-                        let reason = refusal.to_string();
-                        fates[index] = Some(RecordFate::Invalid { reason });
-                    }
+                    Err(refusal) => fates[index] = Some(RecordFate::refused(&refusal)),
                 }
             }
             // A refusal on a cached state is given only after the state was brought up to the log.
@@ -149,11 +165,19 @@ impl UsageRecorder {
                     true
                 }
                 Err(error) => {
-                    fates[*index] = Some(RecordFate::Invalid { reason: error.to_string() });
+                    let reason = error.to_string();
+                    fates[*index] = Some(RecordFate::Invalid { field: None, reason });
                     false
                 }
             }
         });
+    }
+}
+
+impl RecordFate {
+    fn refused(refusal: &Refusal) -> Self {
+        let field = problems::field_of_record(refusal).map(str::to_owned);
+        Self::Invalid { field, reason: refusal.to_string() }
     }
 }
 
@@ -186,28 +210,12 @@ async fn attribute(
 ) -> Result<NewUsage, Refusal> {
     record.check(now)?;
     session.read::<Project>(record.project_id).await?.open(organization_id)?;
-    let mut member_id = record.member_id;
-    let mut service_account_id = record.service_account_id;
-    if let Some(api_key_id) = record.api_key_id {
-        let project_id = session.own_api_key(organization_id, api_key_id).await?;
-        if project_id != record.project_id {
-            let why = "the key belongs to another project";
-            return Err(Refusal::Invalid { field: "api_key_id", why });
-        }
-        match session.read::<ApiKey>(api_key_id).await?.owner() {
-            Some(KeyOwner::Member { member_id: owner }) => {
-                (member_id, service_account_id) = (Some(owner), None);
-            }
-            Some(KeyOwner::ServiceAccount { service_account_id: owner }) => {
-                (member_id, service_account_id) = (None, Some(owner));
-            }
-            None => {}
-        }
-    } else if let Some(member_id) = member_id {
-        session.active_member(organization_id, member_id).await?;
-    } else if let Some(service_account_id) = service_account_id {
-        session.active_service_account(organization_id, service_account_id).await?;
-    }
+    let owner = owner(session, organization_id, record).await?;
+    let (member_id, service_account_id) = match owner {
+        Some(KeyOwner::Member { member_id }) => (Some(member_id), None),
+        Some(KeyOwner::ServiceAccount { service_account_id }) => (None, Some(service_account_id)),
+        None => (None, None),
+    };
     Ok(NewUsage {
         project_id: record.project_id,
         api_key_id: record.api_key_id,
@@ -227,4 +235,39 @@ async fn attribute(
         price: None,
         tags: record.tags.clone(),
     })
+}
+
+/// Whose usage it is: the key's owner, else the member or service account that the record names.
+async fn owner(
+    session: &mut Session<'_>,
+    organization_id: OrganizationId,
+    record: &UsageRecord,
+) -> Result<Option<KeyOwner>, Refusal> {
+    if let Some(api_key_id) = record.api_key_id {
+        let project_id = session.own_api_key(organization_id, api_key_id).await?;
+        if project_id != record.project_id {
+            let why = "the key belongs to another project";
+            return Err(Refusal::Invalid { field: "api_key_id", why });
+        }
+        return Ok(session.read::<ApiKey>(api_key_id).await?.owner());
+    }
+    match (record.member_id, record.service_account_id) {
+        (None, None) => Ok(None),
+        (Some(member_id), None) => {
+            session.active_member(organization_id, member_id).await?;
+            Ok(Some(KeyOwner::Member { member_id }))
+        }
+        (None, Some(service_account_id)) => {
+            let account = session.active_service_account(organization_id, service_account_id).await?;
+            if account.project_id() != record.project_id {
+                let why = "the service account belongs to another project";
+                return Err(Refusal::Invalid { field: "service_account_id", why });
+            }
+            Ok(Some(KeyOwner::ServiceAccount { service_account_id }))
+        }
+        (Some(_), Some(_)) => Err(Refusal::Invalid {
+            field: "member_id",
+            why: "usage is a member's or a service account's, not both",
+        }),
+    }
 }

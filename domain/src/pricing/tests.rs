@@ -2,11 +2,13 @@ mod exactness;
 
 use event_schemas::{
     Amount, Currency, MatchRule, ModelPrice, PriceListEvent, PriceListId, PriceStatus, Rates,
+    RecordedUsage,
 };
 
 use super::*;
 use crate::testing::at;
 
+#[expect(clippy::unnecessary_wraps, reason = "a rate is optional")]
 fn units(text: &str) -> Option<Amount> {
     Some(text.parse().unwrap())
 }
@@ -45,7 +47,9 @@ fn published(list: &str, effective: i64, models: Vec<ModelPrice>) -> PriceListEv
 
 fn book(events: &[(i64, PriceListEvent)]) -> PriceBook {
     let mut book = PriceBook::default();
-    events.iter().for_each(|(position, event)| book.published(*position, event));
+    for (position, event) in events {
+        book.published(*position, event);
+    }
     book
 }
 
@@ -162,7 +166,7 @@ fn the_first_entry_that_matches_is_the_price() {
         model("one", both, rates("1", "1")),
         model("two", either, rates("2", "1")),
         model("three", starts("o3"), rates("3", "1")),
-        model("o3-mini", named("never"), rates("4", "1")),
+        model("o3-pro", named("never"), rates("4", "1")),
     ];
     let book = book(&[(1, published("a", 0, models))]);
     for (name, units) in [
@@ -213,4 +217,28 @@ fn impossible_counts_and_costs_are_refused() {
     ] {
         assert_eq!(price(tokens), Err(PricingError::ImpossibleCounts), "{tokens:?}");
     }
+}
+
+/// The published samples of a price list and of a usage record belong together.
+#[test]
+fn the_published_sample_of_usage_costs_what_the_published_sample_of_prices_says() {
+    let sample = |event_type: &str| {
+        let mut events = event_schemas::published::published().into_iter();
+        events.find(|event| event.event_type == event_type).unwrap().sample
+    };
+    let prices: PriceListEvent = serde_json::from_value(sample("price_list.published")).unwrap();
+    let usage: RecordedUsage = serde_json::from_value(sample("usage.recorded")).unwrap();
+    let tokens = Tokens {
+        input: usage.input_tokens,
+        cached_input: usage.cached_input_tokens,
+        cache_write: usage.cache_write_tokens,
+        output: usage.output_tokens,
+        reasoning: usage.reasoning_tokens,
+    };
+    let book = book(&[(usage.price_version.unwrap(), prices)]);
+    let priced = book.price(&usage.provider, &usage.model, usage.occurred_at, &tokens).unwrap();
+    assert_eq!(priced.status, usage.price_status);
+    assert_eq!(priced.price_version, usage.price_version);
+    assert_eq!(priced.cost_pico, usage.cost_pico);
+    assert_eq!(priced.currency, usage.currency);
 }

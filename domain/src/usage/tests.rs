@@ -25,6 +25,7 @@ fn record() -> UsageRecord {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "an outcome reads as a value")]
 fn check(change: impl FnOnce(&mut UsageRecord), then: Result<(), UsageError>) {
     let mut record = record();
     change(&mut record);

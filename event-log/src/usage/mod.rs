@@ -182,6 +182,7 @@ pub enum UsageWriteError {
 }
 
 /// A record as it is copied: with its place in the batch and its keys.
+#[derive(Clone, Copy)]
 struct Row<'a> {
     record: &'a NewUsage,
     /// Its place in the sender's order.

@@ -57,13 +57,15 @@ impl UsageWriter {
         // The semaphore is never closed, so waiting for it cannot fail.
         let _place = self.writers.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
         let mut connection = self.pool.acquire().await?;
-        let mut fates: Vec<Option<Fate>> = vec![None; write.records.len()];
-        let mut rows: Vec<Row<'_>> = rows(write);
+        let all = rows(write);
         for _ in 0..TRIES_MAX {
+            // From the start each time: what became of a record that stands twice in the batch
+            // hangs on what became of the first.
+            let mut fates: Vec<Option<Fate>> = vec![None; write.records.len()];
             let filtered_at: i64 = sqlx::query_scalar("select position from log.head")
                 .fetch_one(&mut *connection)
                 .await?;
-            rows = filter_known(&mut connection, rows, &mut fates).await?;
+            let mut rows = filter_known(&mut connection, all.clone(), &mut fates).await?;
             if rows.is_empty() {
                 return Ok(written(&fates, 0, &[], filtered_at));
             }
@@ -77,7 +79,7 @@ impl UsageWriter {
                     metrics::counter!("orgledger_usage_records_total").increment(rows.len() as u64);
                     return Ok(written(&fates, first_position, &rows, first_position + count - 1));
                 }
-                Try::Overtaken => rows.sort_unstable_by_key(|row| row.index),
+                Try::Overtaken => {}
             }
         }
         Err(UsageWriteError::Contended)
@@ -185,7 +187,7 @@ async fn copy_rows(connection: &mut PgConnection, data: Vec<u8>) -> Result<(), s
 }
 
 fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|e| e.code()).as_deref() == Some(UNIQUE_VIOLATION)
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some(UNIQUE_VIOLATION)
 }
 
 /// Refuses where a stream that the records were checked against has moved, or a price was published

@@ -1,0 +1,222 @@
+//! Who is asking: a bearer credential becomes the [`Actor`] of everything that the request does.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use event_schemas::{Actor, EventMetadata};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::observe::RequestContext;
+use crate::problem::Problem;
+
+/// The least characters of an operator's credential: shorter ones can be guessed.
+pub const OPERATOR_CREDENTIAL_CHARACTERS_MIN: usize = 16;
+
+/// Who asks, and how what they cause can be traced back to this request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub actor: Actor,
+    /// The request's id.
+    pub correlation_id: Arc<str>,
+    /// The W3C trace context that the request came with.
+    pub traceparent: Option<Arc<str>>,
+    /// The network address that the connection came from.
+    pub source_address: Option<Arc<str>>,
+}
+
+impl Caller {
+    /// The metadata of the events that this request causes.
+    pub fn metadata(&self) -> EventMetadata {
+        EventMetadata {
+            actor: self.actor.clone(),
+            correlation_id: self.correlation_id.to_string(),
+            causation_id: None,
+            traceparent: self.traceparent.as_deref().map(str::to_owned),
+            source_address: self.source_address.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+/// Set by [`authenticate`]; a route that it does not guard has no caller and is refused.
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(Problem::unauthorized)
+    }
+}
+
+/// The operator's credential. Only a hash of it is kept, so it cannot be logged.
+#[derive(Clone)]
+pub struct OperatorCredential {
+    name: String,
+    hash: [u8; 32],
+}
+
+/// Why a text cannot be the operator's credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    /// It could be guessed.
+    #[error(
+        "the operator credential has fewer than {OPERATOR_CREDENTIAL_CHARACTERS_MIN} characters"
+    )]
+    TooShort,
+    /// It could not be sent in a header.
+    #[error("the operator credential may only have visible ASCII characters, without spaces")]
+    NotVisibleAscii,
+}
+
+impl OperatorCredential {
+    /// The credential of the operator that events will name as `name`.
+    pub fn new(name: &str, secret: &str) -> Result<Self, CredentialError> {
+        if secret.len() < OPERATOR_CREDENTIAL_CHARACTERS_MIN {
+            return Err(CredentialError::TooShort);
+        }
+        if !secret.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(CredentialError::NotVisibleAscii);
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            hash: Sha256::digest(secret).into(),
+        })
+    }
+
+    /// Takes the same time whatever is presented: hashes are compared, and in constant time.
+    fn is(&self, presented: &str) -> bool {
+        self.hash.ct_eq(&Sha256::digest(presented)).into()
+    }
+}
+
+impl std::fmt::Debug for OperatorCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OperatorCredential")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Every credential that is known. Members' and service accounts' own come in here, beside the
+/// operator's; everything behind it knows an [`Actor`] and nothing else.
+#[derive(Debug, Clone)]
+pub struct Authenticator {
+    operator: OperatorCredential,
+}
+
+impl Authenticator {
+    /// Knows the operator.
+    pub fn new(operator: OperatorCredential) -> Self {
+        Self { operator }
+    }
+
+    /// Whose credential it is.
+    pub fn actor(&self, credential: &str) -> Option<Actor> {
+        self.operator
+            .is(credential)
+            .then(|| Actor::operator(&self.operator.name))
+    }
+}
+
+/// The credential of `Authorization: Bearer …`. Two such headers are none.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else {
+        return None;
+    };
+    let (scheme, credential) = value.to_str().ok()?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| credential.trim_matches(' '))
+}
+
+/// Middleware for every route that needs a caller: gives the request its [`Caller`], or refuses it.
+pub async fn authenticate(
+    State(authenticator): State<Arc<Authenticator>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let actor = bearer(request.headers())
+        .and_then(|credential| authenticator.actor(credential))
+        .ok_or_else(Problem::unauthorized)?;
+    let extensions = request.extensions();
+    let context = extensions.get::<RequestContext>();
+    let caller = Caller {
+        actor,
+        correlation_id: context.map_or_else(|| "".into(), |context| context.request_id.clone()),
+        traceparent: context.and_then(|context| context.traceparent.clone()),
+        source_address: extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|ConnectInfo(address)| address.ip().to_string().into()),
+    };
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_credential_itself_is_known() {
+        let operator = OperatorCredential::new("ops", "0123456789abcdef").expect("long enough");
+        assert!(!format!("{operator:?}").contains("0123456789abcdef"));
+        let authenticator = Authenticator::new(operator);
+        assert_eq!(
+            authenticator.actor("0123456789abcdef"),
+            Some(Actor::operator("ops"))
+        );
+        for other in [
+            "",
+            "0123456789abcde",
+            "0123456789abcdef0",
+            "0123456789ABCDEF",
+        ] {
+            assert_eq!(authenticator.actor(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_credential_that_can_be_guessed_or_not_be_sent_is_refused() {
+        let check = |secret: &str, expected| {
+            assert_eq!(
+                OperatorCredential::new("ops", secret).err(),
+                expected,
+                "{secret}"
+            );
+        };
+        check("short", Some(CredentialError::TooShort));
+        check("0123456789 abcdef", Some(CredentialError::NotVisibleAscii));
+        check("0123456789abcdefé", Some(CredentialError::NotVisibleAscii));
+        check("0123456789abcdef", None);
+    }
+
+    #[test]
+    fn one_bearer_header_is_a_credential() {
+        let check = |values: &[&'static str], expected| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(
+                    header::AUTHORIZATION,
+                    header::HeaderValue::from_static(value),
+                );
+            }
+            assert_eq!(bearer(&headers), expected, "{values:?}");
+        };
+        check(&["Bearer abc"], Some("abc"));
+        check(&["bearer  abc"], Some("abc"));
+        check(&["Basic abc"], None);
+        check(&["Bearer"], None);
+        check(&["Bearer a", "Bearer b"], None);
+        check(&[], None);
+    }
+}

@@ -1,0 +1,29 @@
+//! What the two HTTP APIs share: problem responses, authentication, idempotency keys, entity tags,
+//! paging, points in time, limits, health and serving.
+//!
+//! A binary builds its router from the APIs' routes, adds [`health::routes`], wraps all of it in
+//! [`limits::apply`] and hands it to [`serve::serve`].
+
+pub mod authentication;
+pub mod etag;
+pub mod extract;
+pub mod health;
+pub mod idempotency;
+pub mod limits;
+pub mod observe;
+pub mod paging;
+pub mod problem;
+pub mod serve;
+pub mod temporal;
+
+pub use authentication::{Authenticator, Caller, OperatorCredential};
+pub use etag::IfMatch;
+pub use extract::{Json, Path, Query};
+pub use idempotency::IdempotencyKey;
+pub use limits::Limits;
+pub use paging::{Cursor, Limit, Page};
+pub use problem::{Problem, ProblemKind};
+pub use temporal::{AsOf, Position};
+
+/// The response header that says which position of the log an answer reflects.
+pub const POSITION_HEADER: &str = "orgledger-position";

@@ -1,0 +1,298 @@
+//! Problem responses (RFC 9457): one stable `type` for each way that a request can fail.
+
+use std::error::Error;
+use std::fmt;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use crate::observe;
+
+/// A way to fail: what stays the same however often it happens. APIs declare theirs as constants,
+/// so that each `type` is written once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProblemKind {
+    /// The stable `type`: a reference such as `/problems/seat-limit-reached`.
+    pub uri: &'static str,
+    /// The status.
+    pub status: StatusCode,
+    /// What it means, in a few words, always the same.
+    pub title: &'static str,
+}
+
+impl ProblemKind {
+    /// A kind, for constants.
+    pub const fn new(uri: &'static str, status: StatusCode, title: &'static str) -> Self {
+        Self { uri, status, title }
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])+ $name:ident = $uri:literal $status:ident $title:literal;)+) => {
+        $(
+            $(#[$doc])+
+            pub const $name: ProblemKind =
+                ProblemKind::new(concat!("/problems/", $uri), StatusCode::$status, $title);
+        )+
+
+        /// Every kind that both APIs can answer with.
+        pub const COMMON: &[ProblemKind] = &[$($name),+];
+    };
+}
+
+kinds! {
+    /// A parameter, header or field of the body is wrong; `field` names it.
+    INVALID_REQUEST = "invalid-request" BAD_REQUEST "The request is not valid";
+    /// The body is not JSON.
+    MALFORMED_JSON = "malformed-json" BAD_REQUEST "The body is not valid JSON";
+    /// The `Idempotency-Key` header is missing or unusable.
+    IDEMPOTENCY_KEY_REQUIRED = "idempotency-key-required" BAD_REQUEST
+        "An idempotency key is required";
+    /// No credential, or none that is known.
+    UNAUTHORIZED = "unauthorized" UNAUTHORIZED "Authentication is required";
+    /// The caller is known and may not do this.
+    FORBIDDEN = "forbidden" FORBIDDEN "Not permitted";
+    /// It does not exist, or not for this caller.
+    NOT_FOUND = "not-found" NOT_FOUND "Not found";
+    /// The resource has no such method.
+    METHOD_NOT_ALLOWED = "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed";
+    /// Another change got there first.
+    CONFLICT = "conflict" CONFLICT "Conflict with another change";
+    /// The `If-Match` header names another version.
+    PRECONDITION_FAILED = "precondition-failed" PRECONDITION_FAILED
+        "It has changed since the version named";
+    /// The body is larger than the route takes.
+    BODY_TOO_LARGE = "body-too-large" PAYLOAD_TOO_LARGE "The body is too large";
+    /// The body's media type is not what the route takes.
+    UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE
+        "Unsupported media type";
+    /// Well formed, and not possible.
+    UNPROCESSABLE = "unprocessable" UNPROCESSABLE_ENTITY "The request cannot be carried out";
+    /// Something of ours is broken; the request's id leads to the log.
+    INTERNAL = "internal" INTERNAL_SERVER_ERROR "Internal error";
+    /// Too much is waiting.
+    OVERLOADED = "overloaded" SERVICE_UNAVAILABLE "Too many requests are waiting";
+    /// Something that the answer depends on is not there at the moment.
+    UNAVAILABLE = "unavailable" SERVICE_UNAVAILABLE "Temporarily unavailable";
+    /// No answer within the time for one request.
+    TIMED_OUT = "timed-out" SERVICE_UNAVAILABLE "The request took too long";
+}
+
+/// A problem: one occurrence of a [`ProblemKind`].
+pub struct Problem(Box<Occurrence>);
+
+struct Occurrence {
+    kind: ProblemKind,
+    detail: Option<String>,
+    members: Map<String, Value>,
+    headers: HeaderMap,
+}
+
+impl Problem {
+    /// An occurrence of `kind`.
+    pub fn new(kind: ProblemKind) -> Self {
+        Self(Box::new(Occurrence {
+            kind,
+            detail: None,
+            members: Map::new(),
+            headers: HeaderMap::new(),
+        }))
+    }
+
+    /// With what happened this time, for a person to read.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// With a member of its own, such as `field` or `position`.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.0.members.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// With a response header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.insert(name, value);
+        self
+    }
+
+    /// With the advice to try again after that many seconds, as header and member.
+    #[must_use]
+    pub fn retry_after_seconds(self, seconds: u32) -> Self {
+        self.with("retry_after_seconds", seconds)
+            .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> ProblemKind {
+        self.0.kind
+    }
+
+    /// 401, without a word on why.
+    pub fn unauthorized() -> Self {
+        Self::new(UNAUTHORIZED)
+            .with_detail("Send a credential that is known here: Authorization: Bearer …")
+            .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// 404. What belongs to another organization does not exist here.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(NOT_FOUND).with_detail(format!("There is no such {what} here."))
+    }
+
+    /// 400: the field (parameter, header or path into the body) and why.
+    pub fn invalid(field: impl Into<String>, why: impl fmt::Display) -> Self {
+        let field = field.into();
+        Self::new(INVALID_REQUEST)
+            .with_detail(format!("{field}: {why}"))
+            .with("field", field)
+    }
+
+    /// 409: somebody else's change got there first.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(CONFLICT).with_detail(detail)
+    }
+
+    /// 422: well formed, and not possible.
+    pub fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(UNPROCESSABLE).with_detail(detail)
+    }
+
+    /// 413: more than that many bytes.
+    pub fn too_large(bytes_max: usize) -> Self {
+        Self::new(BODY_TOO_LARGE)
+            .with_detail(format!("At most {bytes_max} bytes are taken."))
+            .with("bytes_max", bytes_max)
+    }
+
+    /// 503: too much is waiting.
+    pub fn overloaded() -> Self {
+        Self::new(OVERLOADED).retry_after_seconds(1)
+    }
+
+    /// 503: no answer in time. What was asked may still have happened.
+    pub fn timed_out() -> Self {
+        Self::new(TIMED_OUT)
+            .with_detail(
+                "Whether it was carried out is not known. Sending it again with the same \
+                 Idempotency-Key finds out.",
+            )
+            .retry_after_seconds(1)
+    }
+
+    /// 500: an opaque answer; the error and its sources are logged, here and nowhere else.
+    pub fn internal(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error = %with_sources(error), "internal error");
+        Self::opaque()
+    }
+
+    /// A failure of the database: 503 where it is not there, else an opaque 500. Logged here.
+    pub fn database(error: &sqlx::Error) -> Self {
+        if !is_outage(error) {
+            return Self::internal(error);
+        }
+        tracing::error!(error = %with_sources(error), "the database is not available");
+        Self::new(UNAVAILABLE)
+            .with_detail("The database does not answer at the moment.")
+            .retry_after_seconds(1)
+    }
+
+    /// 500, for what has been logged already.
+    pub(crate) fn opaque() -> Self {
+        Self::new(INTERNAL).with_detail("It has been logged under this request's id.")
+    }
+
+    /// The body.
+    fn body(&self) -> Value {
+        let mut body = self.0.members.clone();
+        body.insert("type".to_owned(), json!(self.0.kind.uri));
+        body.insert("title".to_owned(), json!(self.0.kind.title));
+        body.insert("status".to_owned(), json!(self.0.kind.status.as_u16()));
+        if let Some(detail) = &self.0.detail {
+            body.insert("detail".to_owned(), json!(detail));
+        }
+        if let Some(request_id) = observe::request_id() {
+            body.insert("instance".to_owned(), json!(&*request_id));
+        }
+        Value::Object(body)
+    }
+}
+
+/// The error and all that caused it, in one line.
+pub fn with_sources(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        // Transparent errors repeat what stands before them.
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+/// Whether the database is not there, as opposed to refusing what we said.
+fn is_outage(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        // 08: connection exception; 53: insufficient resources; 57P: the operator intervened.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["08", "53", "57P"]
+                .iter()
+                .any(|class| code.starts_with(class))
+        }),
+        _ => false,
+    }
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.body())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = self.body().to_string();
+        let mut response = (self.0.kind.status, body).into_response();
+        response.headers_mut().extend(self.0.headers);
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        response
+    }
+}
+
+/// A problem (RFC 9457), as it stands in the API's description.
+#[derive(utoipa::ToSchema)]
+#[schema(as = Problem)]
+#[allow(dead_code)] // Never built: it describes what `Problem::body` writes.
+pub struct ProblemSchema {
+    /// What kind of problem it is: stable, to be compared.
+    #[schema(rename = "type", example = "/problems/not-found")]
+    r#type: String,
+    /// What the kind means.
+    title: String,
+    /// The status of the response.
+    status: u16,
+    /// What happened this time.
+    detail: Option<String>,
+    /// The request's id.
+    instance: Option<String>,
+    /// The parameter, header or field that is wrong.
+    field: Option<String>,
+    /// When trying again may help.
+    retry_after_seconds: Option<u32>,
+}

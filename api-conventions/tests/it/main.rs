@@ -1,0 +1,4 @@
+//! What every request goes through, seen from outside.
+
+mod conventions;
+mod serving;

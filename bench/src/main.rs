@@ -1,0 +1,47 @@
+//! The benchmark: orgledger beside stock cqrs-es and postgres-es, on one machine and one database,
+//! in one run. Durability settings are real; the run refuses a server without them.
+
+mod callers;
+mod commands;
+mod figure;
+mod rebuild;
+mod visible;
+mod world;
+
+use clap::Parser;
+use figure::Figures;
+
+/// What to measure and how to say it.
+#[derive(Parser)]
+struct Args {
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Only figures whose name begins with this
+    #[arg(long, default_value = "")]
+    only: String,
+    /// How long each side of a comparison runs, in seconds
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// How often both sides take their turn; the median counts
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let database = embedded::testing::test_database().await;
+    event_log::database::check_server(&database.connect_options()).await?;
+    let mut figures = Figures::new(args.json, &args.only);
+    if figures.wants("command") {
+        commands::measure(&database, &mut figures, args.seconds, args.rounds).await?;
+    }
+    if figures.wants("rebuild_access_register") {
+        rebuild::measure(&mut figures).await?;
+    }
+    if figures.wants("commit_to_visible") {
+        visible::measure(&mut figures, args.seconds).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! Carrying a command out, and answering.
+
+use api_conventions::{POSITION_HEADER, Problem};
+use api_conventions::etag::etag;
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::asked::Asked;
+use crate::execute::{Answer, Command};
+use crate::routes::CommandApi;
+
+/// Says that an answer was given before, to the same idempotency key.
+pub const REPLAYED_HEADER: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The answer to a command.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Answered<O> {
+    /// The position of the log from which on its effect can be seen: the `min_position` of a query
+    /// that must show it.
+    position: i64,
+    #[serde(flatten)]
+    outcome: O,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    secret: Option<String>,
+}
+
+/// The answer to a command that makes a secret.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)] // Never built: it describes an `Answered` with a secret.
+pub(crate) struct AnsweredWithSecret<O> {
+    #[serde(flatten)]
+    answered: Answered<O>,
+    /// The secret, shown this once. Only a hash of it is kept, so the answer to a request that is
+    /// sent again does not have it.
+    secret: Option<String>,
+}
+
+/// Carries a command out: 200.
+pub(crate) async fn carry_out<C: Command>(
+    api: &CommandApi,
+    Asked(context): Asked,
+    command: C,
+) -> Result<Response, Problem> {
+    Ok(answer(api.executor.execute(&context, &command).await?))
+}
+
+/// Carries a command out that makes something: 201, and where it is found.
+pub(crate) async fn create<C: Command>(
+    api: &CommandApi,
+    Asked(context): Asked,
+    command: C,
+    location: impl FnOnce(&C::Outcome) -> String,
+) -> Result<Response, Problem> {
+    let answered = api.executor.execute(&context, &command).await?;
+    let location = HeaderValue::try_from(location(&answered.outcome));
+    let mut response = answer(answered);
+    *response.status_mut() = StatusCode::CREATED;
+    if let Ok(location) = location {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+fn answer<O: Serialize>(answer: Answer<O>) -> Response {
+    let Answer { outcome, position, sequence, replayed, secret } = answer;
+    let secret = secret.map(|secret| secret.reveal().to_owned());
+    let has_secret = secret.is_some();
+    let mut response = Json(Answered { position, outcome, secret }).into_response();
+    let headers = response.headers_mut();
+    if has_secret {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    headers.insert(POSITION_HEADER, HeaderValue::from(position));
+    if let Some(sequence) = sequence {
+        headers.insert(header::ETAG, etag(sequence));
+    }
+    if replayed {
+        headers.insert(REPLAYED_HEADER, HeaderValue::from_static("true"));
+    }
+    response
+}

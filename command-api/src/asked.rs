@@ -1,0 +1,61 @@
+//! What a request carries beside what it asks: who asks, under which idempotency key, and of which
+//! version.
+
+use api_conventions::problem::FORBIDDEN;
+use api_conventions::{Caller, IdempotencyKey, IfMatch, Problem};
+use axum::extract::FromRequestParts;
+use axum::http::Method;
+use axum::http::request::Parts;
+use domain::organization::Authority;
+use event_log::clock;
+use event_schemas::{Actor, ActorKind};
+
+use crate::execute::{CommandContext, ExpectedSequence};
+
+/// The circumstances of a command, read from the request's head.
+pub(crate) struct Asked(pub(crate) CommandContext);
+
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let mut context = context(&caller)?;
+        // A PUT, PATCH or DELETE sent again does what it did; a POST needs a key for that.
+        let has_key = parts.headers.contains_key(api_conventions::idempotency::IDEMPOTENCY_KEY_HEADER);
+        if has_key || parts.method == Method::POST {
+            let key = IdempotencyKey::from_request_parts(parts, state).await?;
+            context.idempotency_key = Some(key.0);
+        }
+        context.expected_sequence = match IfMatch::from_request_parts(parts, state).await? {
+            IfMatch::Absent => None,
+            IfMatch::Any => Some(ExpectedSequence::Any),
+            IfMatch::Sequences(sequences) => Some(ExpectedSequence::OneOf(sequences)),
+        };
+        Ok(Self(context))
+    }
+}
+
+/// The context of what a caller asks now, without key and condition.
+pub(crate) fn context(caller: &Caller) -> Result<CommandContext, Problem> {
+    let now = clock::now();
+    Ok(CommandContext {
+        metadata: caller.metadata(),
+        authority: authority(&caller.actor)?,
+        now,
+        occurred_at: now,
+        idempotency_key: None,
+        expected_sequence: None,
+    })
+}
+
+/// In whose name an actor commands.
+fn authority(actor: &Actor) -> Result<Authority, Problem> {
+    let may_not = || Problem::new(FORBIDDEN).with_detail("This credential may not change anything.");
+    match actor.kind {
+        ActorKind::Operator => Ok(Authority::Operator),
+        ActorKind::Member => actor.id.parse().map(Authority::Member).map_err(|_| may_not()),
+        // The system acts inside, and external actors only in what is imported.
+        ActorKind::ServiceAccount | ActorKind::System | ActorKind::External => Err(may_not()),
+    }
+}

@@ -1,0 +1,106 @@
+//! The parameters of requests, and what every request can be refused with.
+
+use api_conventions::problem::ProblemSchema;
+use event_schemas::{ApiKeyId, InviteId, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use serde::Deserialize;
+use utoipa::{IntoParams, IntoResponses};
+
+macro_rules! path {
+    ($($(#[$doc:meta])+ $name:ident { $($field:ident: $id:ty),+ })+) => {$(
+        $(#[$doc])+
+        #[derive(Debug, Deserialize, IntoParams)]
+        #[into_params(parameter_in = Path)]
+        pub(crate) struct $name {
+            $(
+                /// The id.
+                #[param(value_type = uuid::Uuid)]
+                pub(crate) $field: $id,
+            )+
+        }
+    )+};
+}
+
+path! {
+    /// An organization.
+    OrganizationPath { organization_id: OrganizationId }
+    /// An invite to an organization.
+    InvitePath { organization_id: OrganizationId, invite_id: InviteId }
+    /// A member of an organization.
+    MemberPath { organization_id: OrganizationId, member_id: MemberId }
+    /// A project of an organization.
+    ProjectPath { organization_id: OrganizationId, project_id: ProjectId }
+    /// A member of a project.
+    ProjectMemberPath {
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+        member_id: MemberId
+    }
+    /// A service account of an organization.
+    ServiceAccountPath { organization_id: OrganizationId, service_account_id: ServiceAccountId }
+    /// An API key of an organization.
+    ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
+}
+
+/// The headers of a POST. It describes what [`crate::asked::Asked`] reads.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // Never built.
+pub(crate) struct PostHeaders {
+    /// The caller's name for this command, 1 to 255 visible ASCII characters: a new one for each
+    /// command, the same one when trying again. Sent again with the same body it gives the first
+    /// answer again; with another body it is refused.
+    #[param(rename = "Idempotency-Key")]
+    idempotency_key: String,
+    /// The `ETag` that the resource must have.
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+}
+
+/// The headers of a PUT, PATCH or DELETE, as [`PostHeaders`].
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // Never built.
+pub(crate) struct ChangeHeaders {
+    /// The caller's name for this command, as for a POST; here it may be left out.
+    #[param(rename = "Idempotency-Key")]
+    idempotency_key: Option<String>,
+    /// The `ETag` that the resource must have.
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+}
+
+/// What every command can be refused with.
+#[derive(IntoResponses)]
+#[allow(dead_code)] // Never built: it describes what the routes answer.
+pub(crate) enum Refusals {
+    /// A parameter, header or field is wrong, or the body is not JSON.
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(#[to_schema] ProblemSchema),
+    /// No credential, or none that is known.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(#[to_schema] ProblemSchema),
+    /// The caller may not do this.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] ProblemSchema),
+    /// There is no such thing, or it is another organization's.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(#[to_schema] ProblemSchema),
+    /// What is there already stands against it.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(#[to_schema] ProblemSchema),
+    /// It has changed since the version that `If-Match` names.
+    #[response(status = 412, content_type = "application/problem+json")]
+    PreconditionFailed(#[to_schema] ProblemSchema),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(#[to_schema] ProblemSchema),
+    /// The body is not said to be JSON.
+    #[response(status = 415, content_type = "application/problem+json")]
+    UnsupportedMediaType(#[to_schema] ProblemSchema),
+    /// A value is not possible, or the idempotency key stands for another request.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Unprocessable(#[to_schema] ProblemSchema),
+    /// Too much is waiting, or the database is not there.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] ProblemSchema),
+}

@@ -1,0 +1,210 @@
+//! What is answered where a command was refused.
+
+use api_conventions::Problem;
+use api_conventions::etag::etag;
+use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED};
+use axum::http::header;
+use domain::api_key::ApiKeyError;
+use domain::credit_account::CreditAccountError;
+use domain::name::NameError;
+use domain::organization::OrganizationError;
+use domain::price_list::PriceListError;
+use domain::project::ProjectError;
+use domain::service_account::ServiceAccountError;
+use domain::text::TextError;
+use domain::usage::UsageError;
+
+use super::kinds::{
+    ALREADY_EXISTS, ALREADY_MEMBER, API_KEY_EXPIRED, API_KEY_REVOKED, EXPIRY_IN_THE_PAST,
+    INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN, INVITE_EXPIRED,
+    LAST_OWNER, LOGIN_TAKEN, MEMBER_ABOVE_OWN, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
+    ORGANIZATION_ARCHIVED, PRICE_LIST_PROVIDER, PRICE_LIST_SUPERSEDED, PROJECT_ARCHIVED,
+    ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SERVICE_ACCOUNT_DISABLED,
+    SERVICE_ACCOUNT_REMOVED,
+};
+use super::{failures, not_found, said};
+use crate::refusal::Refusal;
+
+pub(super) fn problem(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Organization(error) => organization(&error),
+        Refusal::Project(error) => project(&error),
+        Refusal::ServiceAccount(error) => service_account(&error),
+        Refusal::ApiKey(error) => api_key(&error),
+        Refusal::CreditAccount(error) => credit_account(&error),
+        Refusal::PriceList(error) => price_list(&error),
+        Refusal::Name(error) => name(&error),
+        Refusal::Text(error) => text(&error),
+        Refusal::TextIn { field, error } => said(INVALID_VALUE, &error).with("field", field),
+        Refusal::Usage(error) => Problem::new(INVALID_VALUE)
+            .with_detail(error.to_string())
+            .with("field", usage_field(&error)),
+        Refusal::Import(why) => said(INVALID_VALUE, &why),
+        Refusal::Invalid { field, .. } => Problem::new(INVALID_VALUE)
+            .with_detail(refusal.to_string())
+            .with("field", field),
+        Refusal::PreconditionFailed { sequence } => Problem::new(PRECONDITION_FAILED)
+            .with_detail(format!("It stands at version \"{sequence}\"."))
+            .with("sequence", sequence)
+            .with_header(header::ETAG, etag(sequence)),
+        Refusal::Failed(error) => failures::problem(*error),
+    }
+}
+
+fn organization(error: &OrganizationError) -> Problem {
+    use OrganizationError as Refused;
+    match error {
+        // An invite that is not open may be one that never was.
+        Refused::NotFound
+        | Refused::MemberNotFound(_)
+        | Refused::InviteNotFound(_)
+        | Refused::InviteNotOpen(_) => not_found(),
+        Refused::AlreadyExists | Refused::InviteAlreadyExists(_) | Refused::MemberIdTaken(_) => {
+            said(ALREADY_EXISTS, error)
+        }
+        Refused::Archived => said(ORGANIZATION_ARCHIVED, error),
+        Refused::SeatLimitBelowMembers { .. } => {
+            said(SEAT_LIMIT_BELOW_MEMBERS, error).with("field", "seat_limit")
+        }
+        Refused::SeatLimitReached { .. } => said(SEAT_LIMIT_REACHED, error),
+        Refused::InviteAlreadyOpen { invite_id } => said(INVITE_ALREADY_OPEN, error)
+            .with("field", "email")
+            .with("invite_id", invite_id.to_string()),
+        Refused::AlreadyMember => said(ALREADY_MEMBER, error).with("field", "email"),
+        Refused::ExpiryInThePast { .. } => {
+            said(EXPIRY_IN_THE_PAST, error).with("field", "expires_at")
+        }
+        Refused::InviteExpired(_) => said(INVITE_EXPIRED, error),
+        Refused::InviteAlreadyAccepted(_) => said(INVITE_ALREADY_ACCEPTED, error),
+        Refused::NotYetExpired { .. } => said(NOT_YET_EXPIRED, error),
+        Refused::LoginTaken(_) => said(LOGIN_TAKEN, error).with("field", "login"),
+        Refused::MemberSuspended(_) => said(MEMBER_SUSPENDED, error),
+        Refused::LastOwner => said(LAST_OWNER, error),
+        Refused::NotAllowed(_) => said(FORBIDDEN, error),
+        Refused::RoleAboveOwn(_) => said(ROLE_ABOVE_OWN, error).with("field", "role"),
+        Refused::MemberAboveOwn(_) => said(MEMBER_ABOVE_OWN, error),
+        Refused::Text(error) => text(error),
+    }
+}
+
+fn project(error: &ProjectError) -> Problem {
+    match error {
+        ProjectError::NotFound => not_found(),
+        ProjectError::AlreadyExists => said(ALREADY_EXISTS, error),
+        ProjectError::Archived => said(PROJECT_ARCHIVED, error),
+        ProjectError::Text(error) => text(error),
+    }
+}
+
+fn service_account(error: &ServiceAccountError) -> Problem {
+    match error {
+        ServiceAccountError::NotFound => not_found(),
+        ServiceAccountError::AlreadyExists => said(ALREADY_EXISTS, error),
+        ServiceAccountError::Disabled => said(SERVICE_ACCOUNT_DISABLED, error),
+        ServiceAccountError::Removed => said(SERVICE_ACCOUNT_REMOVED, error),
+        ServiceAccountError::Text(error) => text(error),
+    }
+}
+
+fn api_key(error: &ApiKeyError) -> Problem {
+    match error {
+        ApiKeyError::NotFound | ApiKeyError::OwnerNotFound => not_found(),
+        ApiKeyError::AlreadyExists => said(ALREADY_EXISTS, error),
+        ApiKeyError::OwnerOfAnotherProject => {
+            said(INVALID_VALUE, error).with("field", "service_account_id")
+        }
+        ApiKeyError::ExpiryInThePast { .. } => {
+            said(EXPIRY_IN_THE_PAST, error).with("field", "expires_at")
+        }
+        ApiKeyError::GraceTooLong { .. } => {
+            said(INVALID_VALUE, error).with("field", "grace_seconds")
+        }
+        ApiKeyError::Revoked => said(API_KEY_REVOKED, error),
+        ApiKeyError::Expired => said(API_KEY_EXPIRED, error),
+        ApiKeyError::NotYetExpired => said(NOT_YET_EXPIRED, error),
+        ApiKeyError::Text(error) => text(error),
+    }
+}
+
+fn credit_account(error: &CreditAccountError) -> Problem {
+    use CreditAccountError as Refused;
+    match error {
+        Refused::NotFound => not_found(),
+        Refused::AmountNotPositive { .. } | Refused::BalanceTooLarge { .. } => {
+            said(INVALID_VALUE, error).with("field", "amount")
+        }
+        Refused::CurrencyMismatch { .. } => said(INVALID_VALUE, error).with("field", "currency"),
+        Refused::ExpiryInThePast { .. } => {
+            said(EXPIRY_IN_THE_PAST, error).with("field", "expires_at")
+        }
+        Refused::LotAlreadyExists(_) => said(ALREADY_EXISTS, error),
+        Refused::Text(error) => text(error),
+    }
+}
+
+fn price_list(error: &PriceListError) -> Problem {
+    match error {
+        PriceListError::NoModels | PriceListError::NegativeRate { .. } => {
+            said(INVALID_VALUE, error).with("field", "models")
+        }
+        PriceListError::ProviderMismatch { .. } => {
+            said(PRICE_LIST_PROVIDER, error).with("field", "provider")
+        }
+        PriceListError::EffectiveBeforeLatest { .. } => {
+            said(PRICE_LIST_SUPERSEDED, error).with("field", "effective_from")
+        }
+        PriceListError::Text(error) => text(error),
+    }
+}
+
+/// Never says who has the name: it may be another organization.
+fn name(error: &NameError) -> Problem {
+    match error {
+        NameError::Taken { .. } => Problem::new(NAME_TAKEN)
+            .with_detail("Another has this name; names are compared without case.")
+            .with("field", "name"),
+    }
+}
+
+fn text(error: &TextError) -> Problem {
+    let field = match error {
+        TextError::Empty { what }
+        | TextError::TooLong { what, .. }
+        | TextError::ControlCharacter { what }
+        | TextError::WhiteSpace { what } => what,
+        TextError::NotAnAddress => "email",
+    };
+    said(INVALID_VALUE, error).with("field", field)
+}
+
+fn usage_field(error: &UsageError) -> &'static str {
+    match error {
+        UsageError::Empty { field }
+        | UsageError::TooLong { field, .. }
+        | UsageError::ControlCharacter { field }
+        | UsageError::CountOutOfRange { field, .. } => field,
+        UsageError::CachedAboveInput { .. } => "cached_input_tokens",
+        UsageError::ReasoningAboveOutput { .. } => "reasoning_tokens",
+        UsageError::InTheFuture { .. } | UsageError::TooLongAgo { .. } => "occurred_at",
+        UsageError::TooManyTags { .. } => "tags",
+    }
+}
+
+/// The field of a usage record that a refusal is about.
+pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
+    match refusal {
+        Refusal::Organization(_) => Some("member_id"),
+        Refusal::Project(_) => Some("project_id"),
+        Refusal::ServiceAccount(_) => Some("service_account_id"),
+        Refusal::ApiKey(_) => Some("api_key_id"),
+        Refusal::Usage(error) => Some(usage_field(error)),
+        Refusal::TextIn { field, .. } | Refusal::Invalid { field, .. } => Some(field),
+        Refusal::CreditAccount(_)
+        | Refusal::PriceList(_)
+        | Refusal::Name(_)
+        | Refusal::Text(_)
+        | Refusal::Import(_)
+        | Refusal::PreconditionFailed { .. }
+        | Refusal::Failed(_) => None,
+    }
+}

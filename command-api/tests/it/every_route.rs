@@ -1,0 +1,274 @@
+//! What every route owes, driven from the list of routes: a new one without a body here fails.
+
+use std::collections::BTreeMap;
+
+use axum::http::Method;
+use embedded::testing::unique_name;
+use serde_json::{Value, json};
+use utoipa::openapi::path::Operation;
+
+use crate::support::{App, Client, Reply};
+
+/// Routes that take no idempotency key.
+const WITHOUT_KEY: &[&str] = &["record_usage"];
+
+/// A route, as it describes itself.
+struct Route {
+    id: String,
+    method: Method,
+    path: String,
+    has_body: bool,
+}
+
+/// Ids for the places in a path and in bodies.
+struct Ids(BTreeMap<&'static str, String>);
+
+impl Ids {
+    /// Ids of nothing.
+    fn unknown() -> Self {
+        let id = |n: u128| uuid::Uuid::from_u128(n + (0x7000 << 64)).to_string();
+        let names =
+            ["organization", "member", "invite", "project", "service_account", "api_key"];
+        Self(names.into_iter().zip((1..).map(id)).collect())
+    }
+
+    /// Ids of an organization that has one of each.
+    async fn of_new_organization(app: &App) -> Self {
+        let organization = app.organization().await;
+        let member = app.member(&organization, "ada", "admin").await;
+        let project = app.project(&organization, "alpha").await;
+        let service_account = app.service_account(&organization, &project).await;
+        let key = app.api_key(&organization, &project, ("member_id", &member)).await;
+        let path = format!("/v1/organizations/{organization}/invites");
+        let invite = json!({"email": "eve@example.com", "role": "member"});
+        let invite = app.operator().post(&path, invite).await.id("invite_id");
+        let api_key = key["api_key_id"].as_str().expect("an id").to_owned();
+        Self(BTreeMap::from([
+            ("organization", organization),
+            ("member", member),
+            ("invite", invite),
+            ("project", project),
+            ("service_account", service_account),
+            ("api_key", api_key),
+        ]))
+    }
+
+    fn with_organization(mut self, organization: String) -> Self {
+        self.0.insert("organization", organization);
+        self
+    }
+
+    fn path(&self, path: &str) -> String {
+        self.0.iter().fold(path.to_owned(), |path, (name, id)| {
+            path.replace(&format!("{{{name}_id}}"), id)
+        })
+    }
+}
+
+/// A body that the route takes; none where it takes none.
+fn body(operation: &str, ids: &Ids) -> Option<Value> {
+    let id = |name: &str| ids.0[name].clone();
+    Some(match operation {
+        "create_organization" => json!({"name": unique_name()}),
+        "update_organization" | "update_project" => json!({"name": unique_name()}),
+        "send_invite" => json!({"email": "bob@example.com", "role": "member"}),
+        "accept_invite" => json!({"login": "eve"}),
+        "add_member" => json!({"login": "bob", "role": "member"}),
+        "change_member_role" => json!({"role": "reader"}),
+        "rename_member" => json!({"login": "ada2"}),
+        "suspend_member" | "disable_service_account" | "revoke_api_key" => {
+            json!({"reason": "because"})
+        }
+        "create_project" => json!({"name": "beta", "environment": "production"}),
+        "assign_project_member" => json!({"role": "member"}),
+        "create_service_account" => json!({"project_id": id("project"), "name": "indexer"}),
+        "create_api_key" => {
+            json!({"project_id": id("project"), "member_id": id("member"), "name": "k"})
+        }
+        "rename_api_key" => json!({"name": "production-chat"}),
+        "rotate_api_key" => json!({"grace_seconds": 60}),
+        "purchase_credits" | "grant_credits" => json!({"amount": "5", "currency": "USD"}),
+        "publish_price_list" => json!({"catalogue": "c", "provider": "p", "currency": "USD",
+            "models": [{"model": "m", "matches": {"equals": "m"}, "rates": {"input": "1"}}]}),
+        "record_usage" => json!({"records": []}),
+        "archive_organization" | "revoke_invite" | "reinstate_member" | "archive_project"
+        | "remove_member" | "remove_project_member" | "remove_service_account" => return None,
+        other => panic!("say here which body {other} takes"),
+    })
+}
+
+fn routes(app: &App) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for (path, item) in &app.first().openapi.paths.paths {
+        let operations: [(Method, &Option<Operation>); 5] = [
+            (Method::GET, &item.get),
+            (Method::POST, &item.post),
+            (Method::PUT, &item.put),
+            (Method::PATCH, &item.patch),
+            (Method::DELETE, &item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            let id = operation.operation_id.clone().expect("an operation id");
+            let has_body = operation.request_body.is_some();
+            routes.push(Route { id, method, path: path.clone(), has_body });
+        }
+    }
+    assert!(routes.len() > 25, "{} routes", routes.len());
+    routes
+}
+
+impl Route {
+    fn takes_key(&self) -> bool {
+        !WITHOUT_KEY.contains(&self.id.as_str())
+    }
+
+    async fn send(&self, client: &Client, path: &str, body: Option<&Value>) -> Reply {
+        let asking = client.ask(self.method.clone(), path).key(&unique_name());
+        match body {
+            Some(body) => asking.json(body).await,
+            None => asking.empty().await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_route_describes_the_body_that_it_takes() {
+    let app = App::new().await;
+    let ids = Ids::unknown();
+    for route in routes(&app) {
+        assert_eq!(route.has_body, body(&route.id, &ids).is_some(), "{}", route.id);
+    }
+}
+
+#[tokio::test]
+async fn every_route_wants_a_credential() {
+    let app = App::new().await;
+    let ids = Ids::of_new_organization(&app).await;
+    let head = app.head().await;
+    for route in routes(&app) {
+        for credential in [None, Some("another-credential-than-that"), Some("")] {
+            let stranger = app.stranger(credential);
+            let reply =
+                route.send(&stranger, &ids.path(&route.path), body(&route.id, &ids).as_ref()).await;
+            assert_eq!(reply.header("www-authenticate"), "Bearer", "{}", route.id);
+            reply.refused(401, "unauthorized");
+        }
+    }
+    assert_eq!(app.head().await, head, "nothing was changed");
+}
+
+#[tokio::test]
+async fn what_is_another_organizations_is_not_there() {
+    let app = App::new().await;
+    let theirs = Ids::of_new_organization(&app).await;
+    let other = app.organization().await;
+    let foreign = Ids(theirs.0.clone()).with_organization(other);
+    let unknown = Ids::unknown();
+    let head = app.head().await;
+    let mut checked = 0;
+    for route in routes(&app).iter().filter(|route| route.path.contains("{organization_id}")) {
+        let not_found = async |ids: &Ids| {
+            let body = body(&route.id, ids);
+            let reply = route.send(&app.operator(), &ids.path(&route.path), body.as_ref()).await;
+            let mut body = reply.refused(404, "not-found");
+            body.as_object_mut().expect("an object").remove("instance");
+            body
+        };
+        let nobodys = not_found(&unknown).await;
+        let is_nested = route.path.matches('{').count() > 1
+            || body(&route.id, &theirs).is_some_and(|body| body.get("project_id").is_some());
+        if is_nested {
+            assert_eq!(not_found(&foreign).await, nobodys, "{}", route.id);
+            let absent = Ids::unknown().with_organization(foreign.0["organization"].clone());
+            assert_eq!(not_found(&absent).await, nobodys, "{}", route.id);
+            checked += 1;
+        }
+    }
+    assert!(checked > 15, "{checked}");
+    assert_eq!(app.head().await, head, "nothing was changed");
+}
+
+#[tokio::test]
+async fn every_post_wants_an_idempotency_key() {
+    let app = App::new().await;
+    let ids = Ids::of_new_organization(&app).await;
+    let head = app.head().await;
+    for route in routes(&app).iter().filter(|r| r.method == Method::POST && r.takes_key()) {
+        let path = ids.path(&route.path);
+        let body = body(&route.id, &ids).unwrap_or_else(|| json!({}));
+        for key in [None, Some("two words"), Some("")] {
+            let asking = app.operator().ask(Method::POST, &path);
+            let asking = match key {
+                Some(key) => asking.key(key),
+                None => asking,
+            };
+            asking.json(&body).await.refused_field(
+                400,
+                "idempotency-key-required",
+                "Idempotency-Key",
+            );
+        }
+    }
+    assert_eq!(app.head().await, head, "nothing was changed");
+}
+
+#[tokio::test]
+async fn every_body_is_checked() {
+    let app = App::new().await;
+    let ids = Ids::of_new_organization(&app).await;
+    let head = app.head().await;
+    let operator = app.operator();
+    for route in routes(&app) {
+        let path = ids.path(&route.path);
+        let asking = || operator.ask(route.method.clone(), &path).key(&unique_name());
+        let id = &route.id;
+        asking().text("application/json", "{\"name\": ".to_owned()).await.refused(400, "malformed-json");
+        asking().text("text/plain", "{}".to_owned()).await.refused(415, "unsupported-media-type");
+        asking().json(&json!(7)).await.refused(400, "invalid-request");
+        let mut body = body(id, &ids).unwrap_or_else(|| json!({}));
+        body["unheard_of"] = json!(1);
+        asking().json(&body).await.refused_field(400, "invalid-request", "unheard_of");
+        let bytes_max =
+            if id == "record_usage" { command_api::USAGE_BODY_BYTES_MAX } else { 1024 * 1024 };
+        let large = format!("{{\"name\": \"{}\"}}", "x".repeat(bytes_max));
+        let large = asking().text("application/json", large).await.refused(413, "body-too-large");
+        assert_eq!(large["bytes_max"], bytes_max, "{id}");
+    }
+    assert_eq!(app.head().await, head, "nothing was changed");
+}
+
+#[tokio::test]
+async fn every_id_in_a_path_is_checked() {
+    let app = App::new().await;
+    let ids = Ids::unknown();
+    for route in routes(&app) {
+        let names = ids.0.keys().filter(|name| route.path.contains(&format!("{{{name}_id}}")));
+        for name in names {
+            let path = route.path.replace(&format!("{{{name}_id}}"), "42");
+            let body = body(&route.id, &ids);
+            route
+                .send(&app.operator(), &ids.path(&path), body.as_ref())
+                .await
+                .refused_field(400, "invalid-request", &format!("{name}_id"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_is_described_once_with_its_refusals() {
+    let app = App::new().await;
+    let document = serde_json::to_value(&app.first().openapi).expect("JSON");
+    let mut ids = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let id = operation["operationId"].as_str().expect("an id");
+            assert!(ids.insert(id.to_owned()), "{id} twice");
+            assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{method} {path}");
+            for status in ["400", "401", "404", "409", "503"] {
+                let response = &operation["responses"][status]["content"];
+                assert!(response["application/problem+json"].is_object(), "{id} {status}");
+            }
+        }
+    }
+}

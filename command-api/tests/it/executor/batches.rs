@@ -1,0 +1,74 @@
+//! Commands executed together: one append, one answer for each.
+
+use command_api::projects::{CreateProject, CreateProjectRequest};
+use command_api::{Answer, CommandContext, ExecuteError, Refusal};
+use domain::name::NameError;
+use event_schemas::ProjectId;
+
+use crate::support::{App, by_operator};
+
+type Answered = Result<Answer<command_api::projects::ProjectCreated>, ExecuteError>;
+
+async fn create_all(app: &App, organization: &str, asked: &[(&str, &str)]) -> Vec<Answered> {
+    let commands: Vec<(CommandContext, CreateProject)> = asked
+        .iter()
+        .map(|(key, name)| {
+            let request = CreateProjectRequest { name: (*name).to_owned(), environment: None };
+            let organization_id = organization.parse().expect("an id");
+            (by_operator(Some(key)), CreateProject { organization_id, request })
+        })
+        .collect();
+    let commands: Vec<_> = commands.iter().map(|(context, command)| (context, command)).collect();
+    app.executor().execute_all(&commands).await.expect("the log answers")
+}
+
+fn done(answer: &Answered) -> (i64, ProjectId, bool) {
+    let answer = answer.as_ref().expect("not refused");
+    (answer.position, answer.outcome.project_id, answer.replayed)
+}
+
+#[tokio::test]
+async fn one_refused_in_the_middle_keeps_nobody_back() {
+    let app = App::new().await;
+    let organization = app.organization().await;
+    let head = app.head().await;
+    let asked = [("a", "alpha"), ("b", "ALPHA"), ("c", "beta"), ("d", "")];
+    let answers = create_all(&app, &organization, &asked).await;
+    assert_eq!((done(&answers[0]).0, done(&answers[2]).0), (head + 2, head + 4));
+    let taken = &answers[1];
+    assert!(
+        matches!(taken, Err(ExecuteError::Refused(Refusal::Name(NameError::Taken { .. })))),
+        "{taken:?}"
+    );
+    assert!(matches!(&answers[3], Err(ExecuteError::Refused(_))), "{:?}", answers[3]);
+    assert_eq!(app.head().await, head + 4);
+}
+
+#[tokio::test]
+async fn those_done_before_are_answered_as_before() {
+    let app = App::new().await;
+    let organization = app.organization().await;
+    let first = create_all(&app, &organization, &[("a", "alpha"), ("b", "beta")]).await;
+    let (alpha, beta) = (done(&first[0]), done(&first[1]));
+    let asked = [("n", "new"), ("b", "beta"), ("a", "alpha"), ("o", "other")];
+    let again = create_all(&app, &organization, &asked).await;
+    assert_eq!(done(&again[2]), (alpha.0, alpha.1, true));
+    assert_eq!(done(&again[1]), (beta.0, beta.1, true));
+    assert!(!done(&again[0]).2 && !done(&again[3]).2);
+    assert_eq!(app.count("project.created").await, 4);
+    // Where their names were free again, they would succeed anew: the append finds the keys.
+    let renamed = create_all(&app, &organization, &[("a", "gamma"), ("p", "delta")]).await;
+    assert!(matches!(renamed[0], Err(ExecuteError::IdempotencyKeyReused)), "{renamed:?}");
+    assert!(!done(&renamed[1]).2);
+    assert_eq!(app.count("project.created").await, 5);
+}
+
+#[tokio::test]
+async fn a_key_stands_for_one_command_of_a_batch() {
+    let app = App::new().await;
+    let organization = app.organization().await;
+    let answers = create_all(&app, &organization, &[("a", "alpha"), ("a", "beta")]).await;
+    done(&answers[0]);
+    assert!(matches!(answers[1], Err(ExecuteError::IdempotencyKeyReused)), "{answers:?}");
+    assert_eq!(app.count("project.created").await, 1);
+}

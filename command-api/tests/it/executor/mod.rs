@@ -1,0 +1,8 @@
+//! What all commands go through.
+
+mod batches;
+mod concurrency;
+mod idempotency;
+mod preconditions;
+mod processes;
+mod secrets;

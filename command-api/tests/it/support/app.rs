@@ -1,0 +1,168 @@
+//! An application: a database of the test's own, and processes that serve it.
+
+use std::sync::Arc;
+
+use api_conventions::{Authenticator, Limits, OperatorCredential, limits};
+use axum::Router;
+use command_api::api_keys::secret::Pepper;
+use command_api::{CommandApi, CommandContext, Executor};
+use domain::organization::Authority;
+use embedded::testing::{TestDatabase, test_database, unique_name};
+use event_log::EventLog;
+use event_log::database::{Holds, migrate};
+use event_schemas::{Actor, EventMetadata};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use super::Client;
+
+const OPERATOR_SECRET: &str = "operator-credential-of-the-tests";
+
+/// A database, and a first process that serves it.
+pub(crate) struct App {
+    process: Process,
+    pool: PgPool,
+    database: TestDatabase,
+}
+
+/// One command-api process: its own log, cache and locks.
+#[derive(Clone)]
+pub(crate) struct Process {
+    pub(crate) router: Router,
+    pub(crate) executor: Executor,
+    pub(crate) openapi: utoipa::openapi::OpenApi,
+}
+
+impl App {
+    pub(crate) async fn new() -> Self {
+        let database = test_database().await;
+        let options = database.connect_options();
+        migrate(&options, Holds::LogAndReadModels).await.expect("the database is migrated");
+        let process = Process::start(&database).await;
+        Self { process, pool: database.pool().await, database }
+    }
+
+    /// A further process on the same database.
+    pub(crate) async fn process(&self) -> Process {
+        Process::start(&self.database).await
+    }
+
+    /// The first process.
+    pub(crate) fn first(&self) -> &Process {
+        &self.process
+    }
+
+    pub(crate) fn executor(&self) -> &Executor {
+        &self.process.executor
+    }
+
+    /// The operator, at the first process.
+    pub(crate) fn operator(&self) -> Client {
+        self.process.operator()
+    }
+
+    /// Somebody without, or with another, credential.
+    pub(crate) fn stranger(&self, credential: Option<&str>) -> Client {
+        Client::new(self.process.router.clone(), credential)
+    }
+
+    /// The database, as its owner.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// How many events of a type the log has.
+    pub(crate) async fn count(&self, event_type: &str) -> i64 {
+        sqlx::query_scalar("select count(*) from log.events where event_type = $1")
+            .bind(event_type)
+            .fetch_one(&self.pool)
+            .await
+            .expect("the log answers")
+    }
+
+    /// The head of the log.
+    pub(crate) async fn head(&self) -> i64 {
+        self.executor().log().head().await.expect("the log answers")
+    }
+
+    /// A new organization's id.
+    pub(crate) async fn organization(&self) -> String {
+        let body = json!({"name": unique_name()});
+        self.operator().post("/v1/organizations", body).await.id("organization_id")
+    }
+
+    /// A new member's id.
+    pub(crate) async fn member(&self, organization: &str, login: &str, role: &str) -> String {
+        let path = format!("/v1/organizations/{organization}/members");
+        let body = json!({"login": login, "role": role});
+        self.operator().post(&path, body).await.id("member_id")
+    }
+
+    /// A new project's id.
+    pub(crate) async fn project(&self, organization: &str, name: &str) -> String {
+        let path = format!("/v1/organizations/{organization}/projects");
+        self.operator().post(&path, json!({"name": name})).await.id("project_id")
+    }
+
+    /// A new service account's id.
+    pub(crate) async fn service_account(&self, organization: &str, project: &str) -> String {
+        let path = format!("/v1/organizations/{organization}/service-accounts");
+        let body = json!({"project_id": project, "name": unique_name()});
+        self.operator().post(&path, body).await.id("service_account_id")
+    }
+
+    /// A new API key, as it is answered; `owner` is `member_id` or `service_account_id`.
+    pub(crate) async fn api_key(
+        &self,
+        organization: &str,
+        project: &str,
+        owner: (&str, &str),
+    ) -> Value {
+        let path = format!("/v1/organizations/{organization}/api-keys");
+        let body = json!({"project_id": project, owner.0: owner.1, "name": "production-search"});
+        self.operator().post(&path, body).await.ok()
+    }
+}
+
+impl Process {
+    async fn start(database: &TestDatabase) -> Self {
+        let log = EventLog::open(&database.connect_options()).await.expect("the log opens");
+        let pepper = Pepper::new(vec![7; 32]).expect("long enough");
+        let executor = Executor::new(log, pepper);
+        let credential = OperatorCredential::new("ops", OPERATOR_SECRET).expect("long enough");
+        let authenticator = Arc::new(Authenticator::new(credential));
+        let api = CommandApi::new(executor.clone(), authenticator);
+        let (router, openapi) = command_api::routes(api).split_for_parts();
+        Self { router: limits::apply(router, Limits::default()), executor, openapi }
+    }
+
+    /// The operator, at this process.
+    pub(crate) fn operator(&self) -> Client {
+        Client::new(self.router.clone(), Some(OPERATOR_SECRET))
+    }
+}
+
+/// The context of a command that the operator gives now.
+pub(crate) fn by_operator(key: Option<&str>) -> CommandContext {
+    let now = event_log::clock::now();
+    CommandContext {
+        metadata: EventMetadata {
+            actor: Actor::operator("ops"),
+            correlation_id: "a test".to_owned(),
+            causation_id: None,
+            traceparent: None,
+            source_address: None,
+        },
+        authority: Authority::Operator,
+        now,
+        occurred_at: now,
+        idempotency_key: key.map(str::to_owned),
+        expected_sequence: None,
+    }
+}
+
+/// The context of a command that a member gives now.
+pub(crate) fn by_member(member_id: &str) -> CommandContext {
+    let member_id = member_id.parse().expect("a member's id");
+    CommandContext { authority: Authority::Member(member_id), ..by_operator(None) }
+}

@@ -1,0 +1,7 @@
+//! What the tests share: an application, its clients, and what they make in it.
+
+mod app;
+mod client;
+
+pub(crate) use app::{App, Process, by_member, by_operator};
+pub(crate) use client::{Client, Reply};

@@ -1,0 +1,152 @@
+//! Publishing with many messages in flight.
+
+use std::collections::VecDeque;
+use std::error::Error as _;
+
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{self, ErrorCode};
+
+use super::message::Outgoing;
+use super::stream::{Interrupted, Refused, Tail};
+
+/// How many messages may wait for their acknowledgement: enough to hide the round trip and to let
+/// the server sync many at once.
+const IN_FLIGHT_MAX: usize = 512;
+
+/// How many bytes of messages may wait, so that usage in large messages does not fill the memory.
+const IN_FLIGHT_BYTES_MAX: usize = 16 << 20;
+
+struct InFlight {
+    ack: PublishAckFuture,
+    sequence: u64,
+    last_position: i64,
+    bytes: usize,
+}
+
+/// The stream's end as this relay extends it.
+pub(super) struct Pipeline<'a> {
+    context: &'a jetstream::Context,
+    stream: &'a str,
+    message_bytes_max: usize,
+    /// The sequence of the last message sent.
+    sequence: u64,
+    /// Its id; none as long as nothing was sent.
+    last_id: Option<String>,
+    /// The last position that is known to be in the stream.
+    stored: i64,
+    in_flight: VecDeque<InFlight>,
+    in_flight_bytes: usize,
+}
+
+impl<'a> Pipeline<'a> {
+    pub(super) fn new(
+        context: &'a jetstream::Context,
+        stream: &'a str,
+        message_bytes_max: usize,
+        tail: Tail,
+    ) -> Self {
+        let pipeline = Self {
+            context,
+            stream,
+            message_bytes_max,
+            sequence: tail.sequence,
+            last_id: None,
+            stored: tail.position(),
+            in_flight: VecDeque::new(),
+            in_flight_bytes: 0,
+        };
+        pipeline.tell();
+        pipeline
+    }
+
+    /// The stream's last sequence, when all in flight is stored.
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The last position that is known to be in the stream.
+    pub(super) fn stored(&self) -> i64 {
+        self.stored
+    }
+
+    /// Sends a message. Waits for older ones when too many are in flight.
+    pub(super) async fn publish(&mut self, message: Outgoing) -> Result<(), Interrupted> {
+        while self.in_flight.len() >= IN_FLIGHT_MAX || self.in_flight_bytes >= IN_FLIGHT_BYTES_MAX {
+            self.settle_one().await?;
+        }
+        let headers = message.headers(self.stream, self.sequence, self.last_id.as_deref());
+        let bytes = message.body.len();
+        self.last_id = Some(message.id());
+        let outgoing = PublishMessage::build().headers(headers).payload(message.body.into());
+        let ack = match self.context.send_publish(message.subject, outgoing).await {
+            Ok(ack) => ack,
+            Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
+                let bytes_max = self.message_bytes_max;
+                let (what, position) = (message.what, message.first_position);
+                return Err(Refused::TooLarge { what, position, bytes, bytes_max }.into());
+            }
+            Err(error) => return Err(Interrupted::nats("publishing", error)),
+        };
+        self.sequence += 1;
+        self.in_flight_bytes += bytes;
+        let (sequence, last_position) = (self.sequence, message.last_position);
+        self.in_flight.push_back(InFlight { ack, sequence, last_position, bytes });
+        Ok(())
+    }
+
+    /// Waits for all that is in flight.
+    pub(super) async fn settle(&mut self) -> Result<(), Interrupted> {
+        while !self.in_flight.is_empty() {
+            self.settle_one().await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_one(&mut self) -> Result<(), Interrupted> {
+        let Some(InFlight { ack, sequence, last_position, bytes }) = self.in_flight.pop_front()
+        else {
+            return Ok(());
+        };
+        self.in_flight_bytes -= bytes;
+        let ack = ack.await.map_err(|error| refusal(error, last_position))?;
+        // A duplicate that stands elsewhere says that the stream is not what it was.
+        if ack.sequence != sequence {
+            return Err(Interrupted::Fenced(format!(
+                "position {last_position} is message {} instead of {sequence}",
+                ack.sequence
+            )));
+        }
+        self.stored = last_position;
+        metrics::counter!("orgledger_relay_messages_total").increment(1);
+        self.tell();
+        Ok(())
+    }
+
+    #[allow(clippy::cast_precision_loss)] // Exact to 2^53 positions.
+    fn tell(&self) {
+        metrics::gauge!("orgledger_relay_position").set(self.stored as f64);
+    }
+}
+
+fn refusal(error: PublishError, position: i64) -> Interrupted {
+    // The same message is being stored at this moment, sent by another relay.
+    let being_stored = error
+        .source()
+        .and_then(|source| source.downcast_ref::<jetstream::Error>())
+        .is_some_and(|refused| refused.error_code() == ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT);
+    match error.kind() {
+        PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId => {
+            Interrupted::Fenced(format!("position {position} was refused: {error}"))
+        }
+        PublishErrorKind::Other if being_stored => {
+            Interrupted::Fenced(format!("position {position} is being stored by another"))
+        }
+        PublishErrorKind::StreamNotFound
+        | PublishErrorKind::TimedOut
+        | PublishErrorKind::BrokenPipe
+        | PublishErrorKind::MaxAckPending
+        | PublishErrorKind::MaxPayloadExceeded
+        | PublishErrorKind::Other => Interrupted::nats("waiting for an acknowledgement", error),
+    }
+}

@@ -1,0 +1,151 @@
+//! What the relay publishes: the log by position, as messages.
+
+use std::collections::VecDeque;
+
+use event_schemas::{OrganizationId, RecordedEvent};
+use sqlx::{PgConnection, Row as _};
+use uuid::Uuid;
+
+use super::message::{self, Outgoing};
+use super::stream::Interrupted;
+use crate::read::{ReadError, UsageRun, read_page};
+use crate::usage::read_usage;
+
+/// How many events are read at once.
+const EVENTS_MAX: i64 = 500;
+
+/// How many usage records are read at once.
+const RECORDS_MAX: i64 = 2_000;
+
+/// Half the server's default `max_payload`, so that an untouched server takes a full message.
+const MESSAGE_BYTES_WANTED: usize = 512 * 1024;
+
+enum Entry {
+    Event(Box<RecordedEvent>),
+    /// The records of a batch from an ordinal on.
+    Usage(UsageRun, i64),
+}
+
+/// The log from one position on.
+pub(super) struct Source<'a> {
+    connection: &'a mut PgConnection,
+    prefix: &'a str,
+    log_id: Uuid,
+    bytes_wanted: usize,
+    /// All up to here was read.
+    upto: i64,
+    entries: VecDeque<Entry>,
+    ready: VecDeque<Outgoing>,
+}
+
+impl<'a> Source<'a> {
+    /// The log after a position, which may lie within a batch of usage records.
+    pub(super) async fn after(
+        position: i64,
+        connection: &'a mut PgConnection,
+        prefix: &'a str,
+        log_id: Uuid,
+        message_bytes_max: usize,
+    ) -> Result<Self, Interrupted> {
+        let mut source = Self {
+            connection,
+            prefix,
+            log_id,
+            bytes_wanted: MESSAGE_BYTES_WANTED.min(message_bytes_max / 2),
+            upto: position,
+            entries: VecDeque::new(),
+            ready: VecDeque::new(),
+        };
+        if let Some(run) = run_around(source.connection, position).await? {
+            source.upto = run.last_position();
+            let from = position + 1 - run.first_position;
+            source.entries.push_back(Entry::Usage(run, from));
+        }
+        Ok(source)
+    }
+
+    /// The position up to which the log was read.
+    pub(super) fn upto(&self) -> i64 {
+        self.upto
+    }
+
+    /// The next message; none at the log's head.
+    pub(super) async fn next(&mut self) -> Result<Option<Outgoing>, Interrupted> {
+        loop {
+            if let Some(message) = self.ready.pop_front() {
+                return Ok(Some(message));
+            }
+            match self.entries.pop_front() {
+                Some(Entry::Event(event)) => {
+                    return Ok(Some(message::event(self.prefix, self.log_id, &event)?));
+                }
+                Some(Entry::Usage(run, from)) => self.read_run(run, from).await?,
+                None => {
+                    if !self.read_on().await? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the next page. False at the head.
+    async fn read_on(&mut self) -> Result<bool, Interrupted> {
+        let page = read_page(self.connection, self.upto, EVENTS_MAX).await?;
+        let mut usage = page.usage.into_iter().peekable();
+        for event in page.events {
+            while let Some(run) = usage.next_if(|run| run.first_position < event.position) {
+                self.entries.push_back(Entry::Usage(run, 0));
+            }
+            self.entries.push_back(Entry::Event(Box::new(event)));
+        }
+        self.entries.extend(usage.map(|run| Entry::Usage(run, 0)));
+        let moved = page.upto > self.upto;
+        self.upto = page.upto;
+        Ok(moved)
+    }
+
+    /// Makes messages of a batch's next records, and puts the rest of it back.
+    async fn read_run(&mut self, run: UsageRun, from: i64) -> Result<(), Interrupted> {
+        let records = read_usage(self.connection, &run, from, RECORDS_MAX).await?;
+        let found = i64::try_from(records.len()).unwrap_or(i64::MAX);
+        let wanted = RECORDS_MAX.min(run.count - from);
+        let last = records.last().map_or(0, |record| i64::from(record.ordinal) + 1);
+        if found != wanted || last != from + wanted {
+            let after = run.first_position + from - 1;
+            return Err(ReadError::Hole { after, upto: after + wanted, found }.into());
+        }
+        let first = run.first_position + from;
+        let messages =
+            message::usage(self.prefix, self.log_id, &run, first, &records, self.bytes_wanted)?;
+        self.ready.extend(messages);
+        if from + wanted < run.count {
+            self.entries.push_front(Entry::Usage(run, from + wanted));
+        }
+        Ok(())
+    }
+}
+
+/// The batch of usage records that goes on after a position, where it stands within one.
+async fn run_around(
+    connection: &mut PgConnection,
+    position: i64,
+) -> Result<Option<UsageRun>, sqlx::Error> {
+    let row = sqlx::query(
+        "select first_position, batch_id, organization_id, count::bigint, first_day, last_day, recorded_at
+         from log.usage_batches where first_position <= $1 order by first_position desc limit 1",
+    )
+    .bind(position)
+    .fetch_optional(connection)
+    .await?;
+    let run = row.map(|row| UsageRun {
+        first_position: row.get(0),
+        batch_id: row.get(1),
+        organization_id: OrganizationId(row.get(2)),
+        count: row.get(3),
+        first_day: row.get(4),
+        last_day: row.get(5),
+        recorded_at: row.get(6),
+    });
+    Ok(run.filter(|run| run.last_position() > position))
+}

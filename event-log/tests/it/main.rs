@@ -1,0 +1,19 @@
+//! The log on a real Postgres and a real nats-server. Each test has a database of its own, and
+//! waits for positions, never for time.
+
+mod aggregates;
+mod append;
+mod append_only;
+mod conflicts;
+mod crashes;
+mod following;
+mod idempotency;
+mod reading;
+mod relay;
+mod relay_faults;
+mod relay_reader;
+mod relay_refusals;
+mod relaying;
+mod support;
+mod usage;
+mod usage_concurrency;

@@ -1,0 +1,265 @@
+//! A sample of every event: plausible, complete, and the same every time.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use crate::{
+    Amount, ApiKeyEvent, CreditAccountEvent, Currency, Environment, InviteId, KeyOwner, LotId,
+    MatchRule, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
+    OrganizationRole, PICO_PER_UNIT, PriceListEvent, PriceListId, PriceStatus, ProjectEvent,
+    ProjectGrant, ProjectId, ProjectRole, Rates, RecordedUsage, ServiceAccountEvent,
+    ServiceAccountId,
+};
+
+/// An id of version 7 that ends in a number.
+fn id<T: From<Uuid>>(number: u128) -> T {
+    T::from(Uuid::from_u128(0x0198_f3c0_5a00_7000_8000_0000_0000_0000 + number))
+}
+
+/// Half past nine on a day, counted from 2026-01-01 as 0.
+fn day(number: i64) -> DateTime<Utc> {
+    let new_year_2026 = TimeDelta::days(20_454);
+    DateTime::UNIX_EPOCH + new_year_2026 + TimeDelta::days(number) + TimeDelta::minutes(9 * 60 + 30)
+}
+
+/// So many thousandths of a currency's unit.
+fn thousandths(number: i128) -> Amount {
+    Amount::from_pico(number * PICO_PER_UNIT / 1000)
+}
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn acme() -> OrganizationId {
+    id(1)
+}
+
+fn chat() -> ProjectId {
+    id(2)
+}
+
+fn ada() -> MemberId {
+    id(3)
+}
+
+fn invite() -> InviteId {
+    id(4)
+}
+
+fn nightly() -> ServiceAccountId {
+    id(5)
+}
+
+/// An HMAC-SHA-256 in hexadecimal, of nothing.
+fn hash(digit: &str) -> String {
+    digit.repeat(64)
+}
+
+pub(super) fn organization() -> Vec<OrganizationEvent> {
+    use OrganizationEvent as Was;
+    let mut events = vec![
+        Was::Created { organization_id: acme(), name: text("Acme GmbH"), seat_limit: Some(25) },
+        Was::Updated { name: Some(text("Acme AG")), seat_limit: None },
+        Was::Archived {},
+    ];
+    events.extend(invites());
+    events.extend(members());
+    events
+}
+
+fn invites() -> [OrganizationEvent; 4] {
+    use OrganizationEvent as Was;
+    let invite_id = invite();
+    [
+        Was::InviteSent {
+            invite_id,
+            email: text("ada@acme.example"),
+            role: OrganizationRole::Admin,
+            projects: vec![ProjectGrant { project_id: chat(), role: ProjectRole::Owner }],
+            expires_at: day(7),
+        },
+        Was::InviteAccepted { invite_id, member_id: ada() },
+        Was::InviteRevoked { invite_id },
+        Was::InviteExpired { invite_id },
+    ]
+}
+
+fn members() -> [OrganizationEvent; 6] {
+    use OrganizationEvent as Was;
+    let member_id = ada();
+    [
+        Was::MemberAdded {
+            member_id,
+            login: text("ada"),
+            email: Some(text("ada@acme.example")),
+            role: OrganizationRole::Member,
+        },
+        Was::MemberRenamed { member_id, login: text("ada-lovelace") },
+        Was::MemberRoleChanged {
+            member_id,
+            role: OrganizationRole::Admin,
+            previous_role: OrganizationRole::Member,
+        },
+        Was::MemberSuspended { member_id, reason: Some(text("laptop stolen")) },
+        Was::MemberReinstated { member_id },
+        Was::MemberRemoved { member_id, reason: Some(text("left the company")) },
+    ]
+}
+
+pub(super) fn project() -> Vec<ProjectEvent> {
+    use ProjectEvent as Was;
+    let member_id = ada();
+    vec![
+        Was::Created {
+            project_id: chat(),
+            organization_id: acme(),
+            name: text("Support chat"),
+            environment: Some(Environment::Staging),
+        },
+        Was::Updated { name: None, environment: Some(Environment::Production) },
+        Was::Archived {},
+        Was::MemberAssigned { member_id, role: ProjectRole::Member },
+        Was::MemberRoleChanged {
+            member_id,
+            role: ProjectRole::Owner,
+            previous_role: ProjectRole::Member,
+        },
+        Was::MemberRemoved { member_id },
+    ]
+}
+
+pub(super) fn service_account() -> Vec<ServiceAccountEvent> {
+    use ServiceAccountEvent as Was;
+    vec![
+        Was::Created {
+            service_account_id: nightly(),
+            organization_id: acme(),
+            project_id: chat(),
+            name: text("nightly-evaluation"),
+            purpose: Some(text("runs the evaluation suite every night")),
+        },
+        Was::Disabled { reason: Some(text("the suite moved to another project")) },
+        Was::Removed {},
+    ]
+}
+
+pub(super) fn api_key() -> Vec<ApiKeyEvent> {
+    use ApiKeyEvent as Was;
+    vec![
+        Was::Created {
+            api_key_id: id(6),
+            organization_id: acme(),
+            project_id: chat(),
+            owner: KeyOwner::ServiceAccount { service_account_id: nightly() },
+            name: text("evaluation runner"),
+            secret_hash: hash("1f"),
+            redacted: text("olk_7Qm2…x9Kd"),
+            expires_at: Some(day(365)),
+            rotation_due_at: Some(day(90)),
+        },
+        Was::Renamed { name: text("evaluation runner, eu") },
+        Was::Rotated {
+            secret_hash: hash("2e"),
+            redacted: text("olk_b4Tz…m1Rw"),
+            previous_valid_until: day(91),
+            rotation_due_at: Some(day(180)),
+        },
+        Was::Revoked { reason: Some(text("found in a public repository")) },
+        Was::Expired {},
+    ]
+}
+
+pub(super) fn credit_account() -> Vec<CreditAccountEvent> {
+    use CreditAccountEvent as Was;
+    let (organization_id, currency): (_, Currency) = (acme(), Currency::USD);
+    let lot: fn(u128) -> LotId = id;
+    vec![
+        Was::Purchased {
+            organization_id,
+            lot_id: lot(7),
+            amount: thousandths(2_500_000),
+            currency,
+            expires_at: Some(day(365)),
+            reference: Some(text("INV-2026-0042")),
+        },
+        Was::Granted {
+            organization_id,
+            lot_id: lot(8),
+            amount: thousandths(50_000),
+            currency,
+            expires_at: None,
+            reason: Some(text("outage of 12 January")),
+        },
+    ]
+}
+
+pub(super) fn name() -> Vec<NameEvent> {
+    vec![NameEvent::Claimed { holder_id: chat().to_string() }, NameEvent::Released {}]
+}
+
+pub(super) fn price_list() -> Vec<PriceListEvent> {
+    let either = MatchRule::Or(vec![
+        MatchRule::Equals(text("claude-sonnet-4-5")),
+        MatchRule::StartsWith(text("claude-sonnet-4-5-")),
+    ]);
+    let all = MatchRule::And(vec![
+        MatchRule::Contains(text("haiku")),
+        MatchRule::EndsWith(text("-latest")),
+    ]);
+    let sonnet = Rates {
+        input: Some(thousandths(3_000)),
+        cached_input: Some(thousandths(300)),
+        cache_write: Some(thousandths(3_750)),
+        output: Some(thousandths(15_000)),
+    };
+    let haiku = Rates {
+        input: Some(thousandths(1_000)),
+        output: Some(thousandths(5_000)),
+        ..Rates::default()
+    };
+    vec![PriceListEvent::Published {
+        price_list_id: PriceListId::of("genai-prices", "anthropic"),
+        version: 3,
+        provider: text("anthropic"),
+        currency: Currency::USD,
+        effective_from: day(0),
+        source: Some(text("https://github.com/pydantic/genai-prices")),
+        models: vec![
+            ModelPrice { model: text("claude-sonnet-4-5"), matches: either, rates: sonnet },
+            ModelPrice { model: text("claude-haiku-4-5"), matches: all, rates: haiku },
+        ],
+    }]
+}
+
+/// Priced by the list above: 400 × 3 + 1,000 × 0.30 + 100 × 3.75 + 250 × 15 = 5,625 USD for a
+/// million times as much.
+pub(super) fn usage() -> RecordedUsage {
+    RecordedUsage {
+        batch_id: id(9),
+        ordinal: 17,
+        organization_id: acme(),
+        project_id: chat(),
+        api_key_id: Some(id(6)),
+        member_id: None,
+        service_account_id: Some(nightly()),
+        end_user: Some(text("customer-4711")),
+        feature: text("reply-suggestion"),
+        provider: text("anthropic"),
+        model: text("claude-sonnet-4-5-20250929"),
+        request_id: text("req_011CTx9mQ4"),
+        occurred_at: day(12),
+        input_tokens: 1_500,
+        cached_input_tokens: 1_000,
+        cache_write_tokens: 100,
+        output_tokens: 250,
+        reasoning_tokens: 120,
+        price_status: PriceStatus::Priced,
+        price_version: Some(42),
+        cost_pico: Some(5_625_000_000),
+        currency: Some(Currency::USD),
+        tags: BTreeMap::from([(text("region"), text("eu")), (text("team"), text("support"))]),
+    }
+}

@@ -1,0 +1,351 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const ABOUT: &str = "\
+The system of record for an organization's use of AI: who may do what, which keys exist, what was \
+bought, what was used, by which feature, at what price, and proof of all of it.
+
+Without DATABASE_URL, every command works on a private Postgres under --data-dir, whether \
+`orgledger dev` is running on it or not.";
+
+/// The system of record for an organization's use of AI.
+#[derive(Parser)]
+#[command(name = "orgledger", version, about = "The system of record for an organization's use of AI", long_about = ABOUT)]
+pub(crate) struct Cli {
+    /// Where things are.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where the log, the read models and the programs are.
+#[derive(Args, Clone)]
+pub(crate) struct PlaceArgs {
+    /// The directory of the private Postgres and NATS, used where DATABASE_URL is not set
+    #[arg(long, global = true, env = "ORGLEDGER_DATA_DIR", default_value = ".orgledger")]
+    pub data_dir: PathBuf,
+    /// The Postgres that holds the log, as postgres://user:password@host:port/database
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// The Postgres that holds the read models, where it is another one
+    #[arg(long, global = true, env = "ORGLEDGER_READ_DATABASE_URL", hide_env_values = true)]
+    pub read_database_url: Option<String>,
+    /// The NATS server with JetStream, as nats://user:password@host:port
+    #[arg(long, global = true, env = "NATS_URL", hide_env_values = true)]
+    pub nats_url: Option<String>,
+    /// The JetStream stream that carries the log
+    #[arg(long, global = true, env = "ORGLEDGER_STREAM", default_value = "ORGLEDGER")]
+    pub stream: String,
+    /// The bearer credential of the operator, at least 16 characters
+    #[arg(long, global = true, env = "ORGLEDGER_OPERATOR_CREDENTIAL", hide_env_values = true)]
+    pub operator_credential: Option<String>,
+    /// What secrets of API keys are hashed with, at least 32 characters; keep it, and keep it apart
+    /// from the database
+    #[arg(long, global = true, env = "ORGLEDGER_KEY_PEPPER", hide_env_values = true)]
+    pub key_pepper: Option<String>,
+    /// How to log
+    #[arg(long, global = true, env = "ORGLEDGER_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// How to log.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run everything on this machine: the log, the read models and both APIs on one port
+    Dev(DevArgs),
+    /// Start `dev`, load the demonstration organization and print its reports
+    Demo(DemoArgs),
+    /// Run one role of a distributed deployment
+    Serve(ServeArgs),
+    /// Bring the database's schema to this program's version
+    Migrate,
+    /// Bring in histories, prices and usage from files
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Who has access to what, now or as of a date, since when and granted by whom
+    AccessRegister(AccessRegisterArgs),
+    /// What was used and what it cost, by any grouping
+    Costs(CostsArgs),
+    /// What was bought, given and used
+    Balance(BalanceArgs),
+    /// Fill a read model anew beside the one in service, and switch to it
+    Rebuild(RebuildArgs),
+    /// Where the log, the read models and the relay stand
+    Status(StatusArgs),
+    /// Ask a URL, and fail where it does not answer with success (for health checks)
+    Probe(ProbeArgs),
+    /// Write the files that are generated from the code
+    #[command(hide = true)]
+    Generate(GenerateArgs),
+}
+
+/// Run everything on this machine.
+#[derive(Args, Clone)]
+pub(crate) struct DevArgs {
+    /// The address that both APIs are served on
+    #[arg(long, env = "ORGLEDGER_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+}
+
+/// Start `dev`, load the demonstration organization and print its reports.
+#[derive(Args, Clone)]
+pub(crate) struct DemoArgs {
+    /// The address that both APIs are served on; where it is taken, another port of it
+    #[arg(long, env = "ORGLEDGER_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Remove what is in the data directory first
+    #[arg(long)]
+    pub fresh: bool,
+    /// Stop after printing, instead of serving until interrupted
+    #[arg(long)]
+    pub exit: bool,
+}
+
+/// Run one role of a distributed deployment.
+#[derive(Args, Clone)]
+pub(crate) struct ServeArgs {
+    /// The role
+    pub role: Role,
+    /// The address that the role's HTTP is served on: its API, /healthz, /readyz and /metrics
+    #[arg(long, env = "ORGLEDGER_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// What the read models are fed from
+    #[arg(long, env = "ORGLEDGER_FEED", default_value = "postgres")]
+    pub feed: FeedKind,
+}
+
+/// A role of a distributed deployment.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Commands over HTTP
+    CommandApi,
+    /// Queries over HTTP
+    QueryApi,
+    /// What fills the read models
+    Projectors,
+    /// What publishes the log to NATS
+    Relay,
+}
+
+/// What the read models are fed from.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FeedKind {
+    /// The log's Postgres
+    Postgres,
+    /// JetStream alone: the read models can stand where the log's Postgres cannot be reached
+    Nats,
+}
+
+/// What to import.
+#[derive(Subcommand)]
+pub(crate) enum ImportCommand {
+    /// A history of people and teams: one JSON change a line
+    Membership(ImportMembershipArgs),
+    /// A catalogue of model prices in the format of pydantic/genai-prices
+    Prices(ImportPricesArgs),
+    /// Usage: a CSV file with one request a row
+    Usage(ImportUsageArgs),
+}
+
+/// Import a history of people and teams.
+#[derive(Args)]
+pub(crate) struct ImportMembershipArgs {
+    /// The file, one JSON object a line; `.gz` is decompressed
+    pub file: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Import a catalogue of model prices.
+#[derive(Args)]
+pub(crate) struct ImportPricesArgs {
+    /// The file; `.gz` is decompressed
+    pub file: PathBuf,
+    /// From when the prices are in force; by default a first version is in force for all that
+    /// happened before, and a later one from now on
+    #[arg(long, value_parser = parse_time)]
+    pub effective_from: Option<DateTime<Utc>>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Import usage from a CSV file.
+#[derive(Args)]
+pub(crate) struct ImportUsageArgs {
+    /// The file, with headings; `.gz` is decompressed
+    pub file: PathBuf,
+    /// The organization's name
+    #[arg(long)]
+    pub organization: String,
+    /// The project's name
+    #[arg(long)]
+    pub project: String,
+    /// The model that was used
+    #[arg(long)]
+    pub model: String,
+    /// Who served the model
+    #[arg(long)]
+    pub provider: String,
+    /// The heading of the column that names the feature
+    #[arg(long)]
+    pub feature_column: String,
+    /// Create the organization and the project where they do not exist yet
+    #[arg(long)]
+    pub create: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Who has access to what.
+#[derive(Args)]
+pub(crate) struct AccessRegisterArgs {
+    /// One organization, by name or id; without it, all
+    #[arg(long)]
+    pub organization: Option<String>,
+    /// The time to look at: 2026-01-31T12:00:00Z, or a date, which means its end in UTC
+    #[arg(long, value_parser = parse_end_of_day)]
+    pub as_of: Option<DateTime<Utc>>,
+    /// The position of the log to look from: what was known then
+    #[arg(long)]
+    pub at_position: Option<i64>,
+    /// How to print
+    #[arg(long, default_value = "table")]
+    pub format: RegisterFormat,
+}
+
+/// How to print an access register.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RegisterFormat {
+    /// For the terminal
+    Table,
+    /// For programs
+    Json,
+    /// The register that a security team keeps
+    Markdown,
+    /// For spreadsheets: a line for each person and project
+    Csv,
+}
+
+/// What was used and what it cost.
+#[derive(Args)]
+pub(crate) struct CostsArgs {
+    /// The organization, by name or id
+    #[arg(long)]
+    pub organization: String,
+    /// What to group by, separated by commas: feature, project, api_key, member, service_account,
+    /// provider, model, hour, day, month
+    #[arg(long, default_value = "feature", value_delimiter = ',')]
+    pub by: Vec<String>,
+    /// From when on: a whole hour, or a date, which means its beginning in UTC
+    #[arg(long, value_parser = parse_time)]
+    pub from: Option<DateTime<Utc>>,
+    /// Until before when: a whole hour, or a date, which means its beginning in UTC
+    #[arg(long, value_parser = parse_time)]
+    pub to: Option<DateTime<Utc>>,
+    /// How to print
+    #[arg(long, default_value = "table")]
+    pub format: CostsFormat,
+}
+
+/// How to print costs.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CostsFormat {
+    /// For the terminal; amounts are rounded to 6 places
+    Table,
+    /// For programs; amounts have all their digits
+    Json,
+    /// For spreadsheets; amounts have all their digits
+    Csv,
+}
+
+/// What was bought, given and used.
+#[derive(Args)]
+pub(crate) struct BalanceArgs {
+    /// The organization, by name or id
+    #[arg(long)]
+    pub organization: String,
+    /// How to print
+    #[arg(long, default_value = "table")]
+    pub format: TableOrJson,
+}
+
+/// How to print.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableOrJson {
+    /// For the terminal
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Fill a read model anew.
+#[derive(Args)]
+pub(crate) struct RebuildArgs {
+    /// The read model: access_register, balances or cost_per_feature
+    pub name: String,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where everything stands.
+#[derive(Args)]
+pub(crate) struct StatusArgs {
+    /// How to print
+    #[arg(long, default_value = "table")]
+    pub format: TableOrJson,
+}
+
+/// Ask a URL.
+#[derive(Args)]
+pub(crate) struct ProbeArgs {
+    /// A plain http URL, such as http://127.0.0.1:8080/readyz
+    pub url: String,
+}
+
+/// Write the files that are generated from the code.
+#[derive(Args)]
+pub(crate) struct GenerateArgs {
+    /// Write nothing; fail where a file is not what would be written
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// A time, or a date that means its beginning.
+fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
+    parse(text, chrono::NaiveTime::MIN)
+}
+
+/// A time, or a date that means its end.
+fn parse_end_of_day(text: &str) -> Result<DateTime<Utc>, String> {
+    let end = chrono::NaiveTime::from_hms_micro_opt(23, 59, 59, 999_999).unwrap_or_default();
+    parse(text, end)
+}
+
+fn parse(text: &str, time_of_date: chrono::NaiveTime) -> Result<DateTime<Utc>, String> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(time.with_timezone(&Utc));
+    }
+    text.parse::<NaiveDate>()
+        .map(|date| date.and_time(time_of_date).and_utc())
+        .map_err(|_| "not a time such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31".to_owned())
+}

@@ -1,0 +1,113 @@
+//! `orgledger dev`: everything on this machine.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use command_api::Executor;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::cli::PlaceArgs;
+use crate::installation::{Installation, NatsPlace};
+use crate::services::{self, Shutdown};
+
+/// A running installation: commands can be executed on it, and it serves until it is told to end.
+pub(crate) struct Running {
+    /// What executes commands.
+    pub executor: Executor,
+    parts: JoinSet<anyhow::Result<()>>,
+    installation: Installation,
+    nats: Option<NatsPlace>,
+}
+
+/// Starts everything; it serves as soon as this returns.
+pub(crate) async fn start(
+    place: &PlaceArgs,
+    listener: TcpListener,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Running> {
+    let installation = Installation::open(place).await?;
+    let metrics = services::metrics()?;
+    let nats = installation.nats().await?;
+    let authenticator = Arc::new(installation.authenticator()?);
+    let commands = services::command_api(
+        &installation.log,
+        installation.pepper()?,
+        Arc::clone(&authenticator),
+    )
+    .await?;
+    let executor = commands.executor().clone();
+    let own_head = executor.log().own_head();
+
+    let feed = services::postgres_feed(&installation.log, Some(own_head.clone())).await?;
+    let projectors = services::projectors(&installation.read, feed, shutdown.clone()).await?;
+    let mut parts = JoinSet::new();
+    parts.spawn(async move {
+        projectors.await;
+        Ok(())
+    });
+    if let Some(nats) = &nats {
+        let jetstream = services::jetstream(&nats.url, &place.stream);
+        let end = shutdown.clone();
+        let relay =
+            services::relay(&installation.log, jetstream, Some(own_head), end).await?;
+        parts.spawn(async move {
+            // The record and the reports do not depend on it: say so, and go on.
+            if let Err(error) = relay.await {
+                tracing::error!(error = format!("{error:#}"), "the log is not published any more");
+            }
+            Ok(())
+        });
+    }
+    let queries = services::query_state(&installation.read, authenticator).await?;
+    let ready = executor.log().pool().clone();
+    let router = services::guarded(crate::api::both(commands, queries), ready, &metrics);
+    let end = shutdown.clone();
+    parts.spawn(async move {
+        services::http(listener, router, end).await;
+        Ok(())
+    });
+    Ok(Running { executor, parts, installation, nats })
+}
+
+impl Running {
+    /// Serves until told to end, then gives the private servers up.
+    pub(crate) async fn wait(self) -> anyhow::Result<()> {
+        let Self { executor, parts, installation, nats } = self;
+        let ended = services::all(parts).await;
+        drop(executor);
+        if let Some(nats) = nats {
+            nats.close().await?;
+        }
+        installation.close().await?;
+        ended
+    }
+
+    /// Ends everything now.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        self.parts.shutdown().await;
+        self.wait().await
+    }
+
+    /// The installation it runs on.
+    pub(crate) fn installation(&self) -> &Installation {
+        &self.installation
+    }
+}
+
+/// Runs everything until interrupted.
+pub(crate) async fn run(place: &PlaceArgs, listen: std::net::SocketAddr) -> anyhow::Result<()> {
+    let shutdown = Shutdown::on_signal()?;
+    let listener = services::bind(listen).await?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let running = start(place, listener, &shutdown).await?;
+    let installation = running.installation();
+    println!("orgledger serves on http://{address}");
+    if place.database_url.is_none() {
+        let path = place.data_dir.join("operator-credential");
+        println!("operator credential: in {}", path.display());
+    }
+    let pids = installation.postgres_pid();
+    tracing::info!(%address, postgres_pid = pids, "ready");
+    running.wait().await
+}

@@ -1,0 +1,211 @@
+//! Where this installation's databases and secrets are: named by the environment, or private ones
+//! under the data directory.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, bail};
+use api_conventions::{Authenticator, OperatorCredential};
+use command_api::api_keys::secret::Pepper;
+use embedded::{DataDir, Nats, Postgres};
+use event_log::database::{self, Holds};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, Executor as _, PgConnection};
+
+use crate::cli::PlaceArgs;
+
+/// The private cluster's database.
+const DATABASE: &str = "orgledger";
+
+/// Everything that a command needs to know of where it runs.
+pub(crate) struct Installation {
+    args: PlaceArgs,
+    /// The log's database.
+    pub log: PgConnectOptions,
+    /// The read models' database.
+    pub read: PgConnectOptions,
+    postgres: Option<Postgres>,
+}
+
+impl Installation {
+    /// Finds the databases, starting the private Postgres where none is named, and brings their
+    /// schemas up to date.
+    pub(crate) async fn open(args: &PlaceArgs) -> anyhow::Result<Self> {
+        let installation = Self::find(args).await?;
+        database::check_server(&installation.log).await?;
+        database::migrate(&installation.log, Holds::LogAndReadModels).await?;
+        if args.read_database_url.is_some() {
+            database::check_server(&installation.read).await?;
+            database::migrate(&installation.read, Holds::ReadModels).await?;
+        }
+        Ok(installation)
+    }
+
+    /// Finds the databases as they are, for a service of a distributed deployment.
+    pub(crate) async fn find(args: &PlaceArgs) -> anyhow::Result<Self> {
+        let (log, postgres) = match &args.database_url {
+            Some(url) => (parse(url, "DATABASE_URL")?, None),
+            None => private(&args.data_dir).await?,
+        };
+        let read = match &args.read_database_url {
+            Some(url) => parse(url, "ORGLEDGER_READ_DATABASE_URL")?,
+            None => log.clone(),
+        };
+        Ok(Self { args: args.clone(), log, read, postgres })
+    }
+
+    /// Gives the private Postgres up; it stops with its last user.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        if let Some(postgres) = self.postgres {
+            postgres.stop().await?;
+        }
+        Ok(())
+    }
+
+    /// The process id of the private Postgres.
+    pub(crate) fn postgres_pid(&self) -> Option<u32> {
+        self.postgres.as_ref().and_then(Postgres::pid)
+    }
+
+    /// What secrets are hashed with: named, or made once and kept beside the private cluster.
+    pub(crate) fn pepper(&self) -> anyhow::Result<Pepper> {
+        let text = match &self.args.key_pepper {
+            Some(pepper) => pepper.clone(),
+            None => self.kept_secret("key-pepper", "ORGLEDGER_KEY_PEPPER", None)?,
+        };
+        Pepper::new(text.into_bytes()).with_context(|| {
+            format!("ORGLEDGER_KEY_PEPPER is too short: at least {} characters", Pepper::LENGTH_MIN)
+        })
+    }
+
+    /// The operator's credential, likewise.
+    pub(crate) fn operator_credential(&self) -> anyhow::Result<String> {
+        match &self.args.operator_credential {
+            Some(credential) => Ok(credential.clone()),
+            None => {
+                let variable = "ORGLEDGER_OPERATOR_CREDENTIAL";
+                self.kept_secret("operator-credential", variable, Some("olo_"))
+            }
+        }
+    }
+
+    /// Who is let in.
+    pub(crate) fn authenticator(&self) -> anyhow::Result<Authenticator> {
+        let credential = self.operator_credential()?;
+        Ok(Authenticator::new(OperatorCredential::new("operator", &credential)?))
+    }
+
+    /// A private NATS where none is named and the program is there; none, said once, where not.
+    pub(crate) async fn nats(&self) -> anyhow::Result<Option<NatsPlace>> {
+        if let Some(url) = &self.args.nats_url {
+            return Ok(Some(NatsPlace { url: url.clone(), server: None }));
+        }
+        if self.args.database_url.is_some() {
+            tracing::info!("no NATS_URL: the log is not published to NATS");
+            return Ok(None);
+        }
+        match Nats::start(&data_dir(&self.args.data_dir)).await {
+            Ok(server) => Ok(Some(NatsPlace { url: server.url(), server: Some(server) })),
+            Err(error) => {
+                tracing::warn!(%error, "no NATS: the log is not published; all else works");
+                Ok(None)
+            }
+        }
+    }
+
+    fn kept_secret(
+        &self,
+        name: &str,
+        variable: &str,
+        prefix: Option<&str>,
+    ) -> anyhow::Result<String> {
+        if self.args.database_url.is_some() {
+            bail!("{variable} is not set: with DATABASE_URL, secrets are not kept in a directory");
+        }
+        let path = self.args.data_dir.join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => return Ok(text.trim().to_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+        let random = command_api::edge::random_bytes::<24>().map_err(anyhow::Error::msg)?;
+        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = format!("{}{hex}", prefix.unwrap_or_default());
+        write_secret(&path, &text)
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// Writes a secret that only this user can read, once: where another process was faster, its secret
+/// counts.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<String> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let staged = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&staged)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&staged, path);
+    std::fs::remove_file(&staged)?;
+    match linked {
+        Ok(()) => Ok(text.to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Ok(std::fs::read_to_string(path)?.trim().to_owned())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Where NATS is, and the private server where it is ours.
+pub(crate) struct NatsPlace {
+    /// Its URL.
+    pub url: String,
+    server: Option<Nats>,
+}
+
+impl NatsPlace {
+    /// Gives the private server up; it stops with its last user.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        if let Some(server) = self.server {
+            server.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+fn parse(url: &str, variable: &str) -> anyhow::Result<PgConnectOptions> {
+    PgConnectOptions::from_str(url).with_context(|| {
+        format!("{variable} is not like postgres://user:password@host:port/database")
+    })
+}
+
+/// The data directory, with the programs that `make` put beside the checkout.
+pub(crate) fn data_dir(path: &Path) -> DataDir {
+    DataDir::new(path).with_programs(PathBuf::from(".tools/programs"))
+}
+
+async fn private(path: &Path) -> anyhow::Result<(PgConnectOptions, Option<Postgres>)> {
+    let postgres = Postgres::start(&data_dir(path)).await?;
+    let mut connection = PgConnection::connect_with(&postgres.connect_options()).await?;
+    let there: Option<i32> = sqlx::query_scalar("select 1 from pg_database where datname = $1")
+        .bind(DATABASE)
+        .fetch_optional(&mut connection)
+        .await?;
+    if there.is_none() {
+        let created = connection.execute(format!("create database {DATABASE}").as_str()).await;
+        // Another process may have been faster: 42P04 says that it is there, 23505 that it comes.
+        match created {
+            Ok(_) => {}
+            Err(error) => match error.as_database_error().and_then(|e| e.code()).as_deref() {
+                Some("42P04" | "23505") => {}
+                Some(_) | None => return Err(error.into()),
+            },
+        }
+    }
+    Ok((postgres.connect_options().database(DATABASE), Some(postgres)))
+}

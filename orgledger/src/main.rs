@@ -1,0 +1,98 @@
+//! The one binary of orgledger.
+
+mod api;
+mod cli;
+mod demo;
+mod dev;
+mod generate;
+mod import;
+mod importing;
+mod installation;
+mod probe;
+mod rebuild;
+mod report;
+mod serve;
+mod services;
+mod show;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command, LogFormat};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(&cli);
+    match run(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("orgledger: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let place = &cli.place;
+    match cli.command {
+        Command::Dev(args) => dev::run(place, args.listen).await,
+        Command::Demo(args) => show::run(place, &args).await,
+        Command::Serve(args) => serve::run(place, &args).await,
+        Command::Migrate => serve::migrate(place).await,
+        Command::Import(import) => importing::run(place, import).await,
+        Command::AccessRegister(args) => report::access_register::run(place, args).await,
+        Command::Costs(args) => report::costs::run(place, args).await,
+        Command::Balance(args) => report::balance::run(place, args).await,
+        Command::Rebuild(args) => rebuild::run(place, &args).await,
+        Command::Status(args) => report::status::run(place, &args).await,
+        Command::Probe(args) => probe::run(&args.url).await,
+        Command::Generate(args) => generate::run(args.check),
+    }
+}
+
+/// Services log what they do; commands for a person only what needs attention. `RUST_LOG` overrides.
+fn log_to_stderr(cli: &Cli) {
+    let default = match cli.command {
+        Command::Serve(_) | Command::Dev(_) => "info",
+        Command::Demo(_)
+        | Command::Migrate
+        | Command::Import(_)
+        | Command::AccessRegister(_)
+        | Command::Costs(_)
+        | Command::Balance(_)
+        | Command::Rebuild(_)
+        | Command::Status(_)
+        | Command::Probe(_)
+        | Command::Generate(_) => "warn",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match cli.place.log_format {
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).init(),
+    }
+}
+
+/// Whether the reader of our output went away, as `head` does: no failure of ours.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Prints to standard output; an error instead of a panic where nobody reads any more.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
+}

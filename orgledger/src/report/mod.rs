@@ -1,0 +1,44 @@
+//! Reports on the terminal: the same queries as over HTTP, printed.
+
+pub(crate) mod access_register;
+pub(crate) mod balance;
+pub(crate) mod costs;
+pub(crate) mod status;
+mod text;
+
+use event_log::database::{self, Role};
+use projectors::{Feed, PostgresFeed};
+use query_api::{Projection, Snapshot};
+use sqlx::PgPool;
+
+use crate::installation::Installation;
+use crate::services::PROJECTOR_CONNECTIONS_MAX;
+
+/// Brings the read models to the head of the log, whoever else does so, and opens a picture of it.
+pub(crate) async fn up_to_date(
+    installation: &Installation,
+    projections: &'static [Projection],
+) -> anyhow::Result<Snapshot> {
+    let position = catch_up(installation, projections).await?;
+    let pool = database::pool(&installation.read, Role::Reader, 2).await?;
+    Ok(Snapshot::open(&pool, projections, position).await?)
+}
+
+/// Brings read models to the head of the log; answers where that was.
+pub(crate) async fn catch_up(
+    installation: &Installation,
+    projections: &[Projection],
+) -> anyhow::Result<i64> {
+    let read = database::pool(&installation.read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
+    let log = database::pool(&installation.log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
+    let head = head(&log).await?;
+    let mut wanted = projectors::all();
+    wanted.retain(|one| projections.iter().any(|projection| projection.name() == one.name));
+    projectors::catch_up(&read, &Feed::Postgres(PostgresFeed::of(log)), &wanted, head).await?;
+    Ok(head)
+}
+
+/// The head of the log.
+pub(crate) async fn head(log: &PgPool) -> anyhow::Result<i64> {
+    Ok(sqlx::query_scalar("select position from log.head").fetch_one(log).await?)
+}

@@ -1,0 +1,98 @@
+//! `orgledger serve`: one role of a distributed deployment.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use axum::Router;
+use event_log::database::{self, Holds, Role as DatabaseRole};
+use tokio::task::JoinSet;
+
+use crate::api;
+use crate::cli::{FeedKind, PlaceArgs, Role, ServeArgs};
+use crate::installation::Installation;
+use crate::services::{self, Shutdown};
+
+/// Runs one role until told to end.
+pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<()> {
+    if place.database_url.is_none() && !(reads_only(args) && place.read_database_url.is_some()) {
+        bail!("DATABASE_URL is not set: `orgledger serve` runs on a Postgres that you name; `orgledger dev` brings its own");
+    }
+    let shutdown = Shutdown::on_signal()?;
+    let listener = services::bind(args.listen).await?;
+    let installation = Installation::find(place).await?;
+    check(&installation, args).await?;
+    let metrics = services::metrics()?;
+    let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
+    let end = shutdown.clone();
+    let (api, ready) = match args.role {
+        Role::CommandApi => {
+            let authenticator = Arc::new(installation.authenticator()?);
+            let pepper = installation.pepper()?;
+            let commands = services::command_api(&installation.log, pepper, authenticator).await?;
+            let ready = commands.executor().log().pool().clone();
+            (api::commands(commands), ready)
+        }
+        Role::QueryApi => {
+            let authenticator = Arc::new(installation.authenticator()?);
+            let queries = services::query_state(&installation.read, authenticator).await?;
+            let ready = database::pool(&installation.read, DatabaseRole::Reader, 1).await?;
+            (api::queries(queries), ready)
+        }
+        Role::Projectors => {
+            let feed = match args.feed {
+                FeedKind::Postgres => services::postgres_feed(&installation.log, None).await?,
+                FeedKind::Nats => services::jetstream_feed(nats_url(place)?, &place.stream),
+            };
+            let projectors = services::projectors(&installation.read, feed, end).await?;
+            parts.spawn(async move {
+                projectors.await;
+                Ok(())
+            });
+            let ready = database::pool(&installation.read, DatabaseRole::Projector, 1).await?;
+            (Router::new(), ready)
+        }
+        Role::Relay => {
+            let jetstream = services::jetstream(nats_url(place)?, &place.stream);
+            parts.spawn(services::relay(&installation.log, jetstream, None, end).await?);
+            let ready = database::pool(&installation.log, DatabaseRole::Relay, 1).await?;
+            (Router::new(), ready)
+        }
+    };
+    let router = services::guarded(api, ready, &metrics);
+    tracing::info!(address = %args.listen, "ready");
+    parts.spawn(async move {
+        services::http(listener, router, shutdown).await;
+        Ok(())
+    });
+    services::all(parts).await
+}
+
+/// Whether the role never touches the log's database.
+fn reads_only(args: &ServeArgs) -> bool {
+    match args.role {
+        Role::QueryApi => true,
+        Role::Projectors => args.feed == FeedKind::Nats,
+        Role::CommandApi | Role::Relay => false,
+    }
+}
+
+/// Refuses databases that are too old, unsafe or not migrated, before anything is served.
+async fn check(installation: &Installation, args: &ServeArgs) -> anyhow::Result<()> {
+    if reads_only(args) {
+        database::check_server(&installation.read).await?;
+        return Ok(database::check_migrated(&installation.read, Holds::ReadModels).await?);
+    }
+    database::check_server(&installation.log).await?;
+    Ok(database::check_migrated(&installation.log, Holds::LogAndReadModels).await?)
+}
+
+fn nats_url(place: &PlaceArgs) -> anyhow::Result<&str> {
+    place.nats_url.as_deref().context("NATS_URL is not set: this role needs a NATS server with JetStream")
+}
+
+/// Brings the schemas to this program's version.
+pub(crate) async fn migrate(place: &PlaceArgs) -> anyhow::Result<()> {
+    let installation = Installation::open(place).await?;
+    crate::print("the database is at this program's version")?;
+    installation.close().await
+}

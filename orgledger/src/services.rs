@@ -1,0 +1,185 @@
+//! The parts that `dev` and `serve` put together, each with its end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use api_conventions::{Authenticator, Limits, health, limits, serve};
+use axum::Router;
+use command_api::api_keys::secret::Pepper;
+use command_api::{CommandApi, Executor};
+use event_log::database::{self, Role};
+use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
+use event_log::{EventLog, HeadWatch};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use projectors::{Config, Feed, JetStreamFeed, PostgresFeed, Projectors};
+use query_api::{QueryState, WAIT_MAX_DEFAULT};
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How long requests that have begun may take to finish at the end.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
+
+/// Connections that a query API holds at most.
+const QUERY_CONNECTIONS_MAX: u32 = 16;
+
+/// Connections that the projectors hold at most: two for each projection, and the listener's.
+pub(crate) const PROJECTOR_CONNECTIONS_MAX: u32 = 12;
+
+/// Says when to end: once, to everybody.
+#[derive(Clone)]
+pub(crate) struct Shutdown(watch::Receiver<bool>);
+
+impl Shutdown {
+    /// Ends on Ctrl-C or on the signal that service managers send.
+    pub(crate) fn on_signal() -> anyhow::Result<Self> {
+        let (end, ended) = watch::channel(false);
+        let mut terminate = tokio::signal::unix::signal(
+            tokio::signal::unix::SignalKind::terminate(),
+        )?;
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            tracing::info!("shutting down");
+            // Nobody listens any more only where everything has ended already.
+            let _ = end.send(true);
+            // Kept until the process ends, so that a receiver never takes its drop for the end.
+            std::future::pending::<()>().await;
+        });
+        Ok(Self(ended))
+    }
+
+    /// Done when it is time to end.
+    pub(crate) async fn wait(mut self) {
+        let _ = self.0.wait_for(|end| *end).await;
+    }
+}
+
+/// The process's metrics, in Prometheus's text format.
+pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
+    let seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+    let suffix = |name: &str| metrics_exporter_prometheus::Matcher::Suffix(name.to_owned());
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(suffix("_seconds"), &seconds)?
+        .set_buckets_for_metric(suffix("_appends"), &[1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1024.0])?
+        .install_recorder()
+        .context("the metrics recorder was installed before")
+}
+
+/// The writing half: the log and what executes commands on it.
+pub(crate) async fn command_api(
+    log: &PgConnectOptions,
+    pepper: Pepper,
+    authenticator: Arc<Authenticator>,
+) -> anyhow::Result<CommandApi> {
+    let log = EventLog::open(log).await?;
+    report_queue(&log);
+    Ok(CommandApi::new(Executor::new(log, pepper), authenticator))
+}
+
+/// Tells how many commands wait, as long as the log is open.
+fn report_queue(log: &EventLog) {
+    let log = log.clone();
+    tokio::spawn(async move {
+        loop {
+            #[allow(clippy::cast_precision_loss)] // At most a few thousand.
+            metrics::gauge!("orgledger_append_queue_depth").set(log.queue_depth() as f64);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+}
+
+/// The reading half.
+pub(crate) async fn query_state(
+    read: &PgConnectOptions,
+    authenticator: Arc<Authenticator>,
+) -> anyhow::Result<QueryState> {
+    let pool = database::pool(read, Role::Reader, QUERY_CONNECTIONS_MAX).await?;
+    Ok(QueryState::new(pool, authenticator, WAIT_MAX_DEFAULT))
+}
+
+/// A feed from the log's Postgres that is told of new entries.
+pub(crate) async fn postgres_feed(
+    log: &PgConnectOptions,
+    own_head: Option<watch::Receiver<i64>>,
+) -> anyhow::Result<Feed> {
+    let pool = database::pool(log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
+    let head = HeadWatch::start(pool.clone(), own_head);
+    Ok(Feed::Postgres(PostgresFeed::following(pool, head)))
+}
+
+/// A feed from JetStream alone.
+pub(crate) fn jetstream_feed(url: &str, stream: &str) -> Feed {
+    Feed::JetStream(JetStreamFeed::new(jetstream(url, stream)))
+}
+
+/// Where JetStream is.
+pub(crate) fn jetstream(url: &str, stream: &str) -> JetStreamConfig {
+    JetStreamConfig { stream: stream.to_owned(), ..JetStreamConfig::new(url) }
+}
+
+/// Runs all projections until the end.
+pub(crate) async fn projectors(
+    read: &PgConnectOptions,
+    feed: Feed,
+    shutdown: Shutdown,
+) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+    let read = database::pool(read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
+    let config = Config { read, feed, projections: projectors::all() };
+    Ok(Projectors::run(config, shutdown.wait()))
+}
+
+/// Publishes the log until the end.
+pub(crate) async fn relay(
+    log: &PgConnectOptions,
+    jetstream: JetStreamConfig,
+    own_head: Option<watch::Receiver<i64>>,
+    shutdown: Shutdown,
+) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
+    let pool = database::pool(log, Role::Relay, 4).await?;
+    let head = HeadWatch::start(pool, own_head);
+    let relay = Relay::new(RelayConfig { log: log.clone(), jetstream, head });
+    Ok(async move { Ok(relay.run(shutdown.wait()).await?) })
+}
+
+/// Health, metrics and the limits that hold for every request, around an API.
+pub(crate) fn guarded(api: Router, ready: PgPool, metrics: &PrometheusHandle) -> Router {
+    let ready = move || {
+        let pool = ready.clone();
+        async move {
+            let asked = sqlx::query("select 1").execute(&pool).await;
+            asked.map(drop).map_err(|error| format!("Postgres does not answer: {error}"))
+        }
+    };
+    let metrics = metrics.clone();
+    let health = health::routes(ready, move || metrics.render());
+    limits::apply(api.merge(health), Limits::default())
+}
+
+/// Binds the address, or says what to do where it is taken.
+pub(crate) async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; name another with --listen"))
+}
+
+/// Serves until the end; requests that have begun are answered.
+pub(crate) async fn http(listener: TcpListener, router: Router, shutdown: Shutdown) {
+    serve::serve(listener, router, shutdown.wait(), DRAIN_MAX).await;
+}
+
+/// Waits for all parts of a process. The first that fails is told, and the others end too when the
+/// process does.
+pub(crate) async fn all(mut parts: JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+    while let Some(ended) = parts.join_next().await {
+        ended.context("a part of the process panicked")??;
+    }
+    Ok(())
+}

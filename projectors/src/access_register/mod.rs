@@ -1,0 +1,48 @@
+//! Who may do what, and since when: organizations, members, invites, projects and their members,
+//! service accounts and API keys, each as of any time and any position.
+
+mod facts;
+mod register;
+mod rows;
+
+use sqlx::PgConnection;
+
+use crate::feed::FeedPage;
+use crate::projection::{Projection, ProjectionError};
+use facts::Facts;
+use register::Register;
+
+/// The access register.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessRegister;
+
+impl Projection for AccessRegister {
+    const NAME: &'static str = "access_register";
+    const VERSION: i32 = 1;
+    const VIEWS: &'static [&'static str] = &[
+        "api_keys",
+        "invites",
+        "members",
+        "organizations",
+        "project_members",
+        "projects",
+        "service_accounts",
+    ];
+
+    fn tables() -> &'static str {
+        include_str!("tables.sql")
+    }
+
+    async fn apply(&self, tx: &mut PgConnection, page: &FeedPage) -> Result<(), ProjectionError> {
+        let facts = Facts::of(&page.events)?;
+        let Some(earliest) = facts.earliest() else {
+            return Ok(());
+        };
+        let mut register = Register::load(tx, &facts.touched(), earliest).await?;
+        for fact in &facts.0 {
+            register.apply(fact);
+        }
+        register.write(tx).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,309 @@
+//! The register's rows that a page touches, and what each event does to them.
+
+use chrono::{DateTime, Utc};
+use event_schemas::{
+    ApiKeyEvent, KeyOwner, OrganizationEvent, ProjectEvent, ProjectGrant, ServiceAccountEvent,
+};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::facts::{AccessEvent, Fact, TouchedIds};
+use super::rows::{ApiKey, Invite, Member, Organization, Project, ProjectMember, ServiceAccount};
+use crate::temporal::{Loaded, Moment, Touched, load, write};
+
+pub(super) struct Register {
+    organizations: Loaded<Organization>,
+    members: Loaded<Member>,
+    invites: Loaded<Invite>,
+    projects: Loaded<Project>,
+    project_members: Loaded<ProjectMember>,
+    service_accounts: Loaded<ServiceAccount>,
+    api_keys: Loaded<ApiKey>,
+}
+
+impl Register {
+    pub(super) async fn load(
+        tx: &mut PgConnection,
+        ids: &TouchedIds,
+        earliest: DateTime<Utc>,
+    ) -> Result<Self, sqlx::Error> {
+        let by = |column, ids| Touched { column, ids };
+        let organization = || by("organization_id", ids.archived_organizations.as_slice());
+        let project = || by("project_id", ids.archived_projects.as_slice());
+        let organizations = [by("organization_id", &ids.organizations)];
+        let members = [by("member_id", &ids.members), organization()];
+        let invites = [by("invite_id", &ids.invites), organization()];
+        let projects = [by("project_id", &ids.projects), organization()];
+        let project_members = [by("member_id", &ids.project_members), project(), organization()];
+        let service_accounts =
+            [by("service_account_id", &ids.service_accounts), project(), organization()];
+        let api_keys = [
+            by("api_key_id", &ids.api_keys),
+            by("member_id", &ids.removed_members),
+            by("service_account_id", &ids.removed_service_accounts),
+            project(),
+            organization(),
+        ];
+        Ok(Self {
+            organizations: load(tx, &organizations, earliest).await?,
+            members: load(tx, &members, earliest).await?,
+            invites: load(tx, &invites, earliest).await?,
+            projects: load(tx, &projects, earliest).await?,
+            project_members: load(tx, &project_members, earliest).await?,
+            service_accounts: load(tx, &service_accounts, earliest).await?,
+            api_keys: load(tx, &api_keys, earliest).await?,
+        })
+    }
+
+    pub(super) async fn write(&self, tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+        write(tx, &self.organizations).await?;
+        write(tx, &self.members).await?;
+        write(tx, &self.invites).await?;
+        write(tx, &self.projects).await?;
+        write(tx, &self.project_members).await?;
+        write(tx, &self.service_accounts).await?;
+        write(tx, &self.api_keys).await
+    }
+
+    pub(super) fn apply(&mut self, fact: &Fact) {
+        match &fact.event {
+            AccessEvent::Organization(event) => self.organization(fact, event),
+            AccessEvent::Project(id, event) => self.project(fact, *id, event),
+            AccessEvent::ServiceAccount(id, event) => self.service_account(fact, *id, event),
+            AccessEvent::ApiKey(id, event) => self.api_key(fact, *id, event),
+        }
+    }
+
+    fn organization(&mut self, fact: &Fact, event: &OrganizationEvent) {
+        let Fact { at, organization_id, .. } = fact;
+        let members = &mut self.members.fold;
+        match event {
+            OrganizationEvent::Created { organization_id: _, name, seat_limit } => {
+                self.organizations.fold.set(*at, Organization {
+                    organization_id: organization_id.0,
+                    name: name.clone(),
+                    seat_limit: seat_limit.map(seats),
+                });
+            }
+            OrganizationEvent::Updated { name, seat_limit } => {
+                self.organizations.fold.change(*at, &organization_id.0, |row| {
+                    row.name = name.clone().unwrap_or_else(|| std::mem::take(&mut row.name));
+                    row.seat_limit = seat_limit.map(seats).or(row.seat_limit);
+                });
+            }
+            OrganizationEvent::Archived {} => self.archive_organization(*at, organization_id.0),
+            OrganizationEvent::InviteSent { invite_id, email, role, projects, expires_at } => {
+                self.invites.fold.set(*at, Invite {
+                    invite_id: invite_id.0,
+                    organization_id: organization_id.0,
+                    email: email.clone(),
+                    role: role.to_string(),
+                    projects: project_grants(projects),
+                    expires_at: *expires_at,
+                    state: "open".to_owned(),
+                    invited_by: fact.actor.clone(),
+                });
+            }
+            OrganizationEvent::InviteAccepted { invite_id, member_id: _ } => {
+                self.close_invite(*at, invite_id.0, "accepted");
+            }
+            OrganizationEvent::InviteRevoked { invite_id } => {
+                self.close_invite(*at, invite_id.0, "revoked");
+            }
+            OrganizationEvent::InviteExpired { invite_id } => {
+                self.close_invite(*at, invite_id.0, "expired");
+            }
+            OrganizationEvent::MemberAdded { member_id, login, email, role } => {
+                members.set(*at, Member {
+                    member_id: member_id.0,
+                    organization_id: organization_id.0,
+                    login: login.clone(),
+                    email: email.clone(),
+                    role: role.to_string(),
+                    suspended: false,
+                    since: at.time,
+                    granted_by: fact.actor.clone(),
+                });
+            }
+            OrganizationEvent::MemberRenamed { member_id, login } => {
+                members.change(*at, &member_id.0, |row| login.clone_into(&mut row.login));
+            }
+            OrganizationEvent::MemberRoleChanged { member_id, role, previous_role: _ } => {
+                members.change(*at, &member_id.0, |row| {
+                    row.role = role.to_string();
+                    row.since = at.time;
+                    row.granted_by.clone_from(&fact.actor);
+                });
+            }
+            OrganizationEvent::MemberSuspended { member_id, reason: _ } => {
+                members.change(*at, &member_id.0, |row| row.suspended = true);
+            }
+            OrganizationEvent::MemberReinstated { member_id } => {
+                members.change(*at, &member_id.0, |row| row.suspended = false);
+            }
+            OrganizationEvent::MemberRemoved { member_id, reason: _ } => {
+                members.end(*at, &member_id.0);
+                self.project_members.fold.end_children(*at, member_id.0);
+                self.api_keys.fold.end_children(*at, member_id.0);
+            }
+        }
+    }
+
+    fn archive_organization(&mut self, at: Moment, organization_id: Uuid) {
+        self.organizations.fold.end(at, &organization_id);
+        self.members.fold.end_children(at, organization_id);
+        self.invites.fold.end_children(at, organization_id);
+        self.projects.fold.end_children(at, organization_id);
+        self.project_members.fold.end_children(at, organization_id);
+        self.service_accounts.fold.end_children(at, organization_id);
+        self.api_keys.fold.end_children(at, organization_id);
+    }
+
+    fn close_invite(&mut self, at: Moment, invite_id: Uuid, state: &str) {
+        self.invites.fold.change(at, &invite_id, |row| state.clone_into(&mut row.state));
+    }
+
+    fn project(&mut self, fact: &Fact, project_id: Uuid, event: &ProjectEvent) {
+        let at = fact.at;
+        match event {
+            ProjectEvent::Created { project_id: _, organization_id, name, environment } => {
+                self.projects.fold.set(at, Project {
+                    project_id,
+                    organization_id: organization_id.0,
+                    name: name.clone(),
+                    environment: environment.map(|environment| environment.to_string()),
+                });
+            }
+            ProjectEvent::Updated { name, environment } => {
+                self.projects.fold.change(at, &project_id, |row| {
+                    row.name = name.clone().unwrap_or_else(|| std::mem::take(&mut row.name));
+                    row.environment =
+                        environment.map(|e| e.to_string()).or_else(|| row.environment.take());
+                });
+            }
+            ProjectEvent::Archived {} => {
+                self.projects.fold.end(at, &project_id);
+                self.project_members.fold.end_children(at, project_id);
+                self.service_accounts.fold.end_children(at, project_id);
+                self.api_keys.fold.end_children(at, project_id);
+            }
+            ProjectEvent::MemberAssigned { member_id, role } => {
+                self.project_members.fold.set(at, ProjectMember {
+                    project_id,
+                    member_id: member_id.0,
+                    organization_id: fact.organization_id.0,
+                    role: role.to_string(),
+                    since: at.time,
+                    granted_by: fact.actor.clone(),
+                });
+            }
+            ProjectEvent::MemberRoleChanged { member_id, role, previous_role: _ } => {
+                self.project_members.fold.change(at, &(project_id, member_id.0), |row| {
+                    row.role = role.to_string();
+                    row.since = at.time;
+                    row.granted_by.clone_from(&fact.actor);
+                });
+            }
+            ProjectEvent::MemberRemoved { member_id } => {
+                self.project_members.fold.end(at, &(project_id, member_id.0));
+            }
+        }
+    }
+
+    fn service_account(&mut self, fact: &Fact, id: Uuid, event: &ServiceAccountEvent) {
+        match event {
+            ServiceAccountEvent::Created {
+                service_account_id: _,
+                organization_id,
+                project_id,
+                name,
+                purpose,
+            } => self.service_accounts.fold.set(fact.at, ServiceAccount {
+                service_account_id: id,
+                organization_id: organization_id.0,
+                project_id: project_id.0,
+                name: name.clone(),
+                purpose: purpose.clone(),
+                disabled: false,
+                created_by: fact.actor.clone(),
+            }),
+            ServiceAccountEvent::Disabled { reason: _ } => {
+                self.service_accounts.fold.change(fact.at, &id, |row| row.disabled = true);
+            }
+            ServiceAccountEvent::Removed {} => {
+                self.service_accounts.fold.end(fact.at, &id);
+                self.api_keys.fold.end_children(fact.at, id);
+            }
+        }
+    }
+
+    fn api_key(&mut self, fact: &Fact, api_key_id: Uuid, event: &ApiKeyEvent) {
+        let keys = &mut self.api_keys.fold;
+        match event {
+            ApiKeyEvent::Created {
+                api_key_id: _,
+                organization_id,
+                project_id,
+                owner,
+                name,
+                secret_hash: _,
+                redacted,
+                expires_at,
+                rotation_due_at,
+            } => {
+                let (member_id, service_account_id) = match owner {
+                    KeyOwner::Member { member_id } => (Some(member_id.0), None),
+                    KeyOwner::ServiceAccount { service_account_id } => {
+                        (None, Some(service_account_id.0))
+                    }
+                };
+                keys.set(fact.at, ApiKey {
+                    api_key_id,
+                    organization_id: organization_id.0,
+                    project_id: project_id.0,
+                    member_id,
+                    service_account_id,
+                    name: name.clone(),
+                    redacted: redacted.clone(),
+                    state: "active".to_owned(),
+                    expires_at: *expires_at,
+                    rotation_due_at: *rotation_due_at,
+                    rotated_at: None,
+                    created_by: fact.actor.clone(),
+                });
+            }
+            ApiKeyEvent::Renamed { name } => {
+                keys.change(fact.at, &api_key_id, |row| name.clone_into(&mut row.name));
+            }
+            ApiKeyEvent::Rotated {
+                secret_hash: _,
+                redacted,
+                previous_valid_until: _,
+                rotation_due_at,
+            } => keys.change(fact.at, &api_key_id, |row| {
+                redacted.clone_into(&mut row.redacted);
+                row.rotation_due_at = *rotation_due_at;
+                row.rotated_at = Some(fact.at.time);
+            }),
+            ApiKeyEvent::Revoked { reason: _ } => {
+                keys.change(fact.at, &api_key_id, |row| "revoked".clone_into(&mut row.state));
+            }
+            ApiKeyEvent::Expired {} => {
+                keys.change(fact.at, &api_key_id, |row| "expired".clone_into(&mut row.state));
+            }
+        }
+    }
+}
+
+/// A seat limit as the column holds it. No organization has more seats than fit.
+fn seats(limit: u32) -> i32 {
+    i32::try_from(limit).unwrap_or(i32::MAX)
+}
+
+fn project_grants(grants: &[ProjectGrant]) -> Value {
+    let grant = |grant: &ProjectGrant| {
+        json!({ "project_id": grant.project_id.to_string(), "role": grant.role.as_str() })
+    };
+    grants.iter().map(grant).collect()
+}

@@ -1,0 +1,136 @@
+//! A page's usage records as a table to select from.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use event_schemas::{RecordedUsage, UsageBatch};
+use sqlx::{Executor, PgConnection};
+use uuid::Uuid;
+
+/// Where records that came with their page are put.
+pub(super) const STAGED: &str = "pg_temp.orgledger_usage_page";
+
+/// The columns of `log.usage_records` that a projection can ask for.
+const COLUMNS: &[(&str, &str)] = &[
+    ("batch_id", "uuid"),
+    ("ordinal", "integer"),
+    ("organization_id", "uuid"),
+    ("project_id", "uuid"),
+    ("api_key_id", "uuid"),
+    ("member_id", "uuid"),
+    ("service_account_id", "uuid"),
+    ("end_user", "text"),
+    ("feature", "text"),
+    ("provider", "text"),
+    ("model", "text"),
+    ("request_id", "text"),
+    ("occurred_at", "timestamptz"),
+    ("occurred_day", "date"),
+    ("input_tokens", "bigint"),
+    ("cached_input_tokens", "bigint"),
+    ("cache_write_tokens", "bigint"),
+    ("output_tokens", "bigint"),
+    ("reasoning_tokens", "bigint"),
+    ("price_version", "bigint"),
+    ("cost_pico", "bigint"),
+    ("currency", "text"),
+];
+
+/// A page's usage records: those of `table` in these batches and between these days.
+#[derive(Debug, Clone)]
+pub struct UsageSource {
+    /// The table, with the columns of `log.usage_records` but its hashes and tags.
+    pub table: &'static str,
+    /// The batches, each once.
+    pub batch_ids: Vec<Uuid>,
+    /// The earliest day of their records.
+    pub first_day: NaiveDate,
+    /// The latest day of their records.
+    pub last_day: NaiveDate,
+}
+
+impl UsageSource {
+    pub(super) fn of(
+        table: &'static str,
+        spans: &[(Uuid, NaiveDate, NaiveDate)],
+    ) -> Option<Self> {
+        let mut batch_ids: Vec<Uuid> = spans.iter().map(|(batch_id, _, _)| *batch_id).collect();
+        batch_ids.sort_unstable();
+        batch_ids.dedup();
+        Some(Self {
+            table,
+            batch_ids,
+            first_day: spans.iter().map(|(_, first_day, _)| *first_day).min()?,
+            last_day: spans.iter().map(|(_, _, last_day)| *last_day).max()?,
+        })
+    }
+}
+
+pub(super) fn span(record: &RecordedUsage) -> (Uuid, NaiveDate, NaiveDate) {
+    let day = record.occurred_at.date_naive();
+    (record.batch_id, day, day)
+}
+
+/// Puts the records after a position into the temporary table, which the end of the transaction
+/// empties.
+pub(super) async fn stage(
+    tx: &mut PgConnection,
+    batches: &[UsageBatch],
+    after: i64,
+) -> Result<(), sqlx::Error> {
+    let columns: Vec<String> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+    let there: Option<String> = sqlx::query_scalar("select to_regclass($1)::text")
+        .bind(STAGED)
+        .fetch_one(&mut *tx)
+        .await?;
+    if there.is_none() {
+        let create =
+            format!("create temporary table {STAGED} ({}) on commit delete rows", columns.join(", "));
+        tx.execute(create.as_str()).await?;
+    } else {
+        // A rebuild applies more than one page in its last transaction.
+        tx.execute(format!("truncate {STAGED}").as_str()).await?;
+    }
+    let records: Vec<&RecordedUsage> = batches
+        .iter()
+        .flat_map(|batch| (batch.first_position..).zip(&batch.records))
+        .filter(|(position, _)| *position > after)
+        .map(|(_, record)| record)
+        .collect();
+    insert(tx, &records).await
+}
+
+async fn insert(tx: &mut PgConnection, records: &[&RecordedUsage]) -> Result<(), sqlx::Error> {
+    macro_rules! column {
+        ($record:ident => $value:expr) => {
+            records.iter().map(|$record| $value).collect::<Vec<_>>()
+        };
+    }
+    let arrays: Vec<String> =
+        COLUMNS.iter().zip(1..).map(|((_, kind), n)| format!("${n}::{kind}[]")).collect();
+    let occurred_at: Vec<DateTime<Utc>> = column!(r => r.occurred_at);
+    sqlx::query(&format!("insert into {STAGED} select * from unnest({})", arrays.join(", ")))
+        .bind(column!(r => r.batch_id))
+        .bind(column!(r => r.ordinal))
+        .bind(column!(r => r.organization_id.0))
+        .bind(column!(r => r.project_id.0))
+        .bind(column!(r => r.api_key_id.map(|id| id.0)))
+        .bind(column!(r => r.member_id.map(|id| id.0)))
+        .bind(column!(r => r.service_account_id.map(|id| id.0)))
+        .bind(column!(r => r.end_user.clone()))
+        .bind(column!(r => r.feature.clone()))
+        .bind(column!(r => r.provider.clone()))
+        .bind(column!(r => r.model.clone()))
+        .bind(column!(r => r.request_id.clone()))
+        .bind(&occurred_at)
+        .bind(occurred_at.iter().map(DateTime::date_naive).collect::<Vec<_>>())
+        .bind(column!(r => r.input_tokens))
+        .bind(column!(r => r.cached_input_tokens))
+        .bind(column!(r => r.cache_write_tokens))
+        .bind(column!(r => r.output_tokens))
+        .bind(column!(r => r.reasoning_tokens))
+        .bind(column!(r => r.price_version))
+        .bind(column!(r => r.cost_pico))
+        .bind(column!(r => r.currency.map(|currency| currency.to_string())))
+        .execute(tx)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,267 @@
+//! Building beside what is in service, and switching.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::apply;
+use crate::builds::{self, Build, State};
+use crate::error::RunError;
+use crate::feed::{Feed, Pages, Place};
+use crate::projection::Registered;
+use crate::views;
+
+/// How far behind the build in service another may be when the last transaction begins. That one
+/// stops the live projector, so it should have little left to apply.
+const SWITCH_BEHIND_MAX: i64 = 1_000;
+
+/// How often a build runs after the one in service before it switches all the same. More would help
+/// only where the log grows faster than it is applied.
+const CHASES_MAX: usize = 10;
+
+/// How long to wait before locks are tried for again: at first, and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
+
+/// How far a rebuild has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The projection.
+    pub projection: &'static str,
+    /// Everything up to here is in the new tables.
+    pub position: i64,
+    /// Where it will switch, as far as known now.
+    pub target: i64,
+}
+
+/// What a rebuild came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rebuilt {
+    /// The projection.
+    pub projection: &'static str,
+    /// The build that is in service now.
+    pub build: i64,
+    /// How many entries of the log were applied to it.
+    pub entries: i64,
+    /// The position at which it went into service.
+    pub position: i64,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+/// What to do with a build that somebody began and did not end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leftover {
+    /// Go on with it.
+    Resume,
+    /// Begin anew.
+    Discard,
+}
+
+/// Builds a projection's tables anew from the log, beside those in service, and switches. Readers
+/// see the old tables or the new ones, complete, and never an older position than before.
+pub async fn rebuild(
+    read: &PgPool,
+    feed: &Feed,
+    projection: &Registered,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Rebuilt, RunError> {
+    let started = Instant::now();
+    let _lock = lock_builder(read, projection.name).await?;
+    let mut rebuilt = build(read, feed, projection, Leftover::Discard, progress).await?;
+    rebuilt.seconds = started.elapsed().as_secs_f64();
+    Ok(rebuilt)
+}
+
+/// Makes sure that a build of this program's version is in service.
+pub(crate) async fn ensure_serving(
+    read: &PgPool,
+    feed: &Feed,
+    projection: &Registered,
+) -> Result<Build, RunError> {
+    if let Some(serving) = serving(read, projection).await? {
+        return Ok(serving);
+    }
+    let _lock = lock_builder(read, projection.name).await?;
+    // Whoever had the lock before may have done it.
+    if let Some(serving) = serving(read, projection).await? {
+        return Ok(serving);
+    }
+    tracing::info!(
+        projection = projection.name,
+        version = projection.version,
+        "building a read model from the log"
+    );
+    build(read, feed, projection, Leftover::Resume, &mut |_| {}).await?;
+    let serving = serving(read, projection).await?;
+    serving.ok_or(RunError::Replaced { projection: projection.name })
+}
+
+/// The build in service, where it is not an older version's.
+async fn serving(read: &PgPool, projection: &Registered) -> Result<Option<Build>, RunError> {
+    let mut connection = read.acquire().await?;
+    let serving = builds::find(&mut connection, projection.name, State::Serving).await?;
+    match serving {
+        Some(build) if build.version > projection.version => Err(RunError::Newer {
+            projection: projection.name,
+            serving: build.version,
+            known: projection.version,
+        }),
+        serving => Ok(serving.filter(|build| build.version == projection.version)),
+    }
+}
+
+/// Waits to be the one builder of a projection, and is it for as long as the connection lives:
+/// however that ends, the lock goes with it. What is at stake is work, not truth: should the lock be
+/// lost, a second builder gives the first one's build up, and the first one finds out.
+async fn lock_builder(read: &PgPool, projection: &str) -> Result<PgConnection, sqlx::Error> {
+    let mut connection = read.acquire().await?.detach();
+    sqlx::query("select pg_advisory_lock(hashtextextended('orgledger build ' || $1, 0))")
+        .bind(projection)
+        .execute(&mut connection)
+        .await?;
+    Ok(connection)
+}
+
+async fn build(
+    read: &PgPool,
+    feed: &Feed,
+    projection: &Registered,
+    leftover: Leftover,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Rebuilt, RunError> {
+    sweep(read, projection).await?;
+    let build = begin(read, projection, leftover).await?;
+    let from = build.place.position;
+    let mut place = build.place;
+    let mut pause = PAUSE.0;
+    loop {
+        place = chase(read, feed, projection, place, progress).await?;
+        match switch(read, feed, projection, &build).await {
+            Ok(switched) => {
+                place = switched;
+                break;
+            }
+            Err(RunError::Projection(crate::ProjectionError::Sqlx(error)))
+                if views::is_out_of_time(&error) =>
+            {
+                tracing::debug!(projection = projection.name, "readers hold the views; waiting");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE.1);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    sweep(read, projection).await?;
+    Ok(Rebuilt {
+        projection: projection.name,
+        build: build.id,
+        entries: place.position - from,
+        position: place.position,
+        seconds: 0.0,
+    })
+}
+
+/// Makes the build to fill, or finds the one that was left half full.
+async fn begin(
+    read: &PgPool,
+    projection: &Registered,
+    leftover: Leftover,
+) -> Result<Build, sqlx::Error> {
+    let mut tx = read.begin().await?;
+    if let Some(left) = builds::lock(&mut tx, projection.name, State::Building).await? {
+        if leftover == Leftover::Resume && left.version == projection.version {
+            return Ok(left);
+        }
+        builds::retire(&mut tx, &left).await?;
+        // Nobody reads it, so the lock comes at once; should it not, a later sweep takes it along.
+    }
+    let build = builds::create(&mut tx, projection).await?;
+    tx.commit().await?;
+    Ok(build)
+}
+
+/// Fills the build until it is close to the one in service; where there is none, up to the head.
+async fn chase(
+    read: &PgPool,
+    feed: &Feed,
+    projection: &Registered,
+    from: Place,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Place, RunError> {
+    let mut place = from;
+    for _ in 0..CHASES_MAX {
+        let mut connection = read.acquire().await?;
+        let serving = builds::find(&mut connection, projection.name, State::Serving).await?;
+        drop(connection);
+        let target = match serving {
+            Some(serving) => serving.place.position,
+            None => feed.reader().head().await?,
+        };
+        if serving.is_some() && target - place.position <= SWITCH_BEHIND_MAX {
+            break;
+        }
+        let mut applied = |place: Place| {
+            progress(Progress { projection: projection.name, position: place.position, target });
+        };
+        place = apply::until(
+            read,
+            feed,
+            projection,
+            State::Building,
+            place,
+            target,
+            &mut applied,
+        )
+        .await?;
+        if serving.is_none() {
+            break;
+        }
+    }
+    Ok(place)
+}
+
+/// The last transaction: stops the live projector by locking the row of the build in service,
+/// applies what that one is ahead, and puts the new one in its place.
+async fn switch(
+    read: &PgPool,
+    feed: &Feed,
+    projection: &Registered,
+    build: &Build,
+) -> Result<Place, RunError> {
+    let replaced = || RunError::Replaced { projection: projection.name };
+    let mut tx = read.begin().await?;
+    let serving = builds::lock(&mut tx, projection.name, State::Serving).await?;
+    let building = builds::lock(&mut tx, projection.name, State::Building).await?;
+    let building = building.filter(|b| b.id == build.id).ok_or_else(replaced)?;
+    let mut place = building.place;
+    let target = serving.map_or(0, |serving| serving.place.position);
+    if place.position < target {
+        let mut pages = Pages::after(feed, place);
+        while place.position < target {
+            let page = pages.next().await?;
+            place = builds::apply(&mut tx, projection, &building, &page).await?;
+        }
+    }
+    views::switch(&mut tx, projection, &build.schema(projection.name)).await?;
+    if let Some(serving) = serving {
+        builds::retire(&mut tx, &serving).await?;
+    }
+    builds::serve(&mut tx, build).await?;
+    tx.commit().await?;
+    Ok(place)
+}
+
+/// Drops the tables of builds that are out of service. Where readers that began before the switch
+/// are still at them, the next sweep does it.
+async fn sweep(read: &PgPool, projection: &Registered) -> Result<(), sqlx::Error> {
+    let mut connection = read.acquire().await?;
+    for schema in builds::retired_schemas(&mut connection, projection.name).await? {
+        let mut tx = connection.begin().await?;
+        match views::drop_schema(&mut tx, &schema).await {
+            Ok(()) => tx.commit().await?,
+            Err(error) if views::is_out_of_time(&error) => tx.rollback().await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

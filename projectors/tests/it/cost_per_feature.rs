@@ -1,0 +1,120 @@
+//! Usage by the hour: sums are exact.
+
+use std::collections::BTreeMap;
+
+use chrono::{DurationRound, TimeDelta};
+use event_log::usage::NewUsage;
+use event_schemas::{Amount, OrganizationId};
+
+use crate::support::House;
+use crate::support::usage::Usage;
+
+/// What usage comes to, summed up in whole numbers of unlimited size.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sums {
+    requests: i128,
+    tokens: [i128; 5],
+    cost: Option<Amount>,
+    unpriced: i128,
+}
+
+fn key(organization_id: OrganizationId, record: &NewUsage) -> String {
+    let id = |id: Option<String>| id.unwrap_or_else(|| "-".to_owned());
+    format!(
+        "{organization_id} {} {} {} {} {} {} {} {} {}",
+        record.project_id,
+        id(record.api_key_id.map(|i| i.to_string())),
+        id(record.member_id.map(|i| i.to_string())),
+        id(record.service_account_id.map(|i| i.to_string())),
+        record.feature,
+        record.provider,
+        record.model,
+        id(record.price.map(|price| price.currency.to_string())),
+        record.occurred_at.duration_trunc(TimeDelta::hours(1)).unwrap().timestamp(),
+    )
+}
+
+fn add(sums: &mut BTreeMap<String, Sums>, organization_id: OrganizationId, record: &NewUsage) {
+    let sum = sums.entry(key(organization_id, record)).or_default();
+    sum.requests += 1;
+    let tokens = [
+        record.input_tokens,
+        record.cached_input_tokens,
+        record.cache_write_tokens,
+        record.output_tokens,
+        record.reasoning_tokens,
+    ];
+    for (sum, tokens) in sum.tokens.iter_mut().zip(tokens) {
+        *sum += i128::from(tokens);
+    }
+    match record.price {
+        Some(price) => {
+            let cost = Amount::from_pico(price.cost_pico.into());
+            sum.cost = Some(sum.cost.unwrap_or_default() + cost);
+        }
+        None => sum.unpriced += 1,
+    }
+}
+
+async fn stored(house: &House) -> BTreeMap<String, Sums> {
+    type Row = (String, Vec<i64>, Option<String>);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select concat_ws(' ', organization_id, project_id, coalesce(api_key_id::text, '-'),
+                 coalesce(member_id::text, '-'), coalesce(service_account_id::text, '-'), feature,
+                 provider, model, coalesce(currency, '-'), extract(epoch from hour)::bigint),
+             array[requests, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
+                 reasoning_tokens, unpriced_requests], cost::text
+         from read.usage_hourly",
+    )
+    .fetch_all(&house.reader)
+    .await
+    .unwrap();
+    let sums = rows.into_iter().map(|(key, n, cost)| {
+        let n: Vec<i128> = n.into_iter().map(i128::from).collect();
+        if let Some(cost) = &cost {
+            assert_eq!(cost.split_once('.').unwrap().1.len(), 12, "all twelve places: {cost}");
+        }
+        let cost = cost.map(|cost| cost.parse().unwrap());
+        let tokens = [n[1], n[2], n[3], n[4], n[5]];
+        (key, Sums { requests: n[0], tokens, cost, unpriced: n[6] })
+    });
+    sums.collect()
+}
+
+#[tokio::test]
+async fn sums_are_exact_over_batches_pages_and_months() {
+    let house = House::new().await;
+    let mut usage = Usage::new(4);
+    let mut sums = BTreeMap::new();
+    for size in [1, 700, 300, 40, 900] {
+        let (organization_id, records) = usage.batch(size);
+        house.use_up(organization_id, &records).await;
+        // The same again counts once.
+        house.use_up(organization_id, &records).await;
+        for record in &records {
+            add(&mut sums, organization_id, record);
+        }
+        if size > 500 {
+            house.catch_up().await;
+        }
+    }
+    house.catch_up().await;
+    assert_eq!(stored(&house).await, sums);
+
+    let consumed: Vec<(String, String)> = sqlx::query_as(
+        "select organization_id || ' ' || currency, (purchased + granted + consumed)::text
+         from read.balances",
+    )
+    .fetch_all(&house.reader)
+    .await
+    .unwrap();
+    let by_key: Vec<(String, String)> = sqlx::query_as(
+        "select organization_id || ' ' || currency, sum(cost)::text
+         from read.usage_hourly where currency is not null group by 1",
+    )
+    .fetch_all(&house.reader)
+    .await
+    .unwrap();
+    let sorted = |rows: Vec<_>| BTreeMap::from_iter(rows);
+    assert_eq!(sorted(consumed), sorted(by_key), "the account is charged what the features cost");
+}

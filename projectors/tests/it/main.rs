@@ -1,0 +1,12 @@
+//! The projections and their runtime on a real Postgres, a database a test.
+
+#![allow(clippy::unwrap_used)] // A test that finds nothing there has failed.
+
+mod access_register;
+mod balances;
+mod cost_per_feature;
+mod jetstream;
+mod live;
+mod rebuild;
+mod support;
+mod switching;

@@ -1,0 +1,386 @@
+//! Things that happen, in an order that makes sense, some of them recorded late.
+
+use chrono::{DateTime, Duration, Utc};
+use event_log::NewEvent;
+use event_schemas::{
+    Actor, Amount, ApiKeyEvent, CreditAccountEvent, CreditAccountId, Currency, Environment,
+    KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole, ProjectEvent, ProjectGrant,
+    ProjectRole, ServiceAccountEvent, StreamEvent,
+};
+use uuid::Uuid;
+
+use super::metadata;
+use super::random::Random;
+
+/// An event of any stream.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    Organization(OrganizationEvent),
+    Project(Uuid, ProjectEvent),
+    ServiceAccount(Uuid, ServiceAccountEvent),
+    ApiKey(Uuid, ApiKeyEvent),
+    Credits(Currency, CreditAccountEvent),
+}
+
+/// An event, when it happened, and in which organization.
+#[derive(Debug, Clone)]
+pub(crate) struct Happening {
+    pub(crate) organization_id: OrganizationId,
+    pub(crate) actor: Actor,
+    pub(crate) occurred_at: DateTime<Utc>,
+    pub(crate) event: Event,
+}
+
+impl Happening {
+    pub(crate) fn to_event(&self) -> NewEvent {
+        match &self.event {
+            Event::Organization(event) => self.on(&self.organization_id.to_string(), event),
+            Event::Project(id, event) => self.on(&id.to_string(), event),
+            Event::ServiceAccount(id, event) => self.on(&id.to_string(), event),
+            Event::ApiKey(id, event) => self.on(&id.to_string(), event),
+            Event::Credits(currency, event) => {
+                self.on(&CreditAccountId::of(self.organization_id, *currency).to_string(), event)
+            }
+        }
+    }
+
+    fn on<E: StreamEvent>(&self, id: &str, event: &E) -> NewEvent {
+        let metadata = metadata(&self.actor);
+        let organization_id = Some(self.organization_id);
+        NewEvent::new(event, id.into(), organization_id, metadata, self.occurred_at).unwrap()
+    }
+}
+
+/// The beginning of every history.
+pub(crate) fn beginning() -> DateTime<Utc> {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+/// The `n`th minute of a history.
+pub(crate) fn minute(n: i64) -> DateTime<Utc> {
+    beginning() + Duration::minutes(n)
+}
+
+/// Makes up a history. What is refused at the edge does not happen in it; almost everything else
+/// does, and every fifth event is recorded long after it happened.
+pub(crate) struct Story {
+    random: Random,
+    minutes: i64,
+    organizations: Vec<Uuid>,
+    members: Vec<(Uuid, Uuid)>,
+    projects: Vec<(Uuid, Uuid)>,
+    project_members: Vec<(Uuid, Uuid, Uuid)>,
+    accounts: Vec<(Uuid, Uuid, Uuid)>,
+    keys: Vec<(Uuid, Uuid)>,
+    invites: Vec<(Uuid, Uuid)>,
+}
+
+impl Story {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            random: Random::new(seed),
+            minutes: 0,
+            organizations: vec![],
+            members: vec![],
+            projects: vec![],
+            project_members: vec![],
+            accounts: vec![],
+            keys: vec![],
+            invites: vec![],
+        }
+    }
+
+    /// The next `count` things that happen.
+    pub(crate) fn tell(&mut self, count: usize) -> Vec<Happening> {
+        let mut happenings = Vec::with_capacity(count);
+        while happenings.len() < count {
+            self.minutes += 1;
+            if let Some((organization_id, event)) = self.anything() {
+                let late = if self.random.one_in(5) { self.random.below(200) } else { 0 };
+                let actor = Actor::external(&format!("actor{}", self.random.below(5)));
+                happenings.push(Happening {
+                    organization_id: OrganizationId(organization_id),
+                    actor,
+                    occurred_at: minute(self.minutes - i64::try_from(late).unwrap()),
+                    event,
+                });
+            }
+        }
+        happenings
+    }
+
+    fn anything(&mut self) -> Option<(Uuid, Event)> {
+        if self.organizations.is_empty() {
+            return Some(self.organization());
+        }
+        match self.random.below(40) {
+            0 => Some(self.organization()),
+            1 => self.organization_changes(),
+            2..=5 => self.invite(),
+            6..=12 => self.member_joins(),
+            13..=19 => self.member_changes(),
+            20..=22 => self.project(),
+            23 => self.project_changes(),
+            24..=28 => self.project_member(),
+            29..=30 => self.service_account(),
+            31..=34 => self.key(),
+            35..=37 => self.key_changes(),
+            _ => self.credits(),
+        }
+    }
+
+    fn organization(&mut self) -> (Uuid, Event) {
+        let id = self.random.uuid();
+        self.organizations.push(id);
+        let name = format!("organization {}", self.minutes);
+        let organization_id = id.into();
+        (
+            id,
+            Event::Organization(OrganizationEvent::Created {
+                organization_id,
+                name,
+                seat_limit: None,
+            }),
+        )
+    }
+
+    fn organization_changes(&mut self) -> Option<(Uuid, Event)> {
+        let id = self.random.pick(&self.organizations)?;
+        if self.organizations.len() > 3 && self.random.one_in(4) {
+            self.organizations.retain(|other| *other != id);
+            self.members.retain(|(_, of)| *of != id);
+            self.projects.retain(|(_, of)| *of != id);
+            self.project_members.retain(|(_, _, of)| *of != id);
+            self.accounts.retain(|(_, _, of)| *of != id);
+            self.keys.retain(|(_, of)| *of != id);
+            self.invites.retain(|(_, of)| *of != id);
+            return Some((id, Event::Organization(OrganizationEvent::Archived {})));
+        }
+        let (name, seat_limit) = match self.random.below(3) {
+            0 => (Some(format!("renamed {}", self.minutes)), None),
+            1 => (None, Some(u32::try_from(self.minutes).unwrap())),
+            _ => (None, None),
+        };
+        Some((id, Event::Organization(OrganizationEvent::Updated { name, seat_limit })))
+    }
+
+    fn invite(&mut self) -> Option<(Uuid, Event)> {
+        if let Some((invite, of)) = self.random.pick(&self.invites)
+            && self.random.one_in(2)
+        {
+            self.invites.retain(|(other, _)| *other != invite);
+            let invite_id = invite.into();
+            let event = match self.random.below(3) {
+                0 => OrganizationEvent::InviteAccepted {
+                    invite_id,
+                    member_id: self.random.uuid().into(),
+                },
+                1 => OrganizationEvent::InviteRevoked { invite_id },
+                _ => OrganizationEvent::InviteExpired { invite_id },
+            };
+            return Some((of, Event::Organization(event)));
+        }
+        let of = self.random.pick(&self.organizations)?;
+        let invite = self.random.uuid();
+        self.invites.push((invite, of));
+        let grant = |(project, _): &(Uuid, Uuid)| ProjectGrant {
+            project_id: (*project).into(),
+            role: ProjectRole::Member,
+        };
+        let event = OrganizationEvent::InviteSent {
+            invite_id: invite.into(),
+            email: format!("guest{}@example.com", self.minutes),
+            role: OrganizationRole::Member,
+            projects: self.projects.iter().filter(|(_, o)| *o == of).take(2).map(grant).collect(),
+            expires_at: minute(self.minutes + 10_000),
+        };
+        Some((of, Event::Organization(event)))
+    }
+
+    fn member_joins(&mut self) -> Option<(Uuid, Event)> {
+        let of = self.random.pick(&self.organizations)?;
+        let member = self.random.uuid();
+        self.members.push((member, of));
+        let event = OrganizationEvent::MemberAdded {
+            member_id: member.into(),
+            login: format!("login{}", self.minutes),
+            email: self.random.one_in(2).then(|| format!("m{}@example.com", self.minutes)),
+            role: self.random.pick(OrganizationRole::ALL)?,
+        };
+        Some((of, Event::Organization(event)))
+    }
+
+    fn member_changes(&mut self) -> Option<(Uuid, Event)> {
+        let (member, of) = self.random.pick(&self.members)?;
+        let member_id = member.into();
+        let event = match self.random.below(6) {
+            0 => OrganizationEvent::MemberRenamed {
+                member_id,
+                login: format!("renamed{}", self.minutes),
+            },
+            1 => OrganizationEvent::MemberSuspended { member_id, reason: None },
+            2 => OrganizationEvent::MemberReinstated { member_id },
+            3 => {
+                self.members.retain(|(other, _)| *other != member);
+                self.project_members.retain(|(_, other, _)| *other != member);
+                OrganizationEvent::MemberRemoved { member_id, reason: None }
+            }
+            _ => OrganizationEvent::MemberRoleChanged {
+                member_id,
+                role: self.random.pick(OrganizationRole::ALL)?,
+                previous_role: OrganizationRole::Reader,
+            },
+        };
+        Some((of, Event::Organization(event)))
+    }
+
+    fn project(&mut self) -> Option<(Uuid, Event)> {
+        let of = self.random.pick(&self.organizations)?;
+        let project = self.random.uuid();
+        self.projects.push((project, of));
+        let event = ProjectEvent::Created {
+            project_id: project.into(),
+            organization_id: of.into(),
+            name: format!("project {}", self.minutes),
+            environment: self.random.pick(Environment::ALL),
+        };
+        Some((of, Event::Project(project, event)))
+    }
+
+    fn project_changes(&mut self) -> Option<(Uuid, Event)> {
+        let (project, of) = self.random.pick(&self.projects)?;
+        if self.random.one_in(2) {
+            self.projects.retain(|(other, _)| *other != project);
+            self.project_members.retain(|(other, _, _)| *other != project);
+            self.accounts.retain(|(_, other, _)| *other != project);
+            return Some((of, Event::Project(project, ProjectEvent::Archived {})));
+        }
+        let name = Some(format!("project renamed {}", self.minutes));
+        let event = ProjectEvent::Updated { name, environment: None };
+        Some((of, Event::Project(project, event)))
+    }
+
+    fn project_member(&mut self) -> Option<(Uuid, Event)> {
+        let role = self.random.pick(ProjectRole::ALL)?;
+        if let Some((project, member, of)) = self.random.pick(&self.project_members)
+            && self.random.one_in(2)
+        {
+            let member_id = member.into();
+            let event = if self.random.one_in(2) {
+                self.project_members.retain(|(p, m, _)| (*p, *m) != (project, member));
+                ProjectEvent::MemberRemoved { member_id }
+            } else {
+                let previous_role = ProjectRole::Reader;
+                ProjectEvent::MemberRoleChanged { member_id, role, previous_role }
+            };
+            return Some((of, Event::Project(project, event)));
+        }
+        let (project, of) = self.random.pick(&self.projects)?;
+        let here: Vec<Uuid> =
+            self.members.iter().filter(|(_, o)| *o == of).map(|(member, _)| *member).collect();
+        let member = self.random.pick(&here)?;
+        if self.project_members.contains(&(project, member, of)) {
+            return None;
+        }
+        self.project_members.push((project, member, of));
+        let event = ProjectEvent::MemberAssigned { member_id: member.into(), role };
+        Some((of, Event::Project(project, event)))
+    }
+
+    fn service_account(&mut self) -> Option<(Uuid, Event)> {
+        if let Some((account, _, of)) = self.random.pick(&self.accounts)
+            && self.random.one_in(3)
+        {
+            let event = if self.random.one_in(2) {
+                self.accounts.retain(|(other, _, _)| *other != account);
+                ServiceAccountEvent::Removed {}
+            } else {
+                ServiceAccountEvent::Disabled { reason: None }
+            };
+            return Some((of, Event::ServiceAccount(account, event)));
+        }
+        let (project, of) = self.random.pick(&self.projects)?;
+        let account = self.random.uuid();
+        self.accounts.push((account, project, of));
+        let event = ServiceAccountEvent::Created {
+            service_account_id: account.into(),
+            organization_id: of.into(),
+            project_id: project.into(),
+            name: format!("account {}", self.minutes),
+            purpose: None,
+        };
+        Some((of, Event::ServiceAccount(account, event)))
+    }
+
+    fn key(&mut self) -> Option<(Uuid, Event)> {
+        let (project, of, owner) = match self.random.pick(&self.accounts) {
+            Some((account, project, of)) if self.random.one_in(2) => {
+                (project, of, KeyOwner::ServiceAccount { service_account_id: account.into() })
+            }
+            Some(_) | None => {
+                let (project, member, of) = self.random.pick(&self.project_members)?;
+                (project, of, KeyOwner::Member { member_id: member.into() })
+            }
+        };
+        let key = self.random.uuid();
+        self.keys.push((key, of));
+        let event = ApiKeyEvent::Created {
+            api_key_id: key.into(),
+            organization_id: of.into(),
+            project_id: project.into(),
+            owner,
+            name: format!("key {}", self.minutes),
+            secret_hash: "00".to_owned(),
+            redacted: "olk_…".to_owned(),
+            expires_at: None,
+            rotation_due_at: Some(minute(self.minutes + 5)),
+        };
+        Some((of, Event::ApiKey(key, event)))
+    }
+
+    /// Also of keys whose owner is gone by now.
+    fn key_changes(&mut self) -> Option<(Uuid, Event)> {
+        let (key, of) = self.random.pick(&self.keys)?;
+        let event = match self.random.below(4) {
+            0 => ApiKeyEvent::Renamed { name: format!("key renamed {}", self.minutes) },
+            1 => ApiKeyEvent::Rotated {
+                secret_hash: "11".to_owned(),
+                redacted: format!("olk_{}…", self.minutes),
+                previous_valid_until: minute(self.minutes),
+                rotation_due_at: None,
+            },
+            2 => ApiKeyEvent::Revoked { reason: None },
+            _ => ApiKeyEvent::Expired {},
+        };
+        Some((of, Event::ApiKey(key, event)))
+    }
+
+    fn credits(&mut self) -> Option<(Uuid, Event)> {
+        let of = self.random.pick(&self.organizations)?;
+        let currency: Currency = if self.random.one_in(3) { "EUR" } else { "USD" }.parse().unwrap();
+        let lot_id = self.random.uuid().into();
+        let amount = Amount::from_pico(i128::from(self.random.next()) * 1_000_003);
+        let organization_id = of.into();
+        let event = if self.random.one_in(2) {
+            let reference = Some(format!("invoice {}", self.minutes));
+            CreditAccountEvent::Purchased {
+                organization_id,
+                lot_id,
+                amount,
+                currency,
+                expires_at: None,
+                reference,
+            }
+        } else {
+            CreditAccountEvent::Granted {
+                organization_id,
+                lot_id,
+                amount,
+                currency,
+                expires_at: None,
+                reason: None,
+            }
+        };
+        Some((of, Event::Credits(currency, event)))
+    }
+}

@@ -1,0 +1,106 @@
+//! API keys of an organization. Their secrets are nowhere in a read model.
+
+use api_conventions::{Page, Path, Problem, Query};
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId};
+use serde::Serialize;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::list::{Listed, Scope};
+use crate::parameters::{ApiKeyPath, OrganizationPath, PointQuery, ProjectListQuery, Refusals};
+use crate::state::{QueryState, Reflecting};
+
+/// An API key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ApiKeyView)]
+pub struct ApiKey {
+    /// Its id.
+    #[schema(value_type = Uuid)]
+    pub api_key_id: ApiKeyId,
+    /// The project that it works for.
+    #[schema(value_type = Uuid)]
+    pub project_id: ProjectId,
+    /// The member whose it is.
+    #[schema(value_type = Option<Uuid>)]
+    pub member_id: Option<MemberId>,
+    /// The service account whose it is.
+    #[schema(value_type = Option<Uuid>)]
+    pub service_account_id: Option<ServiceAccountId>,
+    /// Its name.
+    pub name: String,
+    /// The secret's beginning and end, to recognise it by.
+    pub redacted: String,
+    /// `active`, `revoked` or `expired`.
+    pub state: String,
+    /// Until when it works.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// By when its secret should be rotated.
+    pub rotation_due_at: Option<DateTime<Utc>>,
+    /// When its secret was rotated last.
+    pub rotated_at: Option<DateTime<Utc>>,
+    /// Who made it, as `kind:id`.
+    pub created_by: String,
+    /// Since when it has been as shown.
+    pub valid_from: DateTime<Utc>,
+}
+
+impl Listed for ApiKey {
+    const NOUN: &'static str = "API key";
+    const FROM: &'static str = "read.api_keys t";
+    const ALIASES: &'static [&'static str] = &["t"];
+    const COLUMNS: &'static str = "t.api_key_id, t.project_id, t.member_id, t.service_account_id, \
+         t.name, t.redacted, t.state, t.expires_at, t.rotation_due_at, t.rotated_at, t.created_by, \
+         t.valid_from";
+    const SORT: &'static str = "lower(t.name)";
+    const ID: &'static str = "t.api_key_id";
+
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let service_account_id: Option<Uuid> = row.try_get("service_account_id")?;
+        let member_id: Option<Uuid> = row.try_get("member_id")?;
+        Ok(Self {
+            api_key_id: ApiKeyId(row.try_get("api_key_id")?),
+            project_id: ProjectId(row.try_get("project_id")?),
+            member_id: member_id.map(MemberId),
+            service_account_id: service_account_id.map(ServiceAccountId),
+            name: row.try_get("name")?,
+            redacted: row.try_get("redacted")?,
+            state: row.try_get("state")?,
+            expires_at: row.try_get("expires_at")?,
+            rotation_due_at: row.try_get("rotation_due_at")?,
+            rotated_at: row.try_get("rotated_at")?,
+            created_by: row.try_get("created_by")?,
+            valid_from: row.try_get("valid_from")?,
+        })
+    }
+}
+
+/// The API keys, by name, whatever their state.
+#[utoipa::path(get, path = "/v1/organizations/{organization_id}/api-keys",
+    operation_id = "list_api_keys", tag = "API keys", params(OrganizationPath, ProjectListQuery),
+    responses((status = 200, body = Page<ApiKey>), Refusals))]
+pub(crate) async fn list_api_keys(
+    State(state): State<QueryState>,
+    Path(path): Path<OrganizationPath>,
+    Query(query): Query<ProjectListQuery>,
+) -> Result<Reflecting<Page<ApiKey>>, Problem> {
+    let scope = Scope::organization(path.organization_id).project(query.project_id);
+    state.list(scope, &query.list()).await
+}
+
+/// An API key.
+#[utoipa::path(get, path = "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
+    operation_id = "get_api_key", tag = "API keys", params(ApiKeyPath, PointQuery),
+    responses((status = 200, body = ApiKey), Refusals))]
+pub(crate) async fn get_api_key(
+    State(state): State<QueryState>,
+    Path(path): Path<ApiKeyPath>,
+    Query(query): Query<PointQuery>,
+) -> Result<Reflecting<ApiKey>, Problem> {
+    state
+        .get(path.organization_id, path.api_key_id.0, &query)
+        .await
+}

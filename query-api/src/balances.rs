@@ -1,0 +1,281 @@
+//! Balances: credits bought and given, less what was used.
+
+use api_conventions::{Cursor, Limit, Page, Path, Problem, Query};
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use event_schemas::{Amount, LotId, OrganizationId};
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::{QueryBuilder, Row as _};
+use utoipa::ToSchema;
+
+use crate::error::QueryError;
+use crate::organizations::{self, OrganizationRef};
+use crate::parameters::{ListQuery, NowQuery, OrganizationPath, Point as _, Refusals};
+use crate::snapshot::{Projection, Snapshot};
+use crate::state::{QueryState, Reflecting, highest};
+use crate::temporal::Temporal;
+
+/// What a balance is read from: the register knows the organization, the balances its credits.
+pub const READS: &[Projection] = &[Projection::AccessRegister, Projection::Balances];
+
+/// An organization's balances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OrganizationBalance {
+    /// The organization.
+    #[schema(value_type = Uuid)]
+    pub organization_id: OrganizationId,
+    /// Its name.
+    pub organization: String,
+    /// The position of the log that this reflects.
+    pub position: i64,
+    /// One for each currency, by its letters.
+    pub balances: Vec<Balance>,
+}
+
+/// A balance in one currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = BalanceView)]
+pub struct Balance {
+    /// The currency.
+    pub currency: String,
+    /// What was bought.
+    #[schema(value_type = String, example = "500.000000000000")]
+    pub purchased: Amount,
+    /// What was given.
+    #[schema(value_type = String)]
+    pub granted: Amount,
+    /// What was used, of all that could be priced.
+    #[schema(value_type = String)]
+    pub consumed: Amount,
+    /// Bought and given, less used. Below zero where more was used.
+    #[schema(value_type = String)]
+    pub balance: Amount,
+}
+
+/// Credits that came in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CreditMovement {
+    /// The position of its event.
+    pub position: i64,
+    /// `purchased` or `granted`.
+    pub kind: String,
+    /// The lot that it is.
+    #[schema(value_type = Uuid)]
+    pub lot_id: LotId,
+    /// How much.
+    #[schema(value_type = String)]
+    pub amount: Amount,
+    /// In which currency.
+    pub currency: String,
+    /// Until when it can be used.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The invoice, order or reason.
+    pub note: Option<String>,
+    /// Who entered it, as `kind:id`.
+    pub actor: String,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+}
+
+/// Reads an amount, which is selected as text: no float touches it.
+pub(crate) fn amount(row: &PgRow, column: &str) -> Result<Amount, QueryError> {
+    row.try_get::<String, _>(column)?
+        .parse()
+        .map_err(QueryError::unreadable)
+}
+
+/// The balances of an organization, archived or not.
+pub async fn balance(
+    snapshot: &mut Snapshot,
+    organization: &OrganizationRef,
+) -> Result<OrganizationBalance, QueryError> {
+    let (organization_id, organization) = organizations::find(snapshot, organization).await?;
+    let rows = sqlx::query(
+        "select currency, purchased::text, granted::text, consumed::text,
+             (purchased + granted - consumed)::text as balance
+         from read.balances where organization_id = $1 order by currency collate \"C\"",
+    )
+    .bind(organization_id.0)
+    .fetch_all(snapshot.connection())
+    .await?;
+    let read = |row: &PgRow| {
+        Ok(Balance {
+            currency: row.try_get("currency")?,
+            purchased: amount(row, "purchased")?,
+            granted: amount(row, "granted")?,
+            consumed: amount(row, "consumed")?,
+            balance: amount(row, "balance")?,
+        })
+    };
+    let balances = rows.iter().map(read).collect::<Result<_, QueryError>>()?;
+    let position = snapshot.position();
+    Ok(OrganizationBalance {
+        organization_id,
+        organization,
+        position,
+        balances,
+    })
+}
+
+/// Which movements.
+#[derive(Debug, Clone)]
+pub struct CreditMovementsQuery {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// What had happened at a time, and what the log knew at a position.
+    pub temporal: Temporal,
+    /// The most of one page.
+    pub limit: Limit,
+    /// The position of the last movement of the page before.
+    pub after: i64,
+}
+
+/// Where a page of movements ended, and what it was a page of.
+#[derive(Serialize, Deserialize)]
+struct Place {
+    organization_id: OrganizationId,
+    as_of: Option<DateTime<Utc>>,
+    at_position: i64,
+    after: i64,
+}
+
+const LIST: &str = "credit movement";
+
+impl CreditMovementsQuery {
+    /// The page after `cursor`, or the first.
+    pub fn new(
+        organization_id: OrganizationId,
+        temporal: Temporal,
+        limit: Option<Limit>,
+        cursor: Option<&Cursor>,
+    ) -> Result<Self, QueryError> {
+        let limit = limit.unwrap_or_default();
+        let Some(cursor) = cursor else {
+            return Ok(Self {
+                organization_id,
+                temporal,
+                limit,
+                after: 0,
+            });
+        };
+        let unfit = || QueryError::invalid("cursor", "it is not a next_cursor of this list");
+        let place: Place = cursor.key(LIST).map_err(|_| unfit())?;
+        let same_position = temporal
+            .at_position
+            .is_none_or(|asked| asked == place.at_position);
+        let same_list = place.organization_id == organization_id && place.as_of == temporal.as_of;
+        if !same_list || !same_position {
+            return Err(unfit());
+        }
+        let temporal = Temporal {
+            at_position: Some(place.at_position),
+            ..temporal
+        };
+        Ok(Self {
+            organization_id,
+            temporal,
+            limit,
+            after: place.after,
+        })
+    }
+}
+
+/// What came in, in the order of the log.
+pub async fn credit_movements(
+    snapshot: &mut Snapshot,
+    query: &CreditMovementsQuery,
+) -> Result<Page<CreditMovement>, QueryError> {
+    query.temporal.check(snapshot)?;
+    organizations::check_exists(snapshot, query.organization_id, query.temporal).await?;
+    let at_position = query.temporal.at_position.unwrap_or(snapshot.position());
+    let mut statement = QueryBuilder::new(
+        "select position, kind, lot_id, amount::text, currency, expires_at, note, actor, occurred_at
+         from read.credit_movements where organization_id = ",
+    );
+    statement.push_bind(query.organization_id.0);
+    statement.push(" and position > ").push_bind(query.after);
+    statement.push(" and position <= ").push_bind(at_position);
+    if let Some(time) = query.temporal.as_of {
+        statement.push(" and occurred_at <= ").push_bind(time);
+    }
+    let limit = query.limit.get();
+    statement.push(format_args!(" order by position limit {}", limit + 1));
+    let rows = statement.build().fetch_all(snapshot.connection()).await?;
+    let items = rows
+        .iter()
+        .take(limit)
+        .map(movement)
+        .collect::<Result<Vec<_>, _>>()?;
+    let next_cursor = match items.last().filter(|_| rows.len() > limit) {
+        Some(last) => {
+            let place = Place {
+                organization_id: query.organization_id,
+                as_of: query.temporal.as_of,
+                at_position,
+                after: last.position,
+            };
+            Some(Cursor::new(LIST, &place).map_err(QueryError::unreadable)?)
+        }
+        None => None,
+    };
+    Ok(Page { items, next_cursor })
+}
+
+fn movement(row: &PgRow) -> Result<CreditMovement, QueryError> {
+    Ok(CreditMovement {
+        position: row.try_get("position")?,
+        kind: row.try_get("kind")?,
+        lot_id: LotId(row.try_get("lot_id")?),
+        amount: amount(row, "amount")?,
+        currency: row.try_get("currency")?,
+        expires_at: row.try_get("expires_at")?,
+        note: row.try_get("note")?,
+        actor: row.try_get("actor")?,
+        occurred_at: row.try_get("occurred_at")?,
+    })
+}
+
+/// The balances of an organization.
+#[utoipa::path(get, path = "/v1/organizations/{organization_id}/balance",
+    operation_id = "get_balance", tag = "credits", params(OrganizationPath, NowQuery),
+    responses((status = 200, body = OrganizationBalance), Refusals))]
+pub(crate) async fn get_balance(
+    State(state): State<QueryState>,
+    Path(path): Path<OrganizationPath>,
+    Query(query): Query<NowQuery>,
+) -> Result<Reflecting<OrganizationBalance>, Problem> {
+    let mut snapshot = state
+        .snapshot(READS, highest(&[query.min_position]))
+        .await?;
+    let body = balance(&mut snapshot, &OrganizationRef::Id(path.organization_id)).await?;
+    Ok(Reflecting {
+        position: snapshot.position(),
+        body,
+    })
+}
+
+/// The credits that came in, in the order of the log.
+#[utoipa::path(get, path = "/v1/organizations/{organization_id}/credit-movements",
+    operation_id = "list_credit_movements", tag = "credits",
+    params(OrganizationPath, ListQuery),
+    responses((status = 200, body = Page<CreditMovement>), Refusals))]
+pub(crate) async fn list_credit_movements(
+    State(state): State<QueryState>,
+    Path(path): Path<OrganizationPath>,
+    Query(query): Query<ListQuery>,
+) -> Result<Reflecting<Page<CreditMovement>>, Problem> {
+    let movements = CreditMovementsQuery::new(
+        path.organization_id,
+        query.temporal(),
+        query.limit,
+        query.cursor.as_ref(),
+    )?;
+    let position_min = movements.temporal.position_min().max(query.position_min());
+    let mut snapshot = state.snapshot(READS, position_min).await?;
+    let body = credit_movements(&mut snapshot, &movements).await?;
+    Ok(Reflecting {
+        position: snapshot.position(),
+        body,
+    })
+}

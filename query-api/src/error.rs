@@ -1,0 +1,98 @@
+//! Why a query has no answer, and the one place where that becomes HTTP.
+
+use api_conventions::problem::{Problem, ProblemKind};
+use axum::http::StatusCode;
+
+/// The read model has not come as far as was asked.
+pub const NOT_YET_VISIBLE: ProblemKind = ProblemKind::new(
+    "/problems/not-yet-visible",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "Not yet visible to queries",
+);
+
+/// No build of the read model is in service.
+pub const NOT_READY: ProblemKind = ProblemKind::new(
+    "/problems/read-model-not-ready",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "The read model is still being built",
+);
+
+/// The answer would be too long.
+pub const TOO_MANY_ROWS: ProblemKind = ProblemKind::new(
+    "/problems/too-many-rows",
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "The answer would be too long",
+);
+
+/// Why a query has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// There is no such thing, or not at that time.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A parameter is wrong.
+    #[error("{field}: {why}")]
+    Invalid {
+        /// The parameter.
+        field: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The read model has not come as far as was asked.
+    #[error("the read model has reached position {reached}, not yet {wanted}")]
+    NotYetVisible {
+        /// The position asked for.
+        wanted: i64,
+        /// How far it has come.
+        reached: i64,
+    },
+    /// No build of the read model is in service.
+    #[error("no build of {0} is in service yet")]
+    NotReady(&'static str),
+    /// The answer would be too long.
+    #[error("the answer would have more than {rows_max} rows: ask for less at once")]
+    TooManyRows {
+        /// The most rows of one answer.
+        rows_max: usize,
+    },
+    /// What stands in the read model, or what goes out, is not what it must be.
+    #[error("a row cannot be read or written: {0}")]
+    Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl QueryError {
+    pub(crate) fn invalid(field: &'static str, why: impl Into<String>) -> Self {
+        Self::Invalid {
+            field,
+            why: why.into(),
+        }
+    }
+
+    pub(crate) fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unreadable(error.into())
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::NotFound(what) => Self::not_found(what),
+            QueryError::Invalid { field, why } => Self::invalid(field, why),
+            QueryError::NotYetVisible { reached, .. } => Self::new(NOT_YET_VISIBLE)
+                .with_detail(error.to_string())
+                .with("position", reached)
+                .retry_after_seconds(1),
+            QueryError::NotReady(_) => Self::new(NOT_READY)
+                .with_detail(error.to_string())
+                .retry_after_seconds(1),
+            QueryError::TooManyRows { rows_max } => Self::new(TOO_MANY_ROWS)
+                .with_detail(error.to_string())
+                .with("rows_max", rows_max),
+            QueryError::Unreadable(_) => Self::internal(&error),
+            QueryError::Database(error) => Self::database(&error),
+        }
+    }
+}

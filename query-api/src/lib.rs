@@ -1,0 +1,32 @@
+//! HTTP reads over read models, and the queries behind them.
+//!
+//! Every query is a function of a [`Snapshot`] (one consistent picture of the read models, and the
+//! position that it reflects) and a plain struct of parameters; the command line uses them as the
+//! routes do. [`routes`] is the one list of what can be asked over HTTP.
+
+pub mod access_register;
+pub mod api_keys;
+pub mod balances;
+pub mod costs;
+mod error;
+pub mod invites;
+pub mod list;
+pub mod members;
+pub mod organizations;
+mod parameters;
+mod positions;
+pub mod project_members;
+pub mod projects;
+mod routes;
+pub mod service_accounts;
+mod snapshot;
+mod state;
+pub mod status;
+mod temporal;
+
+pub use error::{NOT_READY, NOT_YET_VISIBLE, QueryError, TOO_MANY_ROWS};
+pub use organizations::OrganizationRef;
+pub use routes::{document, routes};
+pub use snapshot::{Projection, Snapshot};
+pub use state::{QueryState, WAIT_MAX_DEFAULT};
+pub use temporal::Temporal;

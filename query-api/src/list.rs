@@ -1,0 +1,234 @@
+//! Lists of what is temporal: ordered by name, in pages, all pages of one position.
+
+use std::marker::PhantomData;
+
+use api_conventions::{Cursor, Limit, Page};
+use chrono::{DateTime, Utc};
+use event_schemas::{OrganizationId, ProjectId};
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, QueryBuilder, Row as _};
+use uuid::Uuid;
+
+use crate::error::QueryError;
+use crate::organizations;
+use crate::snapshot::Snapshot;
+use crate::temporal::Temporal;
+
+/// Rows of a temporal view (or of a join of some) that can be listed and looked up.
+pub trait Listed: Sized {
+    /// What one of them is called.
+    const NOUN: &'static str;
+    /// The views and their aliases. `t` has the organization.
+    const FROM: &'static str;
+    /// The aliases of all the views.
+    const ALIASES: &'static [&'static str];
+    /// What is read of them.
+    const COLUMNS: &'static str;
+    /// The text that lists are ordered by.
+    const SORT: &'static str;
+    /// What identifies one, and orders those of the same name.
+    const ID: &'static str;
+
+    /// Reads the columns.
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error>;
+}
+
+/// Whose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Scope {
+    /// Of this organization; none for what is no organization's.
+    pub organization_id: Option<OrganizationId>,
+    /// Of this project only.
+    pub project_id: Option<ProjectId>,
+}
+
+impl Scope {
+    /// All of an organization.
+    pub fn organization(organization_id: OrganizationId) -> Self {
+        Self {
+            organization_id: Some(organization_id),
+            project_id: None,
+        }
+    }
+
+    /// Of a project only.
+    #[must_use]
+    pub fn project(self, project_id: Option<ProjectId>) -> Self {
+        Self { project_id, ..self }
+    }
+
+    fn push(self, query: &mut QueryBuilder<'_, Postgres>) {
+        if let Some(organization_id) = self.organization_id {
+            query
+                .push(" and t.organization_id = ")
+                .push_bind(organization_id.0);
+        }
+        if let Some(project_id) = self.project_id {
+            query.push(" and t.project_id = ").push_bind(project_id.0);
+        }
+    }
+}
+
+/// Where a page ended, and what it was a page of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    scope: Scope,
+    as_of: Option<DateTime<Utc>>,
+    at_position: i64,
+    sort: String,
+    id: Uuid,
+}
+
+/// A page that is asked for.
+#[derive(Debug, Clone)]
+pub struct Listing<T> {
+    scope: Scope,
+    temporal: Temporal,
+    limit: Limit,
+    after: Option<(String, Uuid)>,
+    items: PhantomData<T>,
+}
+
+impl<T: Listed> Listing<T> {
+    /// The page after `cursor`, or the first. A cursor brings its list's position along.
+    pub fn new(
+        scope: Scope,
+        temporal: Temporal,
+        limit: Option<Limit>,
+        cursor: Option<&Cursor>,
+    ) -> Result<Self, QueryError> {
+        let limit = limit.unwrap_or_default();
+        let Some(cursor) = cursor else {
+            return Ok(Self {
+                scope,
+                temporal,
+                limit,
+                after: None,
+                items: PhantomData,
+            });
+        };
+        let unfit = |why: &str| QueryError::invalid("cursor", why);
+        let place: Place = cursor
+            .key(T::NOUN)
+            .map_err(|_| unfit("it is not a next_cursor of this list"))?;
+        let same_position = temporal
+            .at_position
+            .is_none_or(|asked| asked == place.at_position);
+        if place.sort.contains('\0') {
+            return Err(unfit("it is not a next_cursor of this list"));
+        }
+        if place.scope != scope || place.as_of != temporal.as_of || !same_position {
+            return Err(unfit(
+                "it belongs to a list that was asked for in other words",
+            ));
+        }
+        let temporal = Temporal {
+            at_position: Some(place.at_position),
+            ..temporal
+        };
+        let after = Some((place.sort, place.id));
+        Ok(Self {
+            scope,
+            temporal,
+            limit,
+            after,
+            items: PhantomData,
+        })
+    }
+
+    /// The position that a picture must have to answer.
+    pub fn position_min(&self) -> i64 {
+        self.temporal.position_min()
+    }
+
+    /// The state of the views that is listed.
+    pub fn temporal(&self) -> Temporal {
+        self.temporal
+    }
+
+    fn statement(&self, temporal: Temporal) -> QueryBuilder<'static, Postgres> {
+        let mut query = QueryBuilder::new(format!(
+            "select {columns}, {sort} collate \"C\" as sort_text, {id} as sort_id
+             from {from} where true",
+            columns = T::COLUMNS,
+            sort = T::SORT,
+            id = T::ID,
+            from = T::FROM,
+        ));
+        self.scope.push(&mut query);
+        for alias in T::ALIASES {
+            temporal.push(&mut query, alias);
+        }
+        if let Some((sort, id)) = &self.after {
+            query.push(format_args!(
+                " and ({} collate \"C\", {}) > (",
+                T::SORT,
+                T::ID
+            ));
+            query
+                .push_bind(sort.clone())
+                .push(", ")
+                .push_bind(*id)
+                .push(")");
+        }
+        query.push(" order by sort_text, sort_id limit ");
+        query.push_bind(i64::try_from(self.limit.get() + 1).unwrap_or(i64::MAX));
+        query
+    }
+}
+
+/// A page.
+pub async fn list<T: Listed>(
+    snapshot: &mut Snapshot,
+    listing: &Listing<T>,
+) -> Result<Page<T>, QueryError> {
+    listing.temporal.check(snapshot)?;
+    if let Some(organization_id) = listing.scope.organization_id {
+        organizations::check_exists(snapshot, organization_id, listing.temporal).await?;
+    }
+    let position = listing.temporal.at_position.unwrap_or(snapshot.position());
+    let temporal = listing.temporal.simplified(snapshot);
+    let mut query = listing.statement(temporal);
+    let rows = query.build().fetch_all(snapshot.connection()).await?;
+    let has_more = rows.len() > listing.limit.get();
+    let rows = &rows[..rows.len().min(listing.limit.get())];
+    let next_cursor = match rows.last().filter(|_| has_more) {
+        Some(row) => {
+            let place = Place {
+                scope: listing.scope,
+                as_of: listing.temporal.as_of,
+                at_position: position,
+                sort: row.try_get("sort_text")?,
+                id: row.try_get("sort_id")?,
+            };
+            Some(Cursor::new(T::NOUN, &place).map_err(QueryError::unreadable)?)
+        }
+        None => None,
+    };
+    let items = rows.iter().map(T::read).collect::<Result<_, _>>()?;
+    Ok(Page { items, next_cursor })
+}
+
+/// One of an organization's, by id.
+pub async fn get<T: Listed>(
+    snapshot: &mut Snapshot,
+    organization_id: OrganizationId,
+    id: Uuid,
+    temporal: Temporal,
+) -> Result<T, QueryError> {
+    temporal.check(snapshot)?;
+    let mut query = QueryBuilder::new(format!(
+        "select {} from {} where {} = ",
+        T::COLUMNS,
+        T::FROM,
+        T::ID
+    ));
+    query.push_bind(id);
+    Scope::organization(organization_id).push(&mut query);
+    for alias in T::ALIASES {
+        temporal.push(&mut query, alias);
+    }
+    let row = query.build().fetch_optional(snapshot.connection()).await?;
+    Ok(T::read(&row.ok_or(QueryError::NotFound(T::NOUN))?)?)
+}

@@ -1,0 +1,161 @@
+//! The parameters of requests, and what every request can be refused with.
+
+use api_conventions::problem::ProblemSchema;
+use api_conventions::{AsOf, Cursor, Limit, Position};
+use event_schemas::{ApiKeyId, MemberId, OrganizationId, ProjectId};
+use serde::Deserialize;
+use utoipa::{IntoParams, IntoResponses};
+
+use crate::state::highest;
+use crate::temporal::Temporal;
+
+macro_rules! path {
+    ($($(#[$doc:meta])+ $name:ident { $($field:ident: $id:ty),+ })+) => {$(
+        $(#[$doc])+
+        #[derive(Debug, Deserialize, IntoParams)]
+        #[into_params(parameter_in = Path)]
+        pub(crate) struct $name {
+            $(
+                /// The id.
+                #[param(value_type = Uuid)]
+                pub(crate) $field: $id,
+            )+
+        }
+    )+};
+}
+
+path! {
+    /// An organization.
+    OrganizationPath { organization_id: OrganizationId }
+    /// A member of an organization.
+    MemberPath { organization_id: OrganizationId, member_id: MemberId }
+    /// A project of an organization.
+    ProjectPath { organization_id: OrganizationId, project_id: ProjectId }
+    /// An API key of an organization.
+    ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
+}
+
+/// What the parameters of temporal queries have in common.
+pub(crate) trait Point {
+    /// `as_of`, `at_position` and `min_position`.
+    fn point(&self) -> (Option<AsOf>, Option<Position>, Option<Position>);
+
+    /// Which state is asked for.
+    fn temporal(&self) -> Temporal {
+        let (as_of, at_position, _) = self.point();
+        Temporal::new(as_of, at_position)
+    }
+
+    /// The position that the answer has to have.
+    fn position_min(&self) -> i64 {
+        let (_, at_position, min_position) = self.point();
+        highest(&[min_position, at_position])
+    }
+}
+
+macro_rules! query {
+    ($($(#[$doc:meta])+ $name:ident { $($(#[$field_doc:meta])+ $field:ident: $type:ty,)* })+) => {$(
+        $(#[$doc])+
+        #[derive(Debug, Clone, Deserialize, IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub(crate) struct $name {
+            /// Answer only from a picture that has this position of the log; waits a few seconds.
+            #[param(value_type = Option<i64>, minimum = 0)]
+            pub(crate) min_position: Option<Position>,
+            /// What the log knew at this position.
+            #[param(value_type = Option<i64>, minimum = 0)]
+            pub(crate) at_position: Option<Position>,
+            /// What was true at this time (RFC 3339), or at the end of this day (a date, in UTC).
+            #[param(value_type = Option<String>, example = "2026-01-31")]
+            pub(crate) as_of: Option<AsOf>,
+            $($(#[$field_doc])+ pub(crate) $field: $type,)*
+        }
+
+        impl Point for $name {
+            fn point(&self) -> (Option<AsOf>, Option<Position>, Option<Position>) {
+                (self.as_of, self.at_position, self.min_position)
+            }
+        }
+    )+};
+}
+
+query! {
+    /// Parameters of what is one thing.
+    PointQuery {}
+    /// Parameters of a list.
+    ListQuery {
+        /// The most items of the page.
+        #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
+        limit: Option<Limit>,
+        /// The `next_cursor` of the page before. All pages are of the position of the first.
+        #[param(value_type = Option<String>)]
+        cursor: Option<Cursor>,
+    }
+    /// Parameters of a list of what belongs to projects.
+    ProjectListQuery {
+        /// The most items of the page.
+        #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
+        limit: Option<Limit>,
+        /// The `next_cursor` of the page before. All pages are of the position of the first.
+        #[param(value_type = Option<String>)]
+        cursor: Option<Cursor>,
+        /// Of this project only.
+        #[param(value_type = Option<Uuid>)]
+        project_id: Option<ProjectId>,
+    }
+}
+
+impl ProjectListQuery {
+    /// But for the project.
+    pub(crate) fn list(&self) -> ListQuery {
+        let Self {
+            min_position,
+            at_position,
+            as_of,
+            limit,
+            cursor,
+            project_id: _,
+        } = self.clone();
+        ListQuery {
+            min_position,
+            at_position,
+            as_of,
+            limit,
+            cursor,
+        }
+    }
+}
+
+/// Parameters of what is always of now.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct NowQuery {
+    /// Answer only from a picture that has this position of the log; waits a few seconds.
+    #[param(value_type = Option<i64>, minimum = 0)]
+    pub(crate) min_position: Option<Position>,
+}
+
+/// Parameters of what takes none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoQuery {}
+
+/// What every request can be refused with.
+#[derive(IntoResponses)]
+#[allow(dead_code)] // Never built: it describes what `Problem` answers.
+pub(crate) enum Refusals {
+    /// A parameter is wrong; `field` names it.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(#[to_schema] ProblemSchema),
+    /// No credential that is known.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(#[to_schema] ProblemSchema),
+    /// There is no such thing, or it is another organization's.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(#[to_schema] ProblemSchema),
+    /// Not yet visible, or the database is not there.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] ProblemSchema),
+}

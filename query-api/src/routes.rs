@@ -1,0 +1,48 @@
+//! Every route of the query API, in one list.
+
+use std::sync::Arc;
+
+use api_conventions::authentication::authenticate;
+use axum::middleware::from_fn_with_state;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::QueryState;
+use crate::{
+    access_register, api_keys, balances, costs, invites, members, organizations, project_members,
+    projects, service_accounts, status,
+};
+
+/// Every route of the query API, each behind authentication, with its description.
+pub fn routes(state: QueryState) -> OpenApiRouter {
+    let authenticator = Arc::clone(&state.authenticator);
+    list()
+        .route_layer(from_fn_with_state(authenticator, authenticate))
+        .with_state(state)
+}
+
+/// The description of every query.
+pub fn document() -> utoipa::openapi::OpenApi {
+    list().into_openapi()
+}
+
+fn list() -> OpenApiRouter<QueryState> {
+    OpenApiRouter::new()
+        .routes(routes!(organizations::list_organizations))
+        .routes(routes!(organizations::get_organization))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::get_member))
+        .routes(routes!(invites::list_invites))
+        .routes(routes!(projects::list_projects))
+        .routes(routes!(projects::get_project))
+        .routes(routes!(project_members::list_project_members))
+        .routes(routes!(service_accounts::list_service_accounts))
+        .routes(routes!(api_keys::list_api_keys))
+        .routes(routes!(api_keys::get_api_key))
+        .routes(routes!(access_register::get_access_register))
+        .routes(routes!(access_register::get_organization_access_register))
+        .routes(routes!(costs::get_costs))
+        .routes(routes!(balances::get_balance))
+        .routes(routes!(balances::list_credit_movements))
+        .routes(routes!(status::get_status))
+}

@@ -1,0 +1,72 @@
+//! Service accounts of an organization.
+
+use api_conventions::{Page, Path, Problem, Query};
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use event_schemas::{ProjectId, ServiceAccountId};
+use serde::Serialize;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use utoipa::ToSchema;
+
+use crate::list::{Listed, Scope};
+use crate::parameters::{OrganizationPath, ProjectListQuery, Refusals};
+use crate::state::{QueryState, Reflecting};
+
+/// A service account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ServiceAccountView)]
+pub struct ServiceAccount {
+    /// Its id.
+    #[schema(value_type = Uuid)]
+    pub service_account_id: ServiceAccountId,
+    /// The project that it works for.
+    #[schema(value_type = Uuid)]
+    pub project_id: ProjectId,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub purpose: Option<String>,
+    /// Whether its keys are refused.
+    pub disabled: bool,
+    /// Who made it, as `kind:id`.
+    pub created_by: String,
+    /// Since when it has been as shown.
+    pub valid_from: DateTime<Utc>,
+}
+
+impl Listed for ServiceAccount {
+    const NOUN: &'static str = "service account";
+    const FROM: &'static str = "read.service_accounts t";
+    const ALIASES: &'static [&'static str] = &["t"];
+    const COLUMNS: &'static str = "t.service_account_id, t.project_id, t.name, t.purpose, \
+                                   t.disabled, t.created_by, t.valid_from";
+    const SORT: &'static str = "lower(t.name)";
+    const ID: &'static str = "t.service_account_id";
+
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            service_account_id: ServiceAccountId(row.try_get("service_account_id")?),
+            project_id: ProjectId(row.try_get("project_id")?),
+            name: row.try_get("name")?,
+            purpose: row.try_get("purpose")?,
+            disabled: row.try_get("disabled")?,
+            created_by: row.try_get("created_by")?,
+            valid_from: row.try_get("valid_from")?,
+        })
+    }
+}
+
+/// The service accounts, by name.
+#[utoipa::path(get, path = "/v1/organizations/{organization_id}/service-accounts",
+    operation_id = "list_service_accounts", tag = "service accounts",
+    params(OrganizationPath, ProjectListQuery),
+    responses((status = 200, body = Page<ServiceAccount>), Refusals))]
+pub(crate) async fn list_service_accounts(
+    State(state): State<QueryState>,
+    Path(path): Path<OrganizationPath>,
+    Query(query): Query<ProjectListQuery>,
+) -> Result<Reflecting<Page<ServiceAccount>>, Problem> {
+    let scope = Scope::organization(path.organization_id).project(query.project_id);
+    state.list(scope, &query.list()).await
+}

@@ -1,0 +1,127 @@
+//! One consistent picture of the read models.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use crate::error::QueryError;
+
+/// A read model, as `read.builds` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Projection {
+    /// Who may do what: organizations, members, projects, keys.
+    AccessRegister,
+    /// Credits.
+    Balances,
+    /// Usage and cost by the hour.
+    CostPerFeature,
+}
+
+impl Projection {
+    /// Its name in `read.builds`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccessRegister => "access_register",
+            Self::Balances => "balances",
+            Self::CostPerFeature => "cost_per_feature",
+        }
+    }
+
+    /// What holds back a switch to another build while it is locked: the first, by name, of the
+    /// projection's views. A switch replaces them in that order, so whoever waits for this one
+    /// holds none of the others, and nobody waits in a circle.
+    const fn gate(self) -> &'static str {
+        match self {
+            Self::AccessRegister => "read.api_keys",
+            Self::Balances => "read.balances",
+            Self::CostPerFeature => "read.usage_hourly",
+        }
+    }
+}
+
+/// One consistent picture of some read models: whatever is asked of it is of the same moment, the
+/// same builds and the same position.
+pub struct Snapshot {
+    transaction: Transaction<'static, Postgres>,
+    position: i64,
+    recorded_at: Option<DateTime<Utc>>,
+}
+
+impl Snapshot {
+    /// The picture now, of at least `position_min`.
+    pub async fn open(
+        pool: &PgPool,
+        projections: &'static [Projection],
+        position_min: i64,
+    ) -> Result<Self, QueryError> {
+        let gates: Vec<&str> = projections
+            .iter()
+            .map(|projection| projection.gate())
+            .collect();
+        // LOCK takes no snapshot; the next statement does. So the picture is of a moment at which no
+        // switch was under way, and the views stay what they are while it lasts.
+        let begin = format!(
+            "begin isolation level repeatable read read only; lock table {} in access share mode",
+            gates.join(", ")
+        );
+        let transaction = match pool.begin_with(begin).await {
+            Err(error) if is_undefined(&error) => {
+                return Err(QueryError::NotReady(projections[0].name()));
+            }
+            begun => begun?,
+        };
+        let mut snapshot = Self {
+            transaction,
+            position: i64::MAX,
+            recorded_at: None,
+        };
+        for projection in projections {
+            snapshot.include(*projection).await?;
+        }
+        if snapshot.position < position_min {
+            return Err(QueryError::NotYetVisible {
+                wanted: position_min,
+                reached: snapshot.position,
+            });
+        }
+        Ok(snapshot)
+    }
+
+    /// The picture is of what all of its projections know: of the least of their positions.
+    async fn include(&mut self, projection: Projection) -> Result<(), QueryError> {
+        let (position, recorded_at): (i64, Option<DateTime<Utc>>) = sqlx::query_as(
+            "select position, recorded_at from read.builds
+             where projection = $1 and state = 'serving'",
+        )
+        .bind(projection.name())
+        .fetch_optional(self.connection())
+        .await?
+        .ok_or(QueryError::NotReady(projection.name()))?;
+        if position < self.position {
+            self.position = position;
+            self.recorded_at = recorded_at;
+        }
+        Ok(())
+    }
+
+    /// The position that it reflects.
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// When the log learned of the event at that position.
+    pub fn recorded_at(&self) -> Option<DateTime<Utc>> {
+        self.recorded_at
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+}
+
+/// The view is not there: the first build is still filling.
+fn is_undefined(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    code.as_deref() == Some("42P01")
+}

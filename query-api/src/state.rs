@@ -1,0 +1,96 @@
+//! What the routes share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api_conventions::{Authenticator, POSITION_HEADER, Position};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use sqlx::PgPool;
+use tokio::time::Instant;
+
+use crate::error::QueryError;
+use crate::positions::Positions;
+use crate::snapshot::{Projection, Snapshot};
+
+/// How long a query waits for a position, where nothing else is set.
+pub const WAIT_MAX_DEFAULT: Duration = Duration::from_secs(5);
+
+/// How long to wait where one replica was seen to be there and another was read: rare, and over soon.
+const OTHER_REPLICA_PAUSE: Duration = Duration::from_millis(20);
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct QueryState {
+    pool: PgPool,
+    positions: Positions,
+    wait_max: Duration,
+    pub(crate) authenticator: Arc<Authenticator>,
+}
+
+impl QueryState {
+    /// Reads through `pool`; waits for a position `wait_max` at most, which must be less than a
+    /// request may take.
+    pub fn new(pool: PgPool, authenticator: Arc<Authenticator>, wait_max: Duration) -> Self {
+        Self {
+            positions: Positions::new(pool.clone()),
+            pool,
+            wait_max,
+            authenticator,
+        }
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// A picture of at least `position_min`, waited for.
+    pub async fn snapshot(
+        &self,
+        projections: &'static [Projection],
+        position_min: i64,
+    ) -> Result<Snapshot, QueryError> {
+        let deadline = Instant::now() + self.wait_max;
+        let mut has_waited = false;
+        loop {
+            let behind = match Snapshot::open(&self.pool, projections, position_min).await {
+                Err(error @ QueryError::NotYetVisible { .. }) => error,
+                opened => return opened,
+            };
+            if has_waited {
+                tokio::time::sleep(OTHER_REPLICA_PAUSE).await;
+            }
+            has_waited = true;
+            if !self
+                .positions
+                .wait(projections, position_min, deadline)
+                .await
+            {
+                return Err(behind);
+            }
+        }
+    }
+}
+
+/// The highest position that a request names, or 0.
+pub(crate) fn highest(positions: &[Option<Position>]) -> i64 {
+    positions
+        .iter()
+        .flatten()
+        .map(|Position(position)| *position)
+        .max()
+        .unwrap_or(0)
+}
+
+/// An answer, and the position that it reflects, which goes into a header.
+pub(crate) struct Reflecting<T> {
+    pub(crate) position: i64,
+    pub(crate) body: T,
+}
+
+impl<T: Serialize> IntoResponse for Reflecting<T> {
+    fn into_response(self) -> Response {
+        let headers = [(POSITION_HEADER, self.position.to_string())];
+        (headers, axum::Json(self.body)).into_response()
+    }
+}

@@ -1,0 +1,211 @@
+//! What holds for every route, taken from the routes' own description: a new one is tested as soon
+//! as it is in the list.
+
+use axum::body::Body;
+use axum::extract::Request;
+use utoipa::openapi::path::{Operation, ParameterIn};
+
+use crate::support::{CREDENTIAL, World, id};
+
+const ACME: u128 = 1;
+
+struct Route {
+    path: String,
+    operation: Operation,
+}
+
+impl Route {
+    /// The path with every parameter filled in.
+    fn filled(&self, organization: u128, other: &str) -> String {
+        let path = self
+            .path
+            .replace("{organization_id}", &id(organization).to_string());
+        let filled = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { other } else { part });
+        filled.collect::<Vec<_>>().join("/")
+    }
+
+    fn parameters(&self, parameter_in: &ParameterIn) -> Vec<String> {
+        let all = self.operation.parameters.iter().flatten();
+        let these = all.filter(|parameter| parameter.parameter_in == *parameter_in);
+        these.map(|parameter| parameter.name.clone()).collect()
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        self.parameters(&ParameterIn::Query)
+            .iter()
+            .any(|parameter| parameter == name)
+    }
+}
+
+async fn acme() -> (World, Vec<Route>) {
+    let world = World::new().await;
+    world
+        .organization(ACME, "2026-01-01T00:00:00Z", "Acme")
+        .await;
+    world
+        .project(ACME, 10, "2026-01-01T00:00:00Z", "Prod")
+        .await;
+    world.project_all().await;
+    let mut routes = Vec::new();
+    for (path, item) in world.description().paths.paths {
+        // All of this API reads: another method would need these tests to learn it.
+        for other in [&item.post, &item.put, &item.patch, &item.delete] {
+            assert!(other.is_none(), "{path}");
+        }
+        routes.push(Route {
+            path,
+            operation: item.get.expect("a GET"),
+        });
+    }
+    (world, routes)
+}
+
+#[tokio::test]
+async fn the_list_of_routes_is_what_it_should_be() {
+    let (_, routes) = acme().await;
+    let mut paths: Vec<&str> = routes.iter().map(|route| route.path.as_str()).collect();
+    paths.sort_unstable();
+    let expected = [
+        "/v1/access-register",
+        "/v1/organizations",
+        "/v1/organizations/{organization_id}",
+        "/v1/organizations/{organization_id}/access-register",
+        "/v1/organizations/{organization_id}/api-keys",
+        "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
+        "/v1/organizations/{organization_id}/balance",
+        "/v1/organizations/{organization_id}/costs",
+        "/v1/organizations/{organization_id}/credit-movements",
+        "/v1/organizations/{organization_id}/invites",
+        "/v1/organizations/{organization_id}/members",
+        "/v1/organizations/{organization_id}/members/{member_id}",
+        "/v1/organizations/{organization_id}/projects",
+        "/v1/organizations/{organization_id}/projects/{project_id}",
+        "/v1/organizations/{organization_id}/projects/{project_id}/members",
+        "/v1/organizations/{organization_id}/service-accounts",
+        "/v1/status",
+    ];
+    assert_eq!(paths, expected);
+}
+
+#[tokio::test]
+async fn no_route_answers_without_a_credential() {
+    let (world, routes) = acme().await;
+    for route in routes {
+        let path = route.filled(ACME, &id(10).to_string());
+        for header in [
+            None,
+            Some("Bearer a-wrong-credential".to_owned()),
+            Some(format!("Basic {CREDENTIAL}")),
+        ] {
+            let mut request = Request::get(&path);
+            if let Some(header) = header {
+                request = request.header("authorization", header);
+            }
+            let answer = world
+                .send(request.body(Body::empty()).expect("a request"))
+                .await;
+            answer.assert_problem(401, "unauthorized", &path);
+            assert_eq!(answer.headers["www-authenticate"], "Bearer", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_organization_is_not_found() {
+    let (world, routes) = acme().await;
+    for route in routes
+        .iter()
+        .filter(|route| route.path.contains("{organization_id}"))
+    {
+        let path = route.filled(99, &id(10).to_string());
+        world
+            .get(&path)
+            .await
+            .assert_problem(404, "not-found", &path);
+    }
+}
+
+#[tokio::test]
+async fn malformed_ids_are_named() {
+    let (world, routes) = acme().await;
+    let mut tried = 0;
+    for route in &routes {
+        for name in route.parameters(&ParameterIn::Path) {
+            let path = route.path.replace(&format!("{{{name}}}"), "not-an-id");
+            let path = Route {
+                path,
+                operation: route.operation.clone(),
+            }
+            .filled(ACME, &id(10).to_string());
+            let answer = world.get(&path).await;
+            answer.assert_problem(400, "invalid-request", &path);
+            assert_eq!(answer.at("/field"), name.as_str(), "{path}");
+            tried += 1;
+        }
+        let in_path = route.path.matches('{').count();
+        assert_eq!(
+            route.parameters(&ParameterIn::Path).len(),
+            in_path,
+            "{}",
+            route.path
+        );
+    }
+    assert!(tried > 15, "{tried}");
+}
+
+#[tokio::test]
+async fn malformed_parameters_are_named() {
+    let (world, routes) = acme().await;
+    let wrong = [
+        ("limit", &["0", "501", "-1", "many", ""][..]),
+        ("cursor", &["x", "", "1zz", "25b5d", "15b5d"]),
+        ("as_of", &["yesterday", "2026-13-01", ""]),
+        ("at_position", &["-1", "1.5", "all", "99999999999999999999"]),
+        ("min_position", &["-1", "now"]),
+        ("project_id", &["prod"]),
+        ("nobody-knows-this", &["1"]),
+    ];
+    for route in &routes {
+        let path = route.filled(ACME, &id(10).to_string());
+        for (name, values) in wrong {
+            if !route.takes(name) && name != "nobody-knows-this" {
+                continue;
+            }
+            for value in values {
+                let query = format!("{path}?{name}={value}");
+                let answer = world.get(&query).await;
+                answer.assert_problem(400, "invalid-request", &query);
+                assert_eq!(answer.at("/field"), name, "{query}");
+            }
+            let twice = format!("{path}?{name}=1&{name}=1");
+            world
+                .get(&twice)
+                .await
+                .assert_problem(400, "invalid-request", &twice);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_query_but_status_can_wait_for_a_position() {
+    let (world, routes) = acme().await;
+    for route in &routes {
+        assert_eq!(
+            route.takes("min_position"),
+            route.path != "/v1/status",
+            "{}",
+            route.path
+        );
+        if !route.takes("min_position")
+            || route.path.contains("api_key_id")
+            || route.path.contains("member_id")
+        {
+            continue;
+        }
+        let path = format!("{}?min_position=1", route.filled(ACME, &id(10).to_string()));
+        let answer = world.found(&path).await;
+        assert_eq!(answer.headers["orgledger-position"], "2", "{path}");
+    }
+}

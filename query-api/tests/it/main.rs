@@ -1,0 +1,9 @@
+//! The query API against read models that the projectors made.
+
+mod access_register;
+mod balances;
+mod costs;
+mod every_route;
+mod lists;
+mod support;
+mod waiting;

@@ -1,0 +1,285 @@
+//! A log to write to, projectors to fill the read models, and the API to ask.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api_conventions::{Authenticator, Limits, OperatorCredential, limits};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode};
+use chrono::{DateTime, Utc};
+use embedded::testing::{TestDatabase, test_database};
+use event_log::database::{self, Holds, Role};
+use event_log::usage::{NewUsage, UsageWrite, UsageWriter};
+use event_log::{Append, EventLog, NewEvent};
+use event_schemas::{
+    Actor, EventMetadata, MemberId, OrganizationEvent, OrganizationId, OrganizationRole,
+    ProjectEvent, ProjectId, ProjectRole, StreamEvent,
+};
+use projectors::{Feed, PostgresFeed};
+use query_api::{Projection, QueryState, Snapshot};
+use serde_json::Value;
+use sqlx::PgPool;
+use tower::ServiceExt as _;
+use utoipa::openapi::OpenApi;
+use uuid::Uuid;
+
+pub(crate) const CREDENTIAL: &str = "an-operator-credential";
+
+pub(crate) fn time(text: &str) -> DateTime<Utc> {
+    text.parse().expect("it is a time")
+}
+
+/// An id that is the same in every run.
+pub(crate) fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+pub(crate) struct World {
+    pub(crate) log: EventLog,
+    /// Reads as the API does: in the reader's role.
+    pub(crate) pool: PgPool,
+    owner: PgPool,
+    usage: UsageWriter,
+    wait_max: Duration,
+    _database: TestDatabase,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect("it is JSON")
+    }
+
+    /// What stands at a JSON pointer.
+    pub(crate) fn at(&self, pointer: &str) -> Value {
+        self.json()
+            .pointer(pointer)
+            .cloned()
+            .unwrap_or_else(|| panic!("{pointer}: {}", self.text))
+    }
+
+    /// Asserts that it is a problem of that status and type.
+    pub(crate) fn assert_problem(&self, status: u16, kind: &str, what: &str) {
+        assert_eq!(self.status.as_u16(), status, "{what}: {}", self.text);
+        assert_eq!(
+            self.headers["content-type"], "application/problem+json",
+            "{what}"
+        );
+        assert_eq!(self.at("/type"), format!("/problems/{kind}"), "{what}");
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let database = test_database().await;
+        let options = database.connect_options();
+        database::migrate(&options, Holds::LogAndReadModels)
+            .await
+            .expect("it migrates");
+        let log = EventLog::open(&options).await.expect("the log opens");
+        Self {
+            usage: UsageWriter::new(&log),
+            pool: database::pool(&options, Role::Reader, 4)
+                .await
+                .expect("a reader"),
+            owner: database.pool().await,
+            log,
+            wait_max: Duration::from_secs(30),
+            _database: database,
+        }
+    }
+
+    /// With another bound on waiting for a position.
+    pub(crate) fn waiting_at_most(self, wait_max: Duration) -> Self {
+        Self { wait_max, ..self }
+    }
+
+    /// Appends one event, by `ops`, and gives its position.
+    pub(crate) async fn append<E: StreamEvent>(
+        &self,
+        organization: u128,
+        stream: u128,
+        at: &str,
+        event: E,
+    ) -> i64 {
+        let event = NewEvent::new(
+            &event,
+            id(stream).to_string().into(),
+            Some(OrganizationId(id(organization))),
+            serde_json::to_string(&metadata().to_map())
+                .expect("it serialises")
+                .into(),
+            time(at),
+        );
+        let events = vec![event.expect("it serialises")];
+        let appended = self
+            .log
+            .append(Append {
+                events,
+                ..Append::default()
+            })
+            .await;
+        appended.expect("it appends").last_position
+    }
+
+    pub(crate) async fn organization(&self, organization: u128, at: &str, name: &str) -> i64 {
+        let event = OrganizationEvent::Created {
+            organization_id: OrganizationId(id(organization)),
+            name: name.to_owned(),
+            seat_limit: None,
+        };
+        self.append(organization, organization, at, event).await
+    }
+
+    pub(crate) async fn member(
+        &self,
+        organization: u128,
+        member: u128,
+        at: &str,
+        login: &str,
+    ) -> i64 {
+        let event = OrganizationEvent::MemberAdded {
+            member_id: MemberId(id(member)),
+            login: login.to_owned(),
+            email: Some(format!("{login}@example.com")),
+            role: OrganizationRole::Member,
+        };
+        self.append(organization, organization, at, event).await
+    }
+
+    pub(crate) async fn project(
+        &self,
+        organization: u128,
+        project: u128,
+        at: &str,
+        name: &str,
+    ) -> i64 {
+        let event = ProjectEvent::Created {
+            project_id: ProjectId(id(project)),
+            organization_id: OrganizationId(id(organization)),
+            name: name.to_owned(),
+            environment: None,
+        };
+        self.append(organization, project, at, event).await
+    }
+
+    pub(crate) async fn assign(
+        &self,
+        organization: u128,
+        project: u128,
+        member: u128,
+        at: &str,
+    ) -> i64 {
+        let member_id = MemberId(id(member));
+        let event = ProjectEvent::MemberAssigned {
+            member_id,
+            role: ProjectRole::Member,
+        };
+        self.append(organization, project, at, event).await
+    }
+
+    /// Writes usage records.
+    pub(crate) async fn usage(&self, organization: u128, records: Vec<NewUsage>) {
+        let write = UsageWrite {
+            organization_id: OrganizationId(id(organization)),
+            records,
+            expected: Vec::new(),
+            prices_upto: self.log.head().await.expect("a head"),
+            metadata: serde_json::to_string(&metadata().to_map())
+                .expect("it serialises")
+                .into(),
+            actor: "operator:ops".to_owned(),
+        };
+        self.usage.write(&write).await.expect("it is written");
+    }
+
+    /// Brings the read models up to the head of the log, and gives its position.
+    pub(crate) async fn project_all(&self) -> i64 {
+        let head = self.log.head().await.expect("a head");
+        let feed = Feed::Postgres(PostgresFeed::of(self.owner.clone()));
+        projectors::catch_up(&self.owner, &feed, &projectors::all(), head)
+            .await
+            .expect("they do");
+        head
+    }
+
+    pub(crate) async fn snapshot(&self, projections: &'static [Projection]) -> Snapshot {
+        Snapshot::open(&self.pool, projections, 0)
+            .await
+            .expect("a picture")
+    }
+
+    fn routes(&self) -> (Router, OpenApi) {
+        let operator = OperatorCredential::new("ops", CREDENTIAL).expect("it is long enough");
+        let authenticator = Arc::new(Authenticator::new(operator));
+        let state = QueryState::new(self.pool.clone(), authenticator, self.wait_max);
+        query_api::routes(state).split_for_parts()
+    }
+
+    /// The description of every route.
+    pub(crate) fn description(&self) -> OpenApi {
+        self.routes().1
+    }
+
+    pub(crate) async fn send(&self, request: Request) -> Answer {
+        let limits = Limits {
+            request_time_max: Duration::from_secs(60),
+            ..Limits::default()
+        };
+        let router = limits::apply(self.routes().0, limits);
+        let response = router.oneshot(request).await.expect("it answers");
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("a body");
+        let text = String::from_utf8(body.into()).expect("text");
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text,
+        }
+    }
+
+    /// Asks as the operator.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let request = Request::get(path).header("authorization", format!("Bearer {CREDENTIAL}"));
+        self.send(request.body(Body::empty()).expect("a request"))
+            .await
+    }
+
+    /// Asks for what is there.
+    pub(crate) async fn found(&self, path: &str) -> Answer {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+        answer
+    }
+}
+
+fn metadata() -> EventMetadata {
+    EventMetadata {
+        actor: Actor::operator("ops"),
+        correlation_id: "c".to_owned(),
+        causation_id: None,
+        traceparent: None,
+        source_address: None,
+    }
+}
+
+/// The path of an organization's resource.
+pub(crate) fn path(organization: u128, rest: &str) -> String {
+    format!("/v1/organizations/{}{rest}", id(organization))
+}
+
+/// One column of a list's items.
+pub(crate) fn column(items: &Value, field: &str) -> Vec<String> {
+    let items = items.as_array().expect("an array");
+    items
+        .iter()
+        .map(|item| item[field].as_str().expect("text").to_owned())
+        .collect()
+}
