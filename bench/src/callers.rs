@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use futures::future::try_join_all;
 
 /// What callers came to.
-pub struct Measured {
+pub(crate) struct Measured {
     /// How much was done, each second.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// How long each took, in milliseconds.
-    pub latencies_ms: Vec<f64>,
+    pub(crate) latencies_ms: Vec<f64>,
 }
 
 /// Lets `callers` callers work for `seconds`. `turn` gets the caller's number and how often it has
 /// been their turn; it answers whether there was still something to do.
-pub async fn work<F, T>(callers: usize, seconds: f64, turn: F) -> anyhow::Result<Measured>
+pub(crate) async fn work<F, T>(callers: usize, seconds: f64, turn: F) -> anyhow::Result<Measured>
 where
     F: Fn(usize, usize) -> T + Clone + Send + 'static,
     T: Future<Output = anyhow::Result<bool>> + Send,

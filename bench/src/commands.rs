@@ -53,7 +53,7 @@ impl Side {
 }
 
 /// Measures with 1, 32 and 256 callers.
-pub async fn measure(
+pub(crate) async fn measure(
     database: &TestDatabase,
     figures: &mut Figures,
     seconds: f64,

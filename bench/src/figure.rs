@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// One figure.
 #[derive(Serialize)]
-pub struct Figure {
+pub(crate) struct Figure {
     figure: String,
     value: f64,
     unit: &'static str,
@@ -17,14 +17,14 @@ pub struct Figure {
 }
 
 /// Prints figures as they come.
-pub struct Figures {
+pub(crate) struct Figures {
     json: bool,
     only: String,
 }
 
 impl Figures {
     /// Prints tables for people, or JSON lines for programs; only figures that begin with `only`.
-    pub fn new(json: bool, only: &str) -> Self {
+    pub(crate) fn new(json: bool, only: &str) -> Self {
         if !json {
             println!("{:<26} {:>12} {:>12} {:>8}  aim", "figure", "value", "baseline", "ratio");
         }
@@ -32,12 +32,12 @@ impl Figures {
     }
 
     /// Whether any figure that begins like this is asked for.
-    pub fn wants(&self, prefix: &str) -> bool {
+    pub(crate) fn wants(&self, prefix: &str) -> bool {
         self.only.starts_with(prefix) || prefix.starts_with(&self.only)
     }
 
     /// A figure beside its baseline.
-    pub fn compared(
+    pub(crate) fn compared(
         &mut self,
         name: &str,
         value: f64,
@@ -57,7 +57,7 @@ impl Figures {
     }
 
     /// A figure that stands alone.
-    pub fn alone(&mut self, name: &str, value: f64, unit: &'static str, aim: &'static str) {
+    pub(crate) fn alone(&mut self, name: &str, value: f64, unit: &'static str, aim: &'static str) {
         let figure = name.to_owned();
         self.print(&Figure { figure, value, unit, baseline: None, ratio: None, aim });
     }
@@ -87,13 +87,13 @@ impl Figures {
 }
 
 /// The middle of some measurements.
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The value that `share` of the measurements do not exceed.
-pub fn percentile(values: &mut [f64], share: f64) -> f64 {
+pub(crate) fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     #[allow(
         clippy::cast_possible_truncation,

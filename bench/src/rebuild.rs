@@ -23,7 +23,7 @@ const PROJECTS: usize = 100;
 const ROUNDS: usize = 3;
 
 /// Builds a history and rebuilds the register from it.
-pub async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
+pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
     let database = test_database().await;
     let world = World::on(&database).await?;
     history(&world).await?;
@@ -31,8 +31,7 @@ pub async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
     let read = database::pool(&options, Role::Projector, 8).await?;
     let log = database::pool(&options, Role::Projector, 8).await?;
     let feed = Feed::Postgres(PostgresFeed::of(log));
-    let projection = projectors::named("access_register")
-        .ok_or_else(|| anyhow::anyhow!("there is no access_register"))?;
+    let projection = projectors::named("access_register")?;
     let head = world.executor.log().head().await?;
     projectors::catch_up(&read, &feed, std::slice::from_ref(&projection), head).await?;
     let mut rates = Vec::new();

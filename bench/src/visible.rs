@@ -20,7 +20,7 @@ use crate::world::{World, context};
 const RATE: u32 = 500;
 
 /// Sends commands at a fixed rate, and reads each one's effect as soon as it is answered.
-pub async fn measure(figures: &mut Figures, seconds: f64) -> anyhow::Result<()> {
+pub(crate) async fn measure(figures: &mut Figures, seconds: f64) -> anyhow::Result<()> {
     let database = test_database().await;
     let world = World::on(&database).await?;
     let options = database.connect_options();

@@ -16,15 +16,15 @@ const CHUNK: usize = 1_000;
 
 /// An organization with a project.
 #[derive(Clone)]
-pub struct World {
-    pub executor: Executor,
-    pub organization_id: OrganizationId,
-    pub project_id: ProjectId,
+pub(crate) struct World {
+    pub(crate) executor: Executor,
+    pub(crate) organization_id: OrganizationId,
+    pub(crate) project_id: ProjectId,
 }
 
 impl World {
     /// Sets it up on a database.
-    pub async fn on(database: &TestDatabase) -> anyhow::Result<Self> {
+    pub(crate) async fn on(database: &TestDatabase) -> anyhow::Result<Self> {
         let options = database.connect_options();
         migrate(&options, Holds::LogAndReadModels).await?;
         let log = EventLog::open(&options).await?;
@@ -40,7 +40,7 @@ impl World {
     }
 
     /// Executes many commands, a thousand an append.
-    pub async fn all<C: Command>(&self, commands: &[C]) -> anyhow::Result<Vec<C::Outcome>> {
+    pub(crate) async fn all<C: Command>(&self, commands: &[C]) -> anyhow::Result<Vec<C::Outcome>> {
         let context = context(None);
         let mut outcomes = Vec::with_capacity(commands.len());
         for chunk in commands.chunks(CHUNK) {
@@ -54,12 +54,12 @@ impl World {
 }
 
 /// The operator, now.
-pub fn context(idempotency_key: Option<String>) -> CommandContext {
+pub(crate) fn context(idempotency_key: Option<String>) -> CommandContext {
     at(clock::now(), idempotency_key)
 }
 
 /// The operator, at a time.
-pub fn at(now: DateTime<Utc>, idempotency_key: Option<String>) -> CommandContext {
+pub(crate) fn at(now: DateTime<Utc>, idempotency_key: Option<String>) -> CommandContext {
     CommandContext {
         metadata: EventMetadata {
             actor: Actor::operator("benchmark"),

@@ -57,7 +57,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 /// Services log what they do; commands for a person only what needs attention. `RUST_LOG` overrides.
 fn log_to_stderr(cli: &Cli) {
     let default = match cli.command {
-        Command::Serve(_) | Command::Dev(_) => "info",
+        Command::Serve(_) | Command::Dev(_) => "info,sqlx=warn,async_nats=off",
         Command::Demo(_)
         | Command::Migrate
         | Command::Import(_)
@@ -67,7 +67,7 @@ fn log_to_stderr(cli: &Cli) {
         | Command::Rebuild(_)
         | Command::Status(_)
         | Command::Probe(_)
-        | Command::Generate(_) => "warn",
+        | Command::Generate(_) => "warn,sqlx=error,async_nats=error",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -2,7 +2,6 @@
 
 use std::io::{IsTerminal, Write};
 
-use anyhow::Context;
 use event_log::database::{self, Role};
 use projectors::{Feed, PostgresFeed, Progress};
 
@@ -12,10 +11,7 @@ use crate::services::PROJECTOR_CONNECTIONS_MAX;
 
 /// Rebuilds one read model.
 pub(crate) async fn run(place: &PlaceArgs, args: &RebuildArgs) -> anyhow::Result<()> {
-    let projection = projectors::named(&args.name).with_context(|| {
-        let names: Vec<_> = projectors::all().iter().map(|one| one.name).collect();
-        format!("there is no read model '{}'; there are: {}", args.name, names.join(", "))
-    })?;
+    let projection = projectors::named(&args.name)?;
     let installation = Installation::open(place).await?;
     let read = database::pool(&installation.read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let log = database::pool(&installation.log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;

@@ -142,9 +142,7 @@ pub async fn access_register(
         }
         _ => rows::fill(snapshot, organizations, None, temporal).await?,
     };
-    let recorded_at = snapshot
-        .recorded_at()
-        .filter(|_| temporal.at_position.is_none());
+    let recorded_at = snapshot.recorded_at().filter(|_| temporal.at_position.is_none());
     Ok(AccessRegister {
         as_of: query.temporal.as_of.or(recorded_at),
         position: query.temporal.at_position.unwrap_or(snapshot.position()),
@@ -173,12 +171,7 @@ pub(crate) async fn get_organization_access_register(
     Path(path): Path<OrganizationPath>,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    answer(
-        &state,
-        Some(OrganizationRef::Id(path.organization_id)),
-        &query,
-    )
-    .await
+    answer(&state, Some(OrganizationRef::Id(path.organization_id)), &query).await
 }
 
 async fn answer(
@@ -186,16 +179,8 @@ async fn answer(
     organization: Option<OrganizationRef>,
     query: &PointQuery,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    let mut snapshot = state
-        .snapshot(&[Projection::AccessRegister], query.position_min())
-        .await?;
-    let query = AccessRegisterQuery {
-        organization,
-        temporal: query.temporal(),
-    };
+    let mut snapshot = state.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
+    let query = AccessRegisterQuery { organization, temporal: query.temporal() };
     let body = access_register(&mut snapshot, &query).await?;
-    Ok(Reflecting {
-        position: snapshot.position(),
-        body,
-    })
+    Ok(Reflecting { position: snapshot.position(), body })
 }

@@ -100,7 +100,5 @@ pub(crate) async fn get_api_key(
     Path(path): Path<ApiKeyPath>,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<ApiKey>, Problem> {
-    state
-        .get(path.organization_id, path.api_key_id.0, &query)
-        .await
+    state.get(path.organization_id, path.api_key_id.0, &query).await
 }

@@ -80,9 +80,7 @@ pub struct CreditMovement {
 
 /// Reads an amount, which is selected as text: no float touches it.
 pub(crate) fn amount(row: &PgRow, column: &str) -> Result<Amount, QueryError> {
-    row.try_get::<String, _>(column)?
-        .parse()
-        .map_err(QueryError::unreadable)
+    row.try_get::<String, _>(column)?.parse().map_err(QueryError::unreadable)
 }
 
 /// The balances of an organization, archived or not.
@@ -110,12 +108,7 @@ pub async fn balance(
     };
     let balances = rows.iter().map(read).collect::<Result<_, QueryError>>()?;
     let position = snapshot.position();
-    Ok(OrganizationBalance {
-        organization_id,
-        organization,
-        position,
-        balances,
-    })
+    Ok(OrganizationBalance { organization_id, organization, position, balances })
 }
 
 /// Which movements.
@@ -152,32 +145,17 @@ impl CreditMovementsQuery {
     ) -> Result<Self, QueryError> {
         let limit = limit.unwrap_or_default();
         let Some(cursor) = cursor else {
-            return Ok(Self {
-                organization_id,
-                temporal,
-                limit,
-                after: 0,
-            });
+            return Ok(Self { organization_id, temporal, limit, after: 0 });
         };
         let unfit = || QueryError::invalid("cursor", "it is not a next_cursor of this list");
         let place: Place = cursor.key(LIST).map_err(|_| unfit())?;
-        let same_position = temporal
-            .at_position
-            .is_none_or(|asked| asked == place.at_position);
+        let same_position = temporal.at_position.is_none_or(|asked| asked == place.at_position);
         let same_list = place.organization_id == organization_id && place.as_of == temporal.as_of;
         if !same_list || !same_position {
             return Err(unfit());
         }
-        let temporal = Temporal {
-            at_position: Some(place.at_position),
-            ..temporal
-        };
-        Ok(Self {
-            organization_id,
-            temporal,
-            limit,
-            after: place.after,
-        })
+        let temporal = Temporal { at_position: Some(place.at_position), ..temporal };
+        Ok(Self { organization_id, temporal, limit, after: place.after })
     }
 }
 
@@ -202,11 +180,7 @@ pub async fn credit_movements(
     let limit = query.limit.get();
     statement.push(format_args!(" order by position limit {}", limit + 1));
     let rows = statement.build().fetch_all(snapshot.connection()).await?;
-    let items = rows
-        .iter()
-        .take(limit)
-        .map(movement)
-        .collect::<Result<Vec<_>, _>>()?;
+    let items = rows.iter().take(limit).map(movement).collect::<Result<Vec<_>, _>>()?;
     let next_cursor = match items.last().filter(|_| rows.len() > limit) {
         Some(last) => {
             let place = Place {
@@ -245,14 +219,9 @@ pub(crate) async fn get_balance(
     Path(path): Path<OrganizationPath>,
     Query(query): Query<NowQuery>,
 ) -> Result<Reflecting<OrganizationBalance>, Problem> {
-    let mut snapshot = state
-        .snapshot(READS, highest(&[query.min_position]))
-        .await?;
+    let mut snapshot = state.snapshot(READS, highest(&[query.min_position])).await?;
     let body = balance(&mut snapshot, &OrganizationRef::Id(path.organization_id)).await?;
-    Ok(Reflecting {
-        position: snapshot.position(),
-        body,
-    })
+    Ok(Reflecting { position: snapshot.position(), body })
 }
 
 /// The credits that came in, in the order of the log.
@@ -274,8 +243,5 @@ pub(crate) async fn list_credit_movements(
     let position_min = movements.temporal.position_min().max(query.position_min());
     let mut snapshot = state.snapshot(READS, position_min).await?;
     let body = credit_movements(&mut snapshot, &movements).await?;
-    Ok(Reflecting {
-        position: snapshot.position(),
-        body,
-    })
+    Ok(Reflecting { position: snapshot.position(), body })
 }

@@ -65,10 +65,7 @@ pub enum QueryError {
 
 impl QueryError {
     pub(crate) fn invalid(field: &'static str, why: impl Into<String>) -> Self {
-        Self::Invalid {
-            field,
-            why: why.into(),
-        }
+        Self::Invalid { field, why: why.into() }
     }
 
     pub(crate) fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -85,12 +82,12 @@ impl From<QueryError> for Problem {
                 .with_detail(error.to_string())
                 .with("position", reached)
                 .retry_after_seconds(1),
-            QueryError::NotReady(_) => Self::new(NOT_READY)
-                .with_detail(error.to_string())
-                .retry_after_seconds(1),
-            QueryError::TooManyRows { rows_max } => Self::new(TOO_MANY_ROWS)
-                .with_detail(error.to_string())
-                .with("rows_max", rows_max),
+            QueryError::NotReady(_) => {
+                Self::new(NOT_READY).with_detail(error.to_string()).retry_after_seconds(1)
+            }
+            QueryError::TooManyRows { rows_max } => {
+                Self::new(TOO_MANY_ROWS).with_detail(error.to_string()).with("rows_max", rows_max)
+            }
             QueryError::Unreadable(_) => Self::internal(&error),
             QueryError::Database(error) => Self::database(&error),
         }

@@ -80,7 +80,5 @@ pub(crate) async fn list_invites(
     Path(path): Path<OrganizationPath>,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Invite>>, Problem> {
-    state
-        .list(Scope::organization(path.organization_id), &query)
-        .await
+    state.list(Scope::organization(path.organization_id), &query).await
 }

@@ -46,10 +46,7 @@ pub struct Scope {
 impl Scope {
     /// All of an organization.
     pub fn organization(organization_id: OrganizationId) -> Self {
-        Self {
-            organization_id: Some(organization_id),
-            project_id: None,
-        }
+        Self { organization_id: Some(organization_id), project_id: None }
     }
 
     /// Of a project only.
@@ -60,9 +57,7 @@ impl Scope {
 
     fn push(self, query: &mut QueryBuilder<'_, Postgres>) {
         if let Some(organization_id) = self.organization_id {
-            query
-                .push(" and t.organization_id = ")
-                .push_bind(organization_id.0);
+            query.push(" and t.organization_id = ").push_bind(organization_id.0);
         }
         if let Some(project_id) = self.project_id {
             query.push(" and t.project_id = ").push_bind(project_id.0);
@@ -100,41 +95,21 @@ impl<T: Listed> Listing<T> {
     ) -> Result<Self, QueryError> {
         let limit = limit.unwrap_or_default();
         let Some(cursor) = cursor else {
-            return Ok(Self {
-                scope,
-                temporal,
-                limit,
-                after: None,
-                items: PhantomData,
-            });
+            return Ok(Self { scope, temporal, limit, after: None, items: PhantomData });
         };
         let unfit = |why: &str| QueryError::invalid("cursor", why);
-        let place: Place = cursor
-            .key(T::NOUN)
-            .map_err(|_| unfit("it is not a next_cursor of this list"))?;
-        let same_position = temporal
-            .at_position
-            .is_none_or(|asked| asked == place.at_position);
+        let place: Place =
+            cursor.key(T::NOUN).map_err(|_| unfit("it is not a next_cursor of this list"))?;
+        let same_position = temporal.at_position.is_none_or(|asked| asked == place.at_position);
         if place.sort.contains('\0') {
             return Err(unfit("it is not a next_cursor of this list"));
         }
         if place.scope != scope || place.as_of != temporal.as_of || !same_position {
-            return Err(unfit(
-                "it belongs to a list that was asked for in other words",
-            ));
+            return Err(unfit("it belongs to a list that was asked for in other words"));
         }
-        let temporal = Temporal {
-            at_position: Some(place.at_position),
-            ..temporal
-        };
+        let temporal = Temporal { at_position: Some(place.at_position), ..temporal };
         let after = Some((place.sort, place.id));
-        Ok(Self {
-            scope,
-            temporal,
-            limit,
-            after,
-            items: PhantomData,
-        })
+        Ok(Self { scope, temporal, limit, after, items: PhantomData })
     }
 
     /// The position that a picture must have to answer.
@@ -161,16 +136,8 @@ impl<T: Listed> Listing<T> {
             temporal.push(&mut query, alias);
         }
         if let Some((sort, id)) = &self.after {
-            query.push(format_args!(
-                " and ({} collate \"C\", {}) > (",
-                T::SORT,
-                T::ID
-            ));
-            query
-                .push_bind(sort.clone())
-                .push(", ")
-                .push_bind(*id)
-                .push(")");
+            query.push(format_args!(" and ({} collate \"C\", {}) > (", T::SORT, T::ID));
+            query.push_bind(sort.clone()).push(", ").push_bind(*id).push(")");
         }
         query.push(" order by sort_text, sort_id limit ");
         query.push_bind(i64::try_from(self.limit.get() + 1).unwrap_or(i64::MAX));
@@ -218,12 +185,8 @@ pub async fn get<T: Listed>(
     temporal: Temporal,
 ) -> Result<T, QueryError> {
     temporal.check(snapshot)?;
-    let mut query = QueryBuilder::new(format!(
-        "select {} from {} where {} = ",
-        T::COLUMNS,
-        T::FROM,
-        T::ID
-    ));
+    let mut query =
+        QueryBuilder::new(format!("select {} from {} where {} = ", T::COLUMNS, T::FROM, T::ID));
     query.push_bind(id);
     Scope::organization(organization_id).push(&mut query);
     for alias in T::ALIASES {

@@ -68,9 +68,7 @@ pub(crate) async fn list_members(
     Path(path): Path<OrganizationPath>,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Member>>, Problem> {
-    state
-        .list(Scope::organization(path.organization_id), &query)
-        .await
+    state.list(Scope::organization(path.organization_id), &query).await
 }
 
 /// A member.
@@ -82,7 +80,5 @@ pub(crate) async fn get_member(
     Path(path): Path<MemberPath>,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<Member>, Problem> {
-    state
-        .get(path.organization_id, path.member_id.0, &query)
-        .await
+    state.get(path.organization_id, path.member_id.0, &query).await
 }

@@ -65,9 +65,7 @@ impl FromStr for OrganizationRef {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(text
-            .parse()
-            .map_or_else(|_| Self::Name(text.to_owned()), Self::Id))
+        Ok(text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Id))
     }
 }
 
@@ -115,11 +113,7 @@ pub(crate) async fn check_exists(
     .bind(temporal.at_position.unwrap_or(i64::MAX))
     .fetch_one(snapshot.connection())
     .await?;
-    if exists {
-        Ok(())
-    } else {
-        Err(QueryError::NotFound(Organization::NOUN))
-    }
+    if exists { Ok(()) } else { Err(QueryError::NotFound(Organization::NOUN)) }
 }
 
 /// The organizations, by name.
@@ -142,9 +136,7 @@ pub(crate) async fn get_organization(
     Path(path): Path<OrganizationPath>,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<Organization>, Problem> {
-    state
-        .get(path.organization_id, path.organization_id.0, &query)
-        .await
+    state.get(path.organization_id, path.organization_id.0, &query).await
 }
 
 impl QueryState {
@@ -156,14 +148,9 @@ impl QueryState {
     ) -> Result<Reflecting<Page<T>>, Problem> {
         let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?;
         let position_min = listing.position_min().max(query.position_min());
-        let mut snapshot = self
-            .snapshot(&[Projection::AccessRegister], position_min)
-            .await?;
+        let mut snapshot = self.snapshot(&[Projection::AccessRegister], position_min).await?;
         let body = list::list(&mut snapshot, &listing).await?;
-        Ok(Reflecting {
-            position: snapshot.position(),
-            body,
-        })
+        Ok(Reflecting { position: snapshot.position(), body })
     }
 
     /// Answers a request for one thing.
@@ -173,13 +160,9 @@ impl QueryState {
         id: Uuid,
         query: &PointQuery,
     ) -> Result<Reflecting<T>, Problem> {
-        let mut snapshot = self
-            .snapshot(&[Projection::AccessRegister], query.position_min())
-            .await?;
+        let mut snapshot =
+            self.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
         let body = list::get(&mut snapshot, organization_id, id, query.temporal()).await?;
-        Ok(Reflecting {
-            position: snapshot.position(),
-            body,
-        })
+        Ok(Reflecting { position: snapshot.position(), body })
     }
 }

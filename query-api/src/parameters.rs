@@ -109,21 +109,8 @@ query! {
 impl ProjectListQuery {
     /// But for the project.
     pub(crate) fn list(&self) -> ListQuery {
-        let Self {
-            min_position,
-            at_position,
-            as_of,
-            limit,
-            cursor,
-            project_id: _,
-        } = self.clone();
-        ListQuery {
-            min_position,
-            at_position,
-            as_of,
-            limit,
-            cursor,
-        }
+        let Self { min_position, at_position, as_of, limit, cursor, project_id: _ } = self.clone();
+        ListQuery { min_position, at_position, as_of, limit, cursor }
     }
 }
 

@@ -78,14 +78,9 @@ impl Positions {
         let mut reached = self.0.reached.subscribe();
         let _waiting = self.begin_waiting();
         let is_there = |reached: &BTreeMap<String, i64>| {
-            projections
-                .iter()
-                .all(|p| reached.get(p.name()).is_some_and(|r| *r >= position))
+            projections.iter().all(|p| reached.get(p.name()).is_some_and(|r| *r >= position))
         };
-        matches!(
-            tokio::time::timeout_at(deadline, reached.wait_for(is_there)).await,
-            Ok(Ok(_))
-        )
+        matches!(tokio::time::timeout_at(deadline, reached.wait_for(is_there)).await, Ok(Ok(_)))
     }
 
     fn begin_waiting(&self) -> Waiting<'_> {

@@ -64,14 +64,9 @@ pub(crate) async fn list_project_members(
     let scope = Scope::organization(path.organization_id).project(Some(path.project_id));
     let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?;
     let position_min = listing.position_min().max(query.position_min());
-    let mut snapshot = state
-        .snapshot(&[Projection::AccessRegister], position_min)
-        .await?;
+    let mut snapshot = state.snapshot(&[Projection::AccessRegister], position_min).await?;
     let (organization_id, id) = (path.organization_id, path.project_id.0);
     list::get::<projects::Project>(&mut snapshot, organization_id, id, listing.temporal()).await?;
     let body = list::list(&mut snapshot, &listing).await?;
-    Ok(Reflecting {
-        position: snapshot.position(),
-        body,
-    })
+    Ok(Reflecting { position: snapshot.position(), body })
 }

@@ -55,9 +55,7 @@ pub(crate) async fn list_projects(
     Path(path): Path<OrganizationPath>,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Project>>, Problem> {
-    state
-        .list(Scope::organization(path.organization_id), &query)
-        .await
+    state.list(Scope::organization(path.organization_id), &query).await
 }
 
 /// A project.
@@ -69,7 +67,5 @@ pub(crate) async fn get_project(
     Path(path): Path<ProjectPath>,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<Project>, Problem> {
-    state
-        .get(path.organization_id, path.project_id.0, &query)
-        .await
+    state.get(path.organization_id, path.project_id.0, &query).await
 }

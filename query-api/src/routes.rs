@@ -16,9 +16,7 @@ use crate::{
 /// Every route of the query API, each behind authentication, with its description.
 pub fn routes(state: QueryState) -> OpenApiRouter {
     let authenticator = Arc::clone(&state.authenticator);
-    list()
-        .route_layer(from_fn_with_state(authenticator, authenticate))
-        .with_state(state)
+    list().route_layer(from_fn_with_state(authenticator, authenticate)).with_state(state)
 }
 
 /// The description of every query.

@@ -1,7 +1,7 @@
 //! One consistent picture of the read models.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{Executor as _, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::error::QueryError;
 
@@ -53,27 +53,22 @@ impl Snapshot {
         projections: &'static [Projection],
         position_min: i64,
     ) -> Result<Self, QueryError> {
-        let gates: Vec<&str> = projections
-            .iter()
-            .map(|projection| projection.gate())
-            .collect();
+        // Not in one go with the lock: where that fails, sqlx would not know of a transaction, and
+        // leave it open.
+        let mut transaction =
+            pool.begin_with("begin isolation level repeatable read read only").await?;
         // LOCK takes no snapshot; the next statement does. So the picture is of a moment at which no
         // switch was under way, and the views stay what they are while it lasts.
-        let begin = format!(
-            "begin isolation level repeatable read read only; lock table {} in access share mode",
-            gates.join(", ")
-        );
-        let transaction = match pool.begin_with(begin).await {
-            Err(error) if is_undefined(&error) => {
-                return Err(QueryError::NotReady(projections[0].name()));
-            }
-            begun => begun?,
-        };
-        let mut snapshot = Self {
-            transaction,
-            position: i64::MAX,
-            recorded_at: None,
-        };
+        for projection in projections {
+            let lock = format!("lock table {} in access share mode", projection.gate());
+            match transaction.execute(lock.as_str()).await {
+                Err(error) if is_undefined(&error) => {
+                    return Err(QueryError::NotReady(projection.name()));
+                }
+                locked => locked?,
+            };
+        }
+        let mut snapshot = Self { transaction, position: i64::MAX, recorded_at: None };
         for projection in projections {
             snapshot.include(*projection).await?;
         }
@@ -120,8 +115,6 @@ impl Snapshot {
 
 /// The view is not there: the first build is still filling.
 fn is_undefined(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.as_deref() == Some("42P01")
 }

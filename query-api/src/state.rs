@@ -32,12 +32,7 @@ impl QueryState {
     /// Reads through `pool`; waits for a position `wait_max` at most, which must be less than a
     /// request may take.
     pub fn new(pool: PgPool, authenticator: Arc<Authenticator>, wait_max: Duration) -> Self {
-        Self {
-            positions: Positions::new(pool.clone()),
-            pool,
-            wait_max,
-            authenticator,
-        }
+        Self { positions: Positions::new(pool.clone()), pool, wait_max, authenticator }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -61,11 +56,7 @@ impl QueryState {
                 tokio::time::sleep(OTHER_REPLICA_PAUSE).await;
             }
             has_waited = true;
-            if !self
-                .positions
-                .wait(projections, position_min, deadline)
-                .await
-            {
+            if !self.positions.wait(projections, position_min, deadline).await {
                 return Err(behind);
             }
         }
@@ -74,12 +65,7 @@ impl QueryState {
 
 /// The highest position that a request names, or 0.
 pub(crate) fn highest(positions: &[Option<Position>]) -> i64 {
-    positions
-        .iter()
-        .flatten()
-        .map(|Position(position)| *position)
-        .max()
-        .unwrap_or(0)
+    positions.iter().flatten().map(|Position(position)| *position).max().unwrap_or(0)
 }
 
 /// An answer, and the position that it reflects, which goes into a header.

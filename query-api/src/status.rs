@@ -44,15 +44,13 @@ pub async fn status(pool: &PgPool) -> Result<Status, QueryError> {
     .await?;
     let projections = rows
         .into_iter()
-        .map(
-            |(projection, version, state, position, recorded_at)| ProjectionStatus {
-                projection,
-                version,
-                state,
-                position,
-                recorded_at,
-            },
-        )
+        .map(|(projection, version, state, position, recorded_at)| ProjectionStatus {
+            projection,
+            version,
+            state,
+            position,
+            recorded_at,
+        })
         .collect();
     Ok(Status { projections })
 }

@@ -18,10 +18,7 @@ pub struct Temporal {
 
 impl Temporal {
     /// What is true, as the log knows it now.
-    pub const NOW: Self = Self {
-        as_of: None,
-        at_position: None,
-    };
+    pub const NOW: Self = Self { as_of: None, at_position: None };
 
     /// From parameters.
     pub fn new(as_of: Option<AsOf>, at_position: Option<Position>) -> Self {
@@ -39,22 +36,13 @@ impl Temporal {
     /// Refuses where the picture has not come as far as is asked.
     pub(crate) fn check(self, snapshot: &Snapshot) -> Result<(), QueryError> {
         let (wanted, reached) = (self.position_min(), snapshot.position());
-        if reached < wanted {
-            Err(QueryError::NotYetVisible { wanted, reached })
-        } else {
-            Ok(())
-        }
+        if reached < wanted { Err(QueryError::NotYetVisible { wanted, reached }) } else { Ok(()) }
     }
 
     /// The same in fewer words: the position of the picture itself is what is known now.
     pub(crate) fn simplified(self, snapshot: &Snapshot) -> Self {
-        let at_position = self
-            .at_position
-            .filter(|position| *position != snapshot.position());
-        Self {
-            at_position,
-            ..self
-        }
+        let at_position = self.at_position.filter(|position| *position != snapshot.position());
+        Self { at_position, ..self }
     }
 
     /// Adds `and …` for the temporal rows of `alias`.
@@ -64,12 +52,8 @@ impl Temporal {
                 query.push(format_args!(" and {alias}.known_to is null"));
             }
             Some(position) => {
-                query
-                    .push(format_args!(" and {alias}.known_from <= "))
-                    .push_bind(position);
-                query.push(format_args!(
-                    " and ({alias}.known_to is null or {alias}.known_to > "
-                ));
+                query.push(format_args!(" and {alias}.known_from <= ")).push_bind(position);
+                query.push(format_args!(" and ({alias}.known_to is null or {alias}.known_to > "));
                 query.push_bind(position).push(")");
             }
         }
@@ -78,12 +62,8 @@ impl Temporal {
                 query.push(format_args!(" and {alias}.valid_to is null"));
             }
             Some(time) => {
-                query
-                    .push(format_args!(" and {alias}.valid_from <= "))
-                    .push_bind(time);
-                query.push(format_args!(
-                    " and ({alias}.valid_to is null or {alias}.valid_to > "
-                ));
+                query.push(format_args!(" and {alias}.valid_from <= ")).push_bind(time);
+                query.push(format_args!(" and ({alias}.valid_to is null or {alias}.valid_to > "));
                 query.push_bind(time).push(")");
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::{self, context::ContextBuilder};
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use tokio::sync::watch;
 
 use super::stream::{Interrupted, Refused};
@@ -63,8 +63,8 @@ impl Link {
         name: &str,
     ) -> Result<Self, Interrupted> {
         let (told, mut state) = watch::channel(State::default());
-        let servers: Vec<&str> = config.url.split(',').map(str::trim).collect();
-        let client = ConnectOptions::new()
+        let servers = servers(&config.url)?;
+        let client = options(&servers)
             .name(name)
             .event_callback(move |event| {
                 told.send_modify(|state| match event {
@@ -81,7 +81,7 @@ impl Link {
                 });
                 std::future::ready(())
             })
-            .connect(servers.as_slice())
+            .connect(servers)
             .await
             .map_err(|error| Interrupted::nats("connecting to NATS", error))?;
         let info = client.server_info();
@@ -111,6 +111,72 @@ impl Link {
         let again = |state: &State| state.connects > connects;
         if self.state.clone().wait_for(again).await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The servers that a URL names.
+fn servers(url: &str) -> Result<Vec<ServerAddr>, Interrupted> {
+    let parsed: Result<_, std::io::Error> =
+        url.split(',').map(|server| server.trim().parse()).collect();
+    parsed.map_err(|error| Refused::Url { error: error.to_string() }.into())
+}
+
+/// The client reads no credentials out of a URL by itself.
+fn options(servers: &[ServerAddr]) -> ConnectOptions {
+    let credentials = servers.iter().find_map(|server| Some((server.username()?, server.password())));
+    match credentials {
+        Some((user, Some(password))) => {
+            ConnectOptions::with_user_and_password(decoded(user), decoded(password))
+        }
+        Some((token, None)) => ConnectOptions::with_token(decoded(token)),
+        None => ConnectOptions::new(),
+    }
+}
+
+/// A part of a URL with its `%40`s turned back into what they stand for.
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|code| std::str::from_utf8(code).ok());
+        let code = code.and_then(|code| u8::from_str_radix(code, 16).ok());
+        match code.filter(|_| byte == b'%') {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_servers_and_credentials() {
+        let named = servers("nats://a:p%40ss@one:4222, two:4223,tls://three").unwrap();
+        let hosts: Vec<_> = named.iter().map(|server| (server.host(), server.port())).collect();
+        assert_eq!(hosts, [("one", 4222), ("two", 4223), ("three", 4222)]);
+        assert_eq!(named[0].password().map(decoded).as_deref(), Some("p@ss"));
+        assert!(matches!(
+            servers("nats://one, not a server"),
+            Err(Interrupted::Refused(Refused::Url { .. }))
+        ));
+    }
+
+    #[test]
+    fn what_is_no_code_stays_as_it_is() {
+        for (part, expected) in
+            [("100%", "100%"), ("%zz%3a", "%zz:"), ("%C3%A4", "ä"), ("%", "%"), ("", "")]
+        {
+            assert_eq!(decoded(part), expected);
         }
     }
 }

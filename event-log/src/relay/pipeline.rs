@@ -150,3 +150,89 @@ fn refusal(error: PublishError, position: i64) -> Interrupted {
         | PublishErrorKind::Other => Interrupted::nats("waiting for an acknowledgement", error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_nats::jetstream::stream::{Config, Stream};
+    use embedded::testing::{test_nats, unique_name};
+
+    use super::*;
+
+    const EMPTY: Tail = Tail { sequence: 0, last: None };
+
+    struct Server {
+        context: jetstream::Context,
+        name: String,
+    }
+
+    impl Server {
+        async fn new() -> (Self, Stream) {
+            let (context, name) = (jetstream::new(test_nats().await), unique_name());
+            let subjects = vec![format!("{name}.>")];
+            let settings = Config { name: name.clone(), subjects, ..Config::default() };
+            let stream = context.create_stream(settings).await.expect("the server makes it");
+            (Self { context, name }, stream)
+        }
+
+        fn relay(&self, tail: Tail) -> Pipeline<'_> {
+            Pipeline::new(&self.context, &self.name, 1 << 20, tail)
+        }
+
+        fn run(&self, first_position: i64, last_position: i64) -> Outgoing {
+            Outgoing {
+                subject: format!("{}.usage", self.name),
+                first_position,
+                last_position,
+                what: String::new(),
+                body: format!("{first_position}-{last_position}").into_bytes(),
+            }
+        }
+    }
+
+    async fn stored(stream: &Stream) -> Vec<String> {
+        let mut bodies = Vec::new();
+        for sequence in 1..=stream.get_info().await.unwrap().state.last_sequence {
+            let message = stream.get_raw_message(sequence).await.unwrap();
+            bodies.push(String::from_utf8(message.payload.to_vec()).unwrap());
+        }
+        bodies
+    }
+
+    #[tokio::test]
+    async fn a_relay_that_cut_a_batch_elsewhere_adds_nothing() {
+        let (server, stream) = Server::new().await;
+        let (mut one, mut other) = (server.relay(EMPTY), server.relay(EMPTY));
+        one.publish(server.run(1, 5)).await.unwrap();
+        one.settle().await.unwrap();
+        // By number, the second of these would fit behind what the first relay has stored.
+        for (first, last) in [(1, 3), (4, 8), (9, 9)] {
+            other.publish(server.run(first, last)).await.unwrap();
+        }
+        assert!(matches!(other.settle().await, Err(Interrupted::Fenced(_))));
+        while !other.in_flight.is_empty() {
+            assert!(matches!(other.settle_one().await, Err(Interrupted::Fenced(_))));
+        }
+        assert_eq!(other.stored(), 0);
+        one.publish(server.run(6, 9)).await.unwrap();
+        one.settle().await.unwrap();
+        assert_eq!(stored(&stream).await, ["1-5", "6-9"]);
+    }
+
+    #[tokio::test]
+    async fn what_another_relay_has_stored_counts_as_stored() {
+        let (server, stream) = Server::new().await;
+        let (mut one, mut other) = (server.relay(EMPTY), server.relay(EMPTY));
+        for (first, last) in [(1, 1), (2, 4)] {
+            one.publish(server.run(first, last)).await.unwrap();
+            other.publish(server.run(first, last)).await.unwrap();
+        }
+        one.settle().await.unwrap();
+        other.settle().await.unwrap();
+        assert_eq!((one.stored(), other.stored()), (4, 4));
+        other.publish(server.run(5, 5)).await.unwrap();
+        other.settle().await.unwrap();
+        one.publish(server.run(5, 6)).await.unwrap();
+        assert!(matches!(one.settle().await, Err(Interrupted::Fenced(_))));
+        assert_eq!(stored(&stream).await, ["1-1", "2-4", "5-5"]);
+    }
+}

@@ -24,6 +24,9 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
 /// How often an idle relay looks whether its stream is still as it left it.
 const IDLE_CHECK: Duration = Duration::from_secs(2);
 
+/// After so many refusals in a row, somebody should look: about a second.
+const FENCED_TOLD: u32 = 7;
+
 /// What a relay needs to know.
 #[derive(Clone)]
 pub struct RelayConfig {
@@ -152,9 +155,13 @@ impl Session<'_> {
             let Interrupted::Fenced(why) = interrupted else { return Err(interrupted) };
             metrics::counter!("orgledger_relay_fenced_total").increment(1);
             tracing::debug!(why, "reading anew where the stream stands");
-            // Without progress in between, another relay is at work or the server is confused.
-            fenced = if stored > tail.position() { 0 } else { (fenced + 1).min(6) };
-            tokio::time::sleep(Duration::from_millis(10) * (1 << fenced)).await;
+            // Without progress in between, another relay is at work, or the stream was purged: the
+            // server remembers ids for two minutes, also those of messages that are gone.
+            fenced = if stored > tail.position() { 0 } else { fenced.saturating_add(1) };
+            if fenced == FENCED_TOLD {
+                tracing::warn!(why, "the stream keeps refusing what comes next");
+            }
+            tokio::time::sleep(Duration::from_millis(10) * (1 << fenced.min(6))).await;
         }
     }
 

@@ -19,6 +19,12 @@ const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 /// Why the relay does not publish. Somebody has to change something first.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
+    /// The URL names no server.
+    #[error("NATS_URL is not like nats://user:password@host:4222: {error}")]
+    Url {
+        /// What is wrong with it.
+        error: String,
+    },
     /// The server lacks what the relay relies on.
     #[error("nats-server {found} is too old: orgledger needs 2.12 or later")]
     TooOld {

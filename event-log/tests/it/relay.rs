@@ -144,7 +144,7 @@ async fn two_relays_at_once_do_no_harm() {
         position += 710;
         if round % 3 == 2 {
             // One dies at any moment, and another starts: within a batch, as often as not.
-            drop(relays.remove(0).stop().await);
+            relays.remove(0).stop().await;
             relays.push(start(&log.options(), &config).await);
         }
     }

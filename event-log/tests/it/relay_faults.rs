@@ -1,5 +1,7 @@
 //! The relay while servers die and streams are wiped.
 
+use std::time::Duration;
+
 use embedded::testing::TestServers;
 use event_log::EventLog;
 use event_log::database::{Holds, migrate};
@@ -32,6 +34,8 @@ async fn a_stream_that_is_purged_is_filled_again() {
     let settings = async_nats::jetstream::stream::Config {
         name: config.stream.clone(),
         subjects: vec![format!("{}.>", config.subject_prefix)],
+        // The server remembers ids of messages that it has no longer, for as long as this.
+        duplicate_window: Duration::from_millis(200),
         ..Default::default()
     };
     let stream = context(&config).await.create_stream(settings).await.unwrap();

@@ -2,6 +2,7 @@
 
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::{self, stream::Stream};
+use async_nats::{ConnectOptions, ServerAddr};
 use embedded::testing::{test_nats_url, unique_name};
 use event_log::HeadWatch;
 use event_log::database::{Role, pool};
@@ -88,7 +89,11 @@ pub(crate) fn large(id: &str, bytes: usize) -> Append {
 }
 
 pub(crate) async fn context(config: &JetStreamConfig) -> jetstream::Context {
-    jetstream::new(async_nats::connect(&config.url).await.expect("the server answers"))
+    let server: ServerAddr = config.url.parse().expect("an address");
+    let [user, password] =
+        [server.username(), server.password()].map(|word| word.unwrap_or_default().to_owned());
+    let options = ConnectOptions::with_user_and_password(user, password);
+    jetstream::new(options.connect(server).await.expect("the server answers"))
 }
 
 pub(crate) async fn stream(config: &JetStreamConfig) -> Stream {

@@ -159,7 +159,7 @@ async fn service_accounts(story: &Story<'_>, acme: &mut Acme) -> anyhow::Result<
 
 async fn credits(story: &Story<'_>, organization_id: OrganizationId) -> anyhow::Result<()> {
     for (day, amount, reference) in
-        [("2025-09-15", "5000", "INV-2025-0915"), ("2025-10-20", "2500", "INV-2025-1020")]
+        [("2025-09-15", "60", "INV-2025-0915"), ("2025-10-20", "40", "INV-2025-1020")]
     {
         let request = PurchaseCreditsRequest {
             amount: amount.parse()?,
@@ -170,7 +170,7 @@ async fn credits(story: &Story<'_>, organization_id: OrganizationId) -> anyhow::
         story.on(day, &PurchaseCredits { organization_id, request }).await?;
     }
     let request = GrantCreditsRequest {
-        amount: "250".parse()?,
+        amount: "10".parse()?,
         currency: Currency::USD,
         expires_at: Some(midnight("2026-03-31")?),
         reason: Some("welcome credits".to_owned()),

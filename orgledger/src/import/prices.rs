@@ -86,7 +86,7 @@ enum LeftOut {
     ByContextSize,
     Regex,
     NoTokenPrice,
-    NotADecimal,
+    TooManyPlaces,
 }
 
 impl LeftOut {
@@ -96,7 +96,7 @@ impl LeftOut {
             Self::ByContextSize => "prices depend on context size",
             Self::Regex => "recognised by a regular expression",
             Self::NoTokenPrice => "no price for input or output tokens",
-            Self::NotADecimal => "a price is not a plain decimal",
+            Self::TooManyPlaces => "a price has more than 12 decimal places",
         }
     }
 }
@@ -204,14 +204,14 @@ fn decimal(text: &str) -> Result<Amount, LeftOut> {
         return Err(LeftOut::ByContextSize);
     }
     let (digits, exponent) = match text.split_once(['e', 'E']) {
-        Some((digits, exponent)) => (digits, exponent.parse::<i32>().map_err(|_| LeftOut::NotADecimal)?),
+        Some((digits, exponent)) => (digits, exponent.parse::<i32>().map_err(|_| LeftOut::TooManyPlaces)?),
         None => (text, 0),
     };
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
     if !(-24..=24).contains(&exponent) {
-        return Err(LeftOut::NotADecimal);
+        return Err(LeftOut::TooManyPlaces);
     }
-    let point = i32::try_from(whole.len()).map_err(|_| LeftOut::NotADecimal)? + exponent;
+    let point = i32::try_from(whole.len()).map_err(|_| LeftOut::TooManyPlaces)? + exponent;
     let all = format!("{whole}{part}");
     let plain = match usize::try_from(point) {
         Ok(point) if point >= all.len() => format!("{all:0<point$}"),
@@ -219,7 +219,7 @@ fn decimal(text: &str) -> Result<Amount, LeftOut> {
         Ok(point) => format!("{}.{}", &all[..point], &all[point..]),
         Err(_) => format!("0.{}{all}", "0".repeat(usize::try_from(-point).unwrap_or(0))),
     };
-    plain.parse().map_err(|_| LeftOut::NotADecimal)
+    plain.parse().map_err(|_| LeftOut::TooManyPlaces)
 }
 
 fn rule(from: &Rule) -> Result<MatchRule, LeftOut> {
@@ -253,7 +253,7 @@ mod tests {
         ] {
             assert_eq!(decimal(text).ok().map(|a| a.to_string()).as_deref(), Some(amount), "{text}");
         }
-        assert!(matches!(decimal("1e-13"), Err(LeftOut::NotADecimal)));
+        assert!(matches!(decimal("1e-13"), Err(LeftOut::TooManyPlaces)));
         assert!(matches!(decimal(r#"{"base": 1}"#), Err(LeftOut::ByContextSize)));
     }
 }

@@ -20,25 +20,9 @@ use crate::temporal::Temporal;
 /// Rows by what they belong to, in the order they were read.
 type Grouped<T> = HashMap<Uuid, Vec<T>>;
 
-type PersonRow = (
-    Uuid,
-    Uuid,
-    String,
-    Option<String>,
-    String,
-    bool,
-    DateTime<Utc>,
-    String,
-);
+type PersonRow = (Uuid, Uuid, String, Option<String>, String, bool, DateTime<Utc>, String);
 type AccountRow = (Uuid, Uuid, Uuid, String, Option<String>, bool);
-type KeyRow = (
-    Uuid,
-    String,
-    String,
-    String,
-    Option<DateTime<Utc>>,
-    Option<DateTime<Utc>>,
-);
+type KeyRow = (Uuid, String, String, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// The organizations that are asked for, still empty.
 pub(super) async fn organizations(
@@ -54,19 +38,12 @@ pub(super) async fn organizations(
             query.push(" and t.organization_id = ").push_bind(id.0);
         }
         Some(OrganizationRef::Name(name)) => {
-            query
-                .push(" and lower(t.name) = lower(")
-                .push_bind(name.clone())
-                .push(")");
+            query.push(" and lower(t.name) = lower(").push_bind(name.clone()).push(")");
         }
     }
     temporal.push(&mut query, "t");
-    let rows: Vec<(Uuid, String)> = fetch(
-        snapshot,
-        query,
-        " order by lower(t.name) collate \"C\", t.organization_id",
-    )
-    .await?;
+    let rows: Vec<(Uuid, String)> =
+        fetch(snapshot, query, " order by lower(t.name) collate \"C\", t.organization_id").await?;
     let empty = |(id, name)| RegisterOrganization {
         organization_id: OrganizationId(id),
         name,
@@ -144,9 +121,7 @@ async fn project_roles(
     );
     let order = " order by lower(p.name) collate \"C\", p.project_id";
     let rows: Vec<(Uuid, String, String)> = fetch(snapshot, query, order).await?;
-    Ok(group(rows.into_iter().map(|(id, name, role)| {
-        (id, RegisterProject { name, role })
-    })))
+    Ok(group(rows.into_iter().map(|(id, name, role)| (id, RegisterProject { name, role }))))
 }
 
 /// Service accounts by organization.
@@ -205,16 +180,7 @@ async fn keys(
     let order = " order by lower(t.name) collate \"C\", t.api_key_id";
     let rows: Vec<KeyRow> = fetch(snapshot, query, order).await?;
     let key = |(account_id, name, redacted, state, expires_at, rotation_due_at): KeyRow| {
-        (
-            account_id,
-            RegisterKey {
-                name,
-                redacted,
-                state,
-                expires_at,
-                rotation_due_at,
-            },
-        )
+        (account_id, RegisterKey { name, redacted, state, expires_at, rotation_due_at })
     };
     Ok(group(rows.into_iter().map(key)))
 }
@@ -244,13 +210,8 @@ async fn fetch<T>(
 where
     T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
 {
-    query
-        .push(order)
-        .push(format_args!(" limit {}", ROWS_MAX + 1));
-    let rows = query
-        .build_query_as()
-        .fetch_all(snapshot.connection())
-        .await?;
+    query.push(order).push(format_args!(" limit {}", ROWS_MAX + 1));
+    let rows = query.build_query_as().fetch_all(snapshot.connection()).await?;
     if rows.len() > ROWS_MAX {
         return Err(QueryError::TooManyRows { rows_max: ROWS_MAX });
     }

@@ -119,19 +119,9 @@ impl FromStr for Dimension {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|dimension| dimension.as_str() == text)
-            .ok_or_else(|| {
-                let known: Vec<_> = Self::ALL
-                    .iter()
-                    .map(|dimension| dimension.as_str())
-                    .collect();
-                format!(
-                    "'{text}' is not something to group by: it is one of {}",
-                    known.join(", ")
-                )
-            })
+        Self::ALL.iter().copied().find(|dimension| dimension.as_str() == text).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|dimension| dimension.as_str()).collect();
+            format!("'{text}' is not something to group by: it is one of {}", known.join(", "))
+        })
     }
 }

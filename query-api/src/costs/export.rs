@@ -18,33 +18,22 @@ const SUMS: [&str; 9] = [
 
 /// The rows of a report by these dimensions, as CSV (RFC 4180) with a header. What is null is empty.
 pub fn to_csv(report: &CostReport, by: &[Dimension]) -> Result<String, QueryError> {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let group = by.iter().flat_map(|dimension| {
         std::iter::once(dimension.as_str()).chain(dimension.named_by().map(|named_by| named_by.id))
     });
-    writer
-        .write_record(group.chain(SUMS))
-        .map_err(QueryError::unreadable)?;
+    writer.write_record(group.chain(SUMS)).map_err(QueryError::unreadable)?;
     for row in &report.rows {
-        writer
-            .write_record(record(row))
-            .map_err(QueryError::unreadable)?;
+        writer.write_record(record(row)).map_err(QueryError::unreadable)?;
     }
-    let bytes = writer
-        .into_inner()
-        .map_err(|error| QueryError::unreadable(error.into_error()))?;
+    let bytes = writer.into_inner().map_err(|error| QueryError::unreadable(error.into_error()))?;
     String::from_utf8(bytes).map_err(QueryError::unreadable)
 }
 
 fn record(row: &CostRow) -> Vec<String> {
     let sums = &row.sums;
-    let group = row
-        .group
-        .0
-        .iter()
-        .map(|(_, value)| value.clone().unwrap_or_default());
+    let group = row.group.0.iter().map(|(_, value)| value.clone().unwrap_or_default());
     group
         .chain([
             sums.requests.to_string(),

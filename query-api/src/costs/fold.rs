@@ -38,18 +38,12 @@ impl Sums {
         Some(Self {
             requests: self.requests.checked_add(other.requests)?,
             input_tokens: self.input_tokens.checked_add(other.input_tokens)?,
-            cached_input_tokens: self
-                .cached_input_tokens
-                .checked_add(other.cached_input_tokens)?,
-            cache_write_tokens: self
-                .cache_write_tokens
-                .checked_add(other.cache_write_tokens)?,
+            cached_input_tokens: self.cached_input_tokens.checked_add(other.cached_input_tokens)?,
+            cache_write_tokens: self.cache_write_tokens.checked_add(other.cache_write_tokens)?,
             output_tokens: self.output_tokens.checked_add(other.output_tokens)?,
             reasoning_tokens: self.reasoning_tokens.checked_add(other.reasoning_tokens)?,
             cost,
-            unpriced_requests: self
-                .unpriced_requests
-                .checked_add(other.unpriced_requests)?,
+            unpriced_requests: self.unpriced_requests.checked_add(other.unpriced_requests)?,
         })
     }
 }
@@ -76,35 +70,21 @@ mod tests {
 
     fn sums(requests: i64, cost: Option<i128>) -> Sums {
         let unpriced_requests = if cost.is_none() { requests } else { 0 };
-        Sums {
-            requests,
-            unpriced_requests,
-            cost: cost.map(Amount::from_pico),
-            ..Sums::default()
-        }
+        Sums { requests, unpriced_requests, cost: cost.map(Amount::from_pico), ..Sums::default() }
     }
 
     #[test]
     fn unpriced_usage_joins_the_only_currency() {
         let check = |given: &[(Option<&str>, Sums)], expected: &[(Option<&str>, Sums)]| {
             let map = |rows: &[(Option<&str>, Sums)]| -> BTreeMap<_, _> {
-                rows.iter()
-                    .map(|(currency, sums)| (currency.map(str::to_owned), *sums))
-                    .collect()
+                rows.iter().map(|(currency, sums)| (currency.map(str::to_owned), *sums)).collect()
             };
             assert_eq!(fold_unpriced(map(given)), Some(map(expected)));
         };
         let (usd, eur, unpriced) = (sums(2, Some(7)), sums(3, Some(8)), sums(5, None));
-        let joined = Sums {
-            requests: 7,
-            unpriced_requests: 5,
-            ..usd
-        };
+        let joined = Sums { requests: 7, unpriced_requests: 5, ..usd };
         check(&[(Some("USD"), usd)], &[(Some("USD"), usd)]);
-        check(
-            &[(None, unpriced), (Some("USD"), usd)],
-            &[(Some("USD"), joined)],
-        );
+        check(&[(None, unpriced), (Some("USD"), usd)], &[(Some("USD"), joined)]);
         check(&[(None, unpriced)], &[(None, unpriced)]);
         let all = [(None, unpriced), (Some("EUR"), eur), (Some("USD"), usd)];
         check(&all, &all);

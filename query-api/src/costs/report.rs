@@ -146,11 +146,7 @@ pub async fn costs(snapshot: &mut Snapshot, query: &CostsQuery) -> Result<CostRe
     let mut rows = Vec::with_capacity(groups.len());
     for (group, by_currency) in named(snapshot, organization_id, &query.by, groups).await? {
         for (currency, sums) in fold_unpriced(by_currency).ok_or_else(too_large)? {
-            rows.push(CostRow {
-                group: group.clone(),
-                sums,
-                currency,
-            });
+            rows.push(CostRow { group: group.clone(), sums, currency });
         }
     }
     rows.sort_by(|one, two| (&one.group, &one.currency).cmp(&(&two.group, &two.currency)));
@@ -206,10 +202,7 @@ async fn groups(
     for row in &rows {
         let values = (0..query.by.len()).map(|index| row.try_get(index));
         let values = values.collect::<Result<Values, _>>()?;
-        groups
-            .entry(values)
-            .or_default()
-            .insert(row.try_get("currency")?, sums(row)?);
+        groups.entry(values).or_default().insert(row.try_get("currency")?, sums(row)?);
     }
     Ok(groups)
 }
@@ -219,12 +212,7 @@ fn statement(
     query: &CostsQuery,
 ) -> QueryBuilder<'static, Postgres> {
     let columns = |write: &dyn Fn(usize, Dimension) -> String| -> String {
-        query
-            .by
-            .iter()
-            .enumerate()
-            .map(|(index, by)| write(index, *by) + ", ")
-            .collect()
+        query.by.iter().enumerate().map(|(index, by)| write(index, *by) + ", ").collect()
     };
     let written = columns(&|index, by| by.written(&format!("d{index}")));
     let selected = columns(&|index, by| format!("{} as d{index}", by.grouped()));
@@ -251,10 +239,7 @@ fn statement(
     if let Some(to) = query.to {
         statement.push(" and hour < ").push_bind(to);
     }
-    statement.push(format_args!(
-        " group by {grouped} currency limit {}) sums",
-        ROWS_MAX + 1
-    ));
+    statement.push(format_args!(" group by {grouped} currency limit {}) sums", ROWS_MAX + 1));
     statement
 }
 
@@ -279,10 +264,7 @@ fn totals(groups: &BTreeMap<Values, ByCurrency>) -> Result<Vec<CostTotal>, Query
         *total = total.checked_add(*sums).ok_or_else(too_large)?;
     }
     let totals = fold_unpriced(totals).ok_or_else(too_large)?;
-    Ok(totals
-        .into_iter()
-        .map(|(currency, sums)| CostTotal { currency, sums })
-        .collect())
+    Ok(totals.into_iter().map(|(currency, sums)| CostTotal { currency, sums }).collect())
 }
 
 /// Gives ids their names.
@@ -296,10 +278,8 @@ async fn named(
     for (index, dimension) in by.iter().enumerate() {
         let known = match dimension.named_by() {
             Some(named_by) => {
-                let ids: BTreeSet<&str> = groups
-                    .keys()
-                    .filter_map(|values| values[index].as_deref())
-                    .collect();
+                let ids: BTreeSet<&str> =
+                    groups.keys().filter_map(|values| values[index].as_deref()).collect();
                 let ids: Result<Vec<Uuid>, _> = ids.iter().map(|id| id.parse()).collect();
                 let ids = ids.map_err(QueryError::unreadable)?;
                 let known = names::latest(snapshot, organization_id, named_by, ids).await?;
@@ -324,8 +304,5 @@ async fn named(
         }
         Group(fields)
     };
-    Ok(groups
-        .into_iter()
-        .map(|(values, sums)| (group(values), sums))
-        .collect())
+    Ok(groups.into_iter().map(|(values, sums)| (group(values), sums)).collect())
 }

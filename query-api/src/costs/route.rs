@@ -27,17 +27,9 @@ impl FromStr for HourBound {
     fn from_str(text: &str) -> Result<Self, String> {
         // A plus sign that was not percent-encoded arrives as a space.
         let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok();
-        let start_of_day = || {
-            Some(
-                text.parse::<NaiveDate>()
-                    .ok()?
-                    .and_time(NaiveTime::MIN)
-                    .and_utc(),
-            )
-        };
-        let time = time
-            .map(|time| time.with_timezone(&Utc))
-            .or_else(start_of_day);
+        let start_of_day =
+            || Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN).and_utc());
+        let time = time.map(|time| time.with_timezone(&Utc)).or_else(start_of_day);
         // Within what Postgres keeps as `timestamptz`, and what four digits of a year can say.
         let time = time.filter(|time| (1..=9_999).contains(&time.year()));
         time.map(Self).ok_or_else(|| {
@@ -66,10 +58,7 @@ impl FromStr for By {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.split(',')
-            .map(str::parse)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Self)
     }
 }
 
@@ -122,29 +111,18 @@ pub(crate) async fn get_costs(
 ) -> Result<Response, Problem> {
     let query = CostsQuery {
         organization: OrganizationRef::Id(path.organization_id),
-        by: parameters
-            .by
-            .map_or_else(|| vec![Dimension::Feature], |By(by)| by),
+        by: parameters.by.map_or_else(|| vec![Dimension::Feature], |By(by)| by),
         from: parameters.from.map(|HourBound(time)| time),
         to: parameters.to.map(|HourBound(time)| time),
     };
-    let mut snapshot = state
-        .snapshot(READS, highest(&[parameters.min_position]))
-        .await?;
+    let mut snapshot = state.snapshot(READS, highest(&[parameters.min_position])).await?;
     let report = costs(&mut snapshot, &query).await?;
     let position = report.position;
     Ok(match parameters.format.unwrap_or_default() {
-        CostFormat::Json => Reflecting {
-            position,
-            body: report,
-        }
-        .into_response(),
+        CostFormat::Json => Reflecting { position, body: report }.into_response(),
         CostFormat::Csv => {
             let headers = [
-                (
-                    header::CONTENT_TYPE.as_str(),
-                    "text/csv; charset=utf-8".to_owned(),
-                ),
+                (header::CONTENT_TYPE.as_str(), "text/csv; charset=utf-8".to_owned()),
                 (POSITION_HEADER, position.to_string()),
             ];
             (headers, to_csv(&report, &query.by)?).into_response()

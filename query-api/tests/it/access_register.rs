@@ -18,26 +18,14 @@ const KEY: u128 = 40;
 /// Acme: Alice from January, made admin in March; Bob, who left in April.
 async fn acme() -> World {
     let world = World::new().await;
-    world
-        .organization(ACME, "2026-01-01T00:00:00Z", "Acme")
-        .await;
-    world
-        .organization(OTHER, "2026-01-01T00:00:00Z", "Zeta")
-        .await;
-    world
-        .project(ACME, PROD, "2026-01-02T00:00:00Z", "Product-Prod")
-        .await;
-    world
-        .project(ACME, DEV, "2026-01-02T00:00:00Z", "Analytics-Dev")
-        .await;
+    world.organization(ACME, "2026-01-01T00:00:00Z", "Acme").await;
+    world.organization(OTHER, "2026-01-01T00:00:00Z", "Zeta").await;
+    world.project(ACME, PROD, "2026-01-02T00:00:00Z", "Product-Prod").await;
+    world.project(ACME, DEV, "2026-01-02T00:00:00Z", "Analytics-Dev").await;
     world.member(ACME, BOB, "2026-01-03T00:00:00Z", "bob").await;
-    world
-        .member(ACME, ALICE, "2026-01-04T00:00:00Z", "Alice")
-        .await;
+    world.member(ACME, ALICE, "2026-01-04T00:00:00Z", "Alice").await;
     for project in [PROD, DEV] {
-        world
-            .assign(ACME, project, ALICE, "2026-02-01T00:00:00Z")
-            .await;
+        world.assign(ACME, project, ALICE, "2026-02-01T00:00:00Z").await;
     }
     world.assign(ACME, PROD, BOB, "2026-02-01T00:00:00Z").await;
     service_account(&world).await;
@@ -46,13 +34,8 @@ async fn acme() -> World {
         role: OrganizationRole::Admin,
         previous_role: OrganizationRole::Member,
     };
-    world
-        .append(ACME, ACME, "2026-03-01T00:00:00Z", promoted)
-        .await;
-    let left = OrganizationEvent::MemberRemoved {
-        member_id: MemberId(id(BOB)),
-        reason: None,
-    };
+    world.append(ACME, ACME, "2026-03-01T00:00:00Z", promoted).await;
+    let left = OrganizationEvent::MemberRemoved { member_id: MemberId(id(BOB)), reason: None };
     world.append(ACME, ACME, "2026-04-01T00:00:00Z", left).await;
     world.project_all().await;
     world
@@ -66,25 +49,19 @@ async fn service_account(world: &World) {
         name: "indexer".to_owned(),
         purpose: Some("fills the search index".to_owned()),
     };
-    world
-        .append(ACME, ROBOT, "2026-02-02T00:00:00Z", created)
-        .await;
+    world.append(ACME, ROBOT, "2026-02-02T00:00:00Z", created).await;
     let created = ApiKeyEvent::Created {
         api_key_id: ApiKeyId(id(KEY)),
         organization_id: OrganizationId(id(ACME)),
         project_id: ProjectId(id(PROD)),
-        owner: KeyOwner::ServiceAccount {
-            service_account_id: ServiceAccountId(id(ROBOT)),
-        },
+        owner: KeyOwner::ServiceAccount { service_account_id: ServiceAccountId(id(ROBOT)) },
         name: "prod-search-index".to_owned(),
         secret_hash: "00".to_owned(),
         redacted: "olk_…x1".to_owned(),
         expires_at: None,
         rotation_due_at: Some(time("2026-05-02T00:00:00Z")),
     };
-    world
-        .append(ACME, KEY, "2026-02-02T00:00:00Z", created)
-        .await;
+    world.append(ACME, KEY, "2026-02-02T00:00:00Z", created).await;
 }
 
 #[tokio::test]
@@ -92,10 +69,7 @@ async fn the_register_says_who_may_do_what() {
     let world = acme().await;
     let answer = world.found(&path(ACME, "/access-register")).await;
     let register = answer.json();
-    assert_eq!(
-        register["position"].to_string(),
-        answer.headers["orgledger-position"]
-    );
+    assert_eq!(register["position"].to_string(), answer.headers["orgledger-position"]);
     assert!(register["as_of"].is_string(), "{register}");
     let expected = json!([{
         "organization_id": id(ACME),
@@ -134,9 +108,7 @@ async fn the_register_says_who_may_do_what() {
 
 /// Logins with role and number of projects.
 fn people(register: &Value) -> Vec<String> {
-    let people = register["organizations"][0]["people"]
-        .as_array()
-        .expect("people");
+    let people = register["organizations"][0]["people"].as_array().expect("people");
     let text = |person: &Value| {
         let projects = person["projects"].as_array().expect("projects").len();
         format!("{} {} {projects}", person["login"], person["role"]).replace('"', "")
@@ -158,16 +130,10 @@ async fn the_register_is_as_of_any_time() {
     check("2026-02-01", &["Alice member 2", "bob member 1"]).await;
     check("2026-02-28", &["Alice member 2", "bob member 1"]).await;
     check("2026-03-01", &["Alice admin 2", "bob member 1"]).await;
-    check(
-        "2026-03-31T23:59:59.999999Z",
-        &["Alice admin 2", "bob member 1"],
-    )
-    .await;
+    check("2026-03-31T23:59:59.999999Z", &["Alice admin 2", "bob member 1"]).await;
     check("2026-04-01T00:00:00Z", &["Alice admin 2"]).await;
     check("2999-01-01", &["Alice admin 2"]).await;
-    let before = world
-        .found(&path(ACME, "/access-register?as_of=2025-12-31"))
-        .await;
+    let before = world.found(&path(ACME, "/access-register?as_of=2025-12-31")).await;
     assert_eq!(before.at("/organizations"), json!([]));
     assert_eq!(before.at("/as_of"), "2025-12-31T23:59:59.999999Z");
 }
@@ -176,39 +142,24 @@ async fn the_register_is_as_of_any_time() {
 async fn the_register_is_what_the_log_knew_at_a_position() {
     let world = acme().await;
     // Told late: Bob had been suspended since February.
-    let suspended = OrganizationEvent::MemberSuspended {
-        member_id: MemberId(id(ALICE)),
-        reason: None,
-    };
-    let position = world
-        .append(ACME, ACME, "2026-02-10T00:00:00Z", suspended)
-        .await;
+    let suspended =
+        OrganizationEvent::MemberSuspended { member_id: MemberId(id(ALICE)), reason: None };
+    let position = world.append(ACME, ACME, "2026-02-10T00:00:00Z", suspended).await;
     world.project_all().await;
     let suspended = async |query: String| {
-        let register = world
-            .found(&path(ACME, &format!("/access-register?{query}")))
-            .await;
+        let register = world.found(&path(ACME, &format!("/access-register?{query}"))).await;
         assert_eq!(
             register.at("/position"),
-            json!(if query.contains("at_") {
-                position - 1
-            } else {
-                position
-            })
+            json!(if query.contains("at_") { position - 1 } else { position })
         );
         register.at("/organizations/0/people/0/suspended")
     };
     assert_eq!(suspended("as_of=2026-02-20".to_owned()).await, true);
     assert_eq!(suspended("as_of=2026-02-09".to_owned()).await, false);
     let before = position - 1;
-    assert_eq!(
-        suspended(format!("as_of=2026-02-20&at_position={before}")).await,
-        false
-    );
+    assert_eq!(suspended(format!("as_of=2026-02-20&at_position={before}")).await, false);
     assert_eq!(suspended(format!("at_position={before}")).await, false);
-    let unknown = world
-        .get(&path(ACME, "/access-register?at_position=0"))
-        .await;
+    let unknown = world.get(&path(ACME, "/access-register?at_position=0")).await;
     unknown.assert_problem(404, "not-found", "before the organization was known");
 }
 
@@ -220,29 +171,12 @@ async fn the_register_of_all_is_by_name_and_an_archived_one_is_history() {
     assert_eq!(all.at("/organizations/0/people/0/login"), "Alice");
     assert_eq!(all.at("/organizations/1/people"), json!([]));
 
-    world
-        .append(
-            ACME,
-            PROD,
-            "2026-05-01T00:00:00Z",
-            ProjectEvent::Archived {},
-        )
-        .await;
-    world
-        .append(
-            ACME,
-            ACME,
-            "2026-06-01T00:00:00Z",
-            OrganizationEvent::Archived {},
-        )
-        .await;
+    world.append(ACME, PROD, "2026-05-01T00:00:00Z", ProjectEvent::Archived {}).await;
+    world.append(ACME, ACME, "2026-06-01T00:00:00Z", OrganizationEvent::Archived {}).await;
     world.project_all().await;
     let now = world.found(&path(ACME, "/access-register")).await;
     assert_eq!(now.at("/organizations"), json!([]));
-    let then = world
-        .found(&path(ACME, "/access-register?as_of=2026-05-15"))
-        .await
-        .json();
+    let then = world.found(&path(ACME, "/access-register?as_of=2026-05-15")).await.json();
     assert_eq!(people(&then), ["Alice admin 1"]);
     assert_eq!(then["organizations"][0]["service_accounts"], json!([]));
 }
@@ -256,20 +190,12 @@ async fn the_command_line_asks_by_name() {
     let mut snapshot = world.snapshot(&[Projection::AccessRegister]).await;
     let mut ask = async |text: &str| {
         let organization: OrganizationRef = text.parse().expect("any text is");
-        let query = AccessRegisterQuery {
-            organization: Some(organization),
-            temporal: Temporal::NOW,
-        };
+        let query =
+            AccessRegisterQuery { organization: Some(organization), temporal: Temporal::NOW };
         access_register(&mut snapshot, &query).await
     };
     let by_name = ask("ACME").await.expect("it is there");
     assert_eq!(by_name.organizations[0].people.len(), 1);
-    assert_eq!(
-        ask(&id(ACME).to_string()).await.expect("it is there"),
-        by_name
-    );
-    assert!(matches!(
-        ask("Nobody").await,
-        Err(QueryError::NotFound("organization"))
-    ));
+    assert_eq!(ask(&id(ACME).to_string()).await.expect("it is there"), by_name);
+    assert!(matches!(ask("Nobody").await, Err(QueryError::NotFound("organization"))));
 }

@@ -20,12 +20,8 @@ async fn purchase(world: &World, lot: u128, at: &str, amount: &str, currency: &s
 
 async fn acme() -> World {
     let world = World::new().await;
-    world
-        .organization(ACME, "2026-01-01T00:00:00Z", "Acme")
-        .await;
-    world
-        .project(ACME, 10, "2026-01-01T00:00:00Z", "Prod")
-        .await;
+    world.organization(ACME, "2026-01-01T00:00:00Z", "Acme").await;
+    world.project(ACME, 10, "2026-01-01T00:00:00Z", "Prod").await;
     for lot in 0..12 {
         purchase(
             &world,
@@ -45,14 +41,8 @@ async fn acme() -> World {
         expires_at: None,
         reason: None,
     };
-    world
-        .append(ACME, 900, "2026-02-01T00:00:00Z", granted)
-        .await;
-    let used = record(
-        1,
-        "2026-02-02T10:00:00Z",
-        Some(priced(1_500_000_000_000_000, "USD")),
-    );
+    world.append(ACME, 900, "2026-02-01T00:00:00Z", granted).await;
+    let used = record(1, "2026-02-02T10:00:00Z", Some(priced(1_500_000_000_000_000, "USD")));
     world.usage(ACME, vec![used]).await;
     world.project_all().await;
     world
@@ -81,30 +71,16 @@ async fn movements_are_paged_in_the_order_of_the_log() {
     loop {
         let page = world.found(&next).await.json();
         let items = page["items"].as_array().expect("items");
-        lots.extend(
-            items
-                .iter()
-                .map(|item| item["lot_id"].as_str().expect("text").to_owned()),
-        );
+        lots.extend(items.iter().map(|item| item["lot_id"].as_str().expect("text").to_owned()));
         // What comes in while somebody reads does not show up on later pages.
-        purchase(
-            &world,
-            1_000 + lots.len() as u128,
-            "2026-03-01T00:00:00Z",
-            "1",
-            "USD",
-        )
-        .await;
+        purchase(&world, 1_000 + lots.len() as u128, "2026-03-01T00:00:00Z", "1", "USD").await;
         world.project_all().await;
         let Value::String(cursor) = &page["next_cursor"] else {
             break;
         };
         next = path(ACME, &format!("/credit-movements?limit=5&cursor={cursor}"));
     }
-    let expected: Vec<_> = (0..12)
-        .chain([50, 60])
-        .map(|lot| id(lot).to_string())
-        .collect();
+    let expected: Vec<_> = (0..12).chain([50, 60]).map(|lot| id(lot).to_string()).collect();
     assert_eq!(lots, expected);
 }
 
@@ -112,9 +88,7 @@ async fn movements_are_paged_in_the_order_of_the_log() {
 async fn movements_are_as_of_a_time_and_a_position() {
     let world = acme().await;
     let count = async |query: &str| {
-        let page = world
-            .found(&path(ACME, &format!("/credit-movements?{query}")))
-            .await;
+        let page = world.found(&path(ACME, &format!("/credit-movements?{query}"))).await;
         page.at("/items").as_array().expect("items").len()
     };
     assert_eq!(count("as_of=2026-01-03").await, 3);

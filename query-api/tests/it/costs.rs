@@ -12,11 +12,7 @@ const DEV: u128 = 11;
 const ALICE: u128 = 20;
 
 pub(crate) fn priced(cost_pico: i64, currency: &str) -> Price {
-    Price {
-        version: 1,
-        cost_pico,
-        currency: currency.parse().expect("a currency"),
-    }
+    Price { version: 1, cost_pico, currency: currency.parse().expect("a currency") }
 }
 
 /// A record of the first project.
@@ -44,18 +40,10 @@ pub(crate) fn record(number: i64, at: &str, price: Option<Price>) -> NewUsage {
 
 async fn acme() -> World {
     let world = World::new().await;
-    world
-        .organization(ACME, "2026-01-01T00:00:00Z", "Acme")
-        .await;
-    world
-        .project(ACME, PROD, "2026-01-01T00:00:00Z", "Prod")
-        .await;
-    world
-        .project(ACME, DEV, "2026-01-01T00:00:00Z", "Dev")
-        .await;
-    world
-        .member(ACME, ALICE, "2026-01-01T00:00:00Z", "alice")
-        .await;
+    world.organization(ACME, "2026-01-01T00:00:00Z", "Acme").await;
+    world.project(ACME, PROD, "2026-01-01T00:00:00Z", "Prod").await;
+    world.project(ACME, DEV, "2026-01-01T00:00:00Z", "Dev").await;
+    world.member(ACME, ALICE, "2026-01-01T00:00:00Z", "alice").await;
     world
 }
 
@@ -63,18 +51,11 @@ async fn acme() -> World {
 fn varied() -> Vec<NewUsage> {
     let mut state = 1_u64;
     let mut random = move |below: u64| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (state >> 33) % below
     };
     let mut one = |number: i64| {
-        let at = format!(
-            "2026-01-{:02}T{:02}:{:02}:00Z",
-            30 + random(2),
-            random(24),
-            random(60)
-        );
+        let at = format!("2026-01-{:02}T{:02}:{:02}:00Z", 30 + random(2), random(24), random(60));
         let cost =
             1_000_000 * i64::try_from(random(999_999_999_999)).expect("it is small") + number;
         let price = (random(5) > 0).then(|| priced(cost, "USD"));
@@ -118,57 +99,31 @@ async fn every_grouping_is_exact() {
     let records = varied();
     world.usage(ACME, records.clone()).await;
     world.project_all().await;
-    let project = |record: &NewUsage| {
-        if record.project_id.0 == id(PROD) {
-            "Prod"
-        } else {
-            "Dev"
-        }
-        .to_owned()
-    };
-    let member = |record: &NewUsage| {
-        if record.member_id.is_some() {
-            "alice"
-        } else {
-            "none"
-        }
-        .to_owned()
-    };
+    let project =
+        |record: &NewUsage| if record.project_id.0 == id(PROD) { "Prod" } else { "Dev" }.to_owned();
+    let member =
+        |record: &NewUsage| if record.member_id.is_some() { "alice" } else { "none" }.to_owned();
     let at = |record: &NewUsage, format: &str| record.occurred_at.format(format).to_string();
     let groupings: [Grouping<'_>; 4] = [
         (
             "feature,project,hour",
             Box::new(|r| (r.feature.clone(), project(r), at(r, "%Y-%m-%dT%H:00:00Z"))),
         ),
-        (
-            "project,member,day",
-            Box::new(|r| (project(r), member(r), at(r, "%Y-%m-%d"))),
-        ),
-        (
-            "member,month,model",
-            Box::new(|r| (member(r), at(r, "%Y-%m"), r.model.clone())),
-        ),
+        ("project,member,day", Box::new(|r| (project(r), member(r), at(r, "%Y-%m-%d")))),
+        ("member,month,model", Box::new(|r| (member(r), at(r, "%Y-%m"), r.model.clone()))),
         (
             "feature,provider,api_key",
             Box::new(|r| (r.feature.clone(), r.provider.clone(), "none".to_owned())),
         ),
     ];
     for (by, key) in groupings {
-        let report = world
-            .found(&path(ACME, &format!("/costs?by={by}")))
-            .await
-            .json();
+        let report = world.found(&path(ACME, &format!("/costs?by={by}"))).await.json();
         let fields: Vec<&str> = by.split(',').collect();
         let mut found = BTreeMap::new();
         for row in report["rows"].as_array().expect("rows") {
-            let key = (
-                text(&row[fields[0]]),
-                text(&row[fields[1]]),
-                text(&row[fields[2]]),
-            );
-            let cost = row["cost"]
-                .as_str()
-                .map(|cost| cost.parse::<Amount>().expect("exact").pico());
+            let key = (text(&row[fields[0]]), text(&row[fields[1]]), text(&row[fields[2]]));
+            let cost =
+                row["cost"].as_str().map(|cost| cost.parse::<Amount>().expect("exact").pico());
             let number = |field: &str| row[field].as_i64().expect("a number");
             let sums = (
                 cost.unwrap_or(0),
@@ -182,16 +137,9 @@ async fn every_grouping_is_exact() {
         assert_eq!(found, summed(&records, key), "{by}");
         let all = summed(&records, |_| Key::default())[&Key::default()];
         let total = &report["totals"];
+        assert_eq!(total[0]["cost"], Amount::from_pico(all.0).to_string(), "{by}");
         assert_eq!(
-            total[0]["cost"],
-            Amount::from_pico(all.0).to_string(),
-            "{by}"
-        );
-        assert_eq!(
-            (
-                total[0]["requests"].as_i64(),
-                total.as_array().map(Vec::len)
-            ),
+            (total[0]["requests"].as_i64(), total.as_array().map(Vec::len)),
             (Some(all.1), Some(1))
         );
     }
@@ -255,40 +203,14 @@ async fn what_was_closed_since_keeps_its_name() {
         ..record(1, "2026-01-30T10:00:00Z", None)
     };
     world.usage(ACME, vec![used]).await;
-    let renamed = ProjectEvent::Updated {
-        name: Some("Production".to_owned()),
-        environment: None,
-    };
-    world
-        .append(ACME, PROD, "2026-02-01T00:00:00Z", renamed)
-        .await;
-    world
-        .append(
-            ACME,
-            PROD,
-            "2026-03-01T00:00:00Z",
-            ProjectEvent::Archived {},
-        )
-        .await;
-    let removed = OrganizationEvent::MemberRemoved {
-        member_id: MemberId(id(ALICE)),
-        reason: None,
-    };
-    world
-        .append(ACME, ACME, "2026-03-01T00:00:00Z", removed)
-        .await;
-    world
-        .append(
-            ACME,
-            ACME,
-            "2026-04-01T00:00:00Z",
-            OrganizationEvent::Archived {},
-        )
-        .await;
+    let renamed = ProjectEvent::Updated { name: Some("Production".to_owned()), environment: None };
+    world.append(ACME, PROD, "2026-02-01T00:00:00Z", renamed).await;
+    world.append(ACME, PROD, "2026-03-01T00:00:00Z", ProjectEvent::Archived {}).await;
+    let removed = OrganizationEvent::MemberRemoved { member_id: MemberId(id(ALICE)), reason: None };
+    world.append(ACME, ACME, "2026-03-01T00:00:00Z", removed).await;
+    world.append(ACME, ACME, "2026-04-01T00:00:00Z", OrganizationEvent::Archived {}).await;
     world.project_all().await;
-    let report = world
-        .found(&path(ACME, "/costs?by=project,member,service_account"))
-        .await;
+    let report = world.found(&path(ACME, "/costs?by=project,member,service_account")).await;
     let expected = json!({
         "project": "Production", "project_id": id(PROD), "member": "alice", "member_id": id(ALICE),
         "service_account": null, "service_account_id": null, "requests": 1, "input_tokens": 10,
@@ -302,34 +224,20 @@ async fn what_was_closed_since_keeps_its_name() {
 #[tokio::test]
 async fn a_span_begins_and_ends_on_whole_hours() {
     let world = acme().await;
-    for (number, at) in ["09:59:59.999999", "10:00:00", "10:59:59", "11:00:00"]
-        .into_iter()
-        .enumerate()
+    for (number, at) in
+        ["09:59:59.999999", "10:00:00", "10:59:59", "11:00:00"].into_iter().enumerate()
     {
         let number = i64::try_from(number).expect("small");
-        world
-            .usage(
-                ACME,
-                vec![record(number, &format!("2026-01-30T{at}Z"), None)],
-            )
-            .await;
+        world.usage(ACME, vec![record(number, &format!("2026-01-30T{at}Z"), None)]).await;
     }
     world.project_all().await;
     let requests = async |query: &str| {
-        let report = world
-            .found(&path(ACME, &format!("/costs?by=day&{query}")))
-            .await;
+        let report = world.found(&path(ACME, &format!("/costs?by=day&{query}"))).await;
         report.json()["totals"][0]["requests"].as_i64().unwrap_or(0)
     };
     assert_eq!(requests("").await, 4);
-    assert_eq!(
-        requests("from=2026-01-30T10:00:00Z&to=2026-01-30T11:00:00Z").await,
-        2
-    );
-    assert_eq!(
-        requests("from=2026-01-30T12:00:00%2B02:00&to=2026-01-31").await,
-        3
-    );
+    assert_eq!(requests("from=2026-01-30T10:00:00Z&to=2026-01-30T11:00:00Z").await, 2);
+    assert_eq!(requests("from=2026-01-30T12:00:00%2B02:00&to=2026-01-31").await, 3);
     assert_eq!(requests("to=2026-01-30").await, 0);
     for (query, field) in [
         ("from=2026-01-30T10:30:00Z", "from"),
@@ -353,23 +261,11 @@ async fn a_span_begins_and_ends_on_whole_hours() {
 #[tokio::test]
 async fn csv_has_the_same_rows() {
     let world = acme().await;
-    let odd = NewUsage {
-        feature: "a \"b\", c".to_owned(),
-        ..record(2, "2026-01-30T10:00:00Z", None)
-    };
-    world
-        .usage(
-            ACME,
-            vec![
-                record(1, "2026-01-30T10:00:00Z", Some(priced(7, "USD"))),
-                odd,
-            ],
-        )
-        .await;
+    let odd =
+        NewUsage { feature: "a \"b\", c".to_owned(), ..record(2, "2026-01-30T10:00:00Z", None) };
+    world.usage(ACME, vec![record(1, "2026-01-30T10:00:00Z", Some(priced(7, "USD"))), odd]).await;
     world.project_all().await;
-    let answer = world
-        .found(&path(ACME, "/costs?by=feature,project&format=csv"))
-        .await;
+    let answer = world.found(&path(ACME, "/costs?by=feature,project&format=csv")).await;
     assert_eq!(answer.headers["content-type"], "text/csv; charset=utf-8");
     let expected = format!(
         "feature,project,project_id,requests,input_tokens,cached_input_tokens,cache_write_tokens,\

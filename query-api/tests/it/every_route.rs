@@ -17,12 +17,8 @@ struct Route {
 impl Route {
     /// The path with every parameter filled in.
     fn filled(&self, organization: u128, other: &str) -> String {
-        let path = self
-            .path
-            .replace("{organization_id}", &id(organization).to_string());
-        let filled = path
-            .split('/')
-            .map(|part| if part.starts_with('{') { other } else { part });
+        let path = self.path.replace("{organization_id}", &id(organization).to_string());
+        let filled = path.split('/').map(|part| if part.starts_with('{') { other } else { part });
         filled.collect::<Vec<_>>().join("/")
     }
 
@@ -33,20 +29,14 @@ impl Route {
     }
 
     fn takes(&self, name: &str) -> bool {
-        self.parameters(&ParameterIn::Query)
-            .iter()
-            .any(|parameter| parameter == name)
+        self.parameters(&ParameterIn::Query).iter().any(|parameter| parameter == name)
     }
 }
 
 async fn acme() -> (World, Vec<Route>) {
     let world = World::new().await;
-    world
-        .organization(ACME, "2026-01-01T00:00:00Z", "Acme")
-        .await;
-    world
-        .project(ACME, 10, "2026-01-01T00:00:00Z", "Prod")
-        .await;
+    world.organization(ACME, "2026-01-01T00:00:00Z", "Acme").await;
+    world.project(ACME, 10, "2026-01-01T00:00:00Z", "Prod").await;
     world.project_all().await;
     let mut routes = Vec::new();
     for (path, item) in world.description().paths.paths {
@@ -54,10 +44,7 @@ async fn acme() -> (World, Vec<Route>) {
         for other in [&item.post, &item.put, &item.patch, &item.delete] {
             assert!(other.is_none(), "{path}");
         }
-        routes.push(Route {
-            path,
-            operation: item.get.expect("a GET"),
-        });
+        routes.push(Route { path, operation: item.get.expect("a GET") });
     }
     (world, routes)
 }
@@ -103,9 +90,7 @@ async fn no_route_answers_without_a_credential() {
             if let Some(header) = header {
                 request = request.header("authorization", header);
             }
-            let answer = world
-                .send(request.body(Body::empty()).expect("a request"))
-                .await;
+            let answer = world.send(request.body(Body::empty()).expect("a request")).await;
             answer.assert_problem(401, "unauthorized", &path);
             assert_eq!(answer.headers["www-authenticate"], "Bearer", "{path}");
         }
@@ -115,15 +100,9 @@ async fn no_route_answers_without_a_credential() {
 #[tokio::test]
 async fn another_organization_is_not_found() {
     let (world, routes) = acme().await;
-    for route in routes
-        .iter()
-        .filter(|route| route.path.contains("{organization_id}"))
-    {
+    for route in routes.iter().filter(|route| route.path.contains("{organization_id}")) {
         let path = route.filled(99, &id(10).to_string());
-        world
-            .get(&path)
-            .await
-            .assert_problem(404, "not-found", &path);
+        world.get(&path).await.assert_problem(404, "not-found", &path);
     }
 }
 
@@ -134,23 +113,15 @@ async fn malformed_ids_are_named() {
     for route in &routes {
         for name in route.parameters(&ParameterIn::Path) {
             let path = route.path.replace(&format!("{{{name}}}"), "not-an-id");
-            let path = Route {
-                path,
-                operation: route.operation.clone(),
-            }
-            .filled(ACME, &id(10).to_string());
+            let path = Route { path, operation: route.operation.clone() }
+                .filled(ACME, &id(10).to_string());
             let answer = world.get(&path).await;
             answer.assert_problem(400, "invalid-request", &path);
             assert_eq!(answer.at("/field"), name.as_str(), "{path}");
             tried += 1;
         }
         let in_path = route.path.matches('{').count();
-        assert_eq!(
-            route.parameters(&ParameterIn::Path).len(),
-            in_path,
-            "{}",
-            route.path
-        );
+        assert_eq!(route.parameters(&ParameterIn::Path).len(), in_path, "{}", route.path);
     }
     assert!(tried > 15, "{tried}");
 }
@@ -180,10 +151,7 @@ async fn malformed_parameters_are_named() {
                 assert_eq!(answer.at("/field"), name, "{query}");
             }
             let twice = format!("{path}?{name}=1&{name}=1");
-            world
-                .get(&twice)
-                .await
-                .assert_problem(400, "invalid-request", &twice);
+            world.get(&twice).await.assert_problem(400, "invalid-request", &twice);
         }
     }
 }
@@ -192,12 +160,7 @@ async fn malformed_parameters_are_named() {
 async fn every_query_but_status_can_wait_for_a_position() {
     let (world, routes) = acme().await;
     for route in &routes {
-        assert_eq!(
-            route.takes("min_position"),
-            route.path != "/v1/status",
-            "{}",
-            route.path
-        );
+        assert_eq!(route.takes("min_position"), route.path != "/v1/status", "{}", route.path);
         if !route.takes("min_position")
             || route.path.contains("api_key_id")
             || route.path.contains("member_id")

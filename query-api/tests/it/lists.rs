@@ -11,25 +11,13 @@ const PROD: u128 = 10;
 /// Acme with members m00 … m24, all in one project.
 async fn acme() -> World {
     let world = World::new().await;
-    world
-        .organization(ACME, "2026-01-01T00:00:00Z", "Acme")
-        .await;
-    world
-        .project(ACME, PROD, "2026-01-01T00:00:00Z", "Prod")
-        .await;
+    world.organization(ACME, "2026-01-01T00:00:00Z", "Acme").await;
+    world.project(ACME, PROD, "2026-01-01T00:00:00Z", "Prod").await;
     for number in 0..25 {
         // Ids against the order of names, and two of one name but for case.
-        let login = if number == 7 {
-            "M06".to_owned()
-        } else {
-            format!("m{number:02}")
-        };
-        world
-            .member(ACME, 200 - number, "2026-01-02T00:00:00Z", &login)
-            .await;
-        world
-            .assign(ACME, PROD, 200 - number, "2026-01-02T00:00:00Z")
-            .await;
+        let login = if number == 7 { "M06".to_owned() } else { format!("m{number:02}") };
+        world.member(ACME, 200 - number, "2026-01-02T00:00:00Z", &login).await;
+        world.assign(ACME, PROD, 200 - number, "2026-01-02T00:00:00Z").await;
     }
     world.project_all().await;
     world
@@ -54,17 +42,10 @@ async fn pages_are_in_order_and_leave_nothing_out() {
     let world = acme().await;
     for list in ["/members", &format!("/projects/{}/members", id(PROD))] {
         let pages = pages(&world, &path(ACME, list), "login").await;
-        assert_eq!(
-            pages.iter().map(Vec::len).collect::<Vec<_>>(),
-            [10, 10, 5],
-            "{list}"
-        );
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 5], "{list}");
         let logins = pages.concat();
         assert_eq!(logins.len(), 25);
-        assert!(
-            logins.is_sorted_by_key(|login| login.to_lowercase()),
-            "{logins:?}"
-        );
+        assert!(logins.is_sorted_by_key(|login| login.to_lowercase()), "{logins:?}");
         assert!(logins.contains(&"m06".to_owned()) && logins.contains(&"M06".to_owned()));
     }
     // A page that is exactly full is the last.
@@ -80,37 +61,19 @@ async fn all_pages_are_of_the_position_of_the_first() {
     let cursor = cursor.as_str().expect("there is more");
 
     // Meanwhile one on the next page leaves, one comes before it, and one is renamed.
-    let gone = OrganizationEvent::MemberRemoved {
-        member_id: MemberId(id(200 - 12)),
-        reason: None,
-    };
+    let gone = OrganizationEvent::MemberRemoved { member_id: MemberId(id(200 - 12)), reason: None };
     world.append(ACME, ACME, "2026-01-03T00:00:00Z", gone).await;
-    world
-        .member(ACME, 300, "2026-01-03T00:00:00Z", "m105")
-        .await;
+    world.member(ACME, 300, "2026-01-03T00:00:00Z", "m105").await;
     let member_id = MemberId(id(200 - 14));
-    let renamed = OrganizationEvent::MemberRenamed {
-        member_id,
-        login: "a".to_owned(),
-    };
-    world
-        .append(ACME, ACME, "2026-01-03T00:00:00Z", renamed)
-        .await;
+    let renamed = OrganizationEvent::MemberRenamed { member_id, login: "a".to_owned() };
+    world.append(ACME, ACME, "2026-01-03T00:00:00Z", renamed).await;
     world.project_all().await;
 
-    let second = world
-        .found(&path(ACME, &format!("/members?limit=5&cursor={cursor}")))
-        .await;
-    assert_eq!(
-        column(&second.at("/items"), "login"),
-        ["m10", "m11", "m12", "m13", "m14"]
-    );
+    let second = world.found(&path(ACME, &format!("/members?limit=5&cursor={cursor}"))).await;
+    assert_eq!(column(&second.at("/items"), "login"), ["m10", "m11", "m12", "m13", "m14"]);
     let now = world.found(&path(ACME, "/members?limit=500")).await;
     let now = column(&now.at("/items"), "login");
-    assert!(
-        now.contains(&"m105".to_owned()) && !now.contains(&"m12".to_owned()),
-        "{now:?}"
-    );
+    assert!(now.contains(&"m105".to_owned()) && !now.contains(&"m12".to_owned()), "{now:?}");
 }
 
 #[tokio::test]
@@ -118,26 +81,16 @@ async fn a_cursor_is_good_for_its_own_list_alone() {
     let world = acme().await;
     world.organization(2, "2026-01-01T00:00:00Z", "Other").await;
     let position = world.project_all().await;
-    let first = world
-        .found(&path(ACME, "/members?limit=10&as_of=2026-02-01"))
-        .await;
+    let first = world.found(&path(ACME, "/members?limit=10&as_of=2026-02-01")).await;
     let cursor = first.at("/next_cursor");
     let cursor = cursor.as_str().expect("there is more");
-    world
-        .found(&path(
-            ACME,
-            &format!("/members?as_of=2026-02-01&cursor={cursor}"),
-        ))
-        .await;
+    world.found(&path(ACME, &format!("/members?as_of=2026-02-01&cursor={cursor}"))).await;
     let pinned = format!("/members?as_of=2026-02-01&at_position={position}&cursor={cursor}");
     world.found(&path(ACME, &pinned)).await;
     for (organization, query) in [
         (ACME, format!("/members?cursor={cursor}")),
         (ACME, format!("/members?as_of=2026-02-02&cursor={cursor}")),
-        (
-            ACME,
-            format!("/members?as_of=2026-02-01&at_position=5&cursor={cursor}"),
-        ),
+        (ACME, format!("/members?as_of=2026-02-01&at_position=5&cursor={cursor}")),
         (ACME, format!("/projects?as_of=2026-02-01&cursor={cursor}")),
         (2, format!("/members?as_of=2026-02-01&cursor={cursor}")),
         (ACME, format!("/members?as_of=2026-02-01&cursor={cursor}00")),
@@ -159,15 +112,9 @@ async fn another_organizations_things_are_not_there() {
         format!("/projects/{}/members", id(PROD)),
     ] {
         world.found(&path(ACME, &rest)).await;
-        world
-            .get(&path(2, &rest))
-            .await
-            .assert_problem(404, "not-found", &rest);
+        world.get(&path(2, &rest)).await.assert_problem(404, "not-found", &rest);
     }
-    assert_eq!(
-        world.found(&path(2, "/members")).await.at("/items"),
-        json!([])
-    );
+    assert_eq!(world.found(&path(2, "/members")).await.at("/items"), json!([]));
 }
 
 #[tokio::test]
@@ -175,27 +122,15 @@ async fn one_member_is_as_of_any_time() {
     let world = acme().await;
     let member_id = MemberId(id(200));
     let (role, previous_role) = (OrganizationRole::Owner, OrganizationRole::Member);
-    let changed = OrganizationEvent::MemberRoleChanged {
-        member_id,
-        role,
-        previous_role,
-    };
-    world
-        .append(ACME, ACME, "2026-02-01T00:00:00Z", changed)
-        .await;
+    let changed = OrganizationEvent::MemberRoleChanged { member_id, role, previous_role };
+    world.append(ACME, ACME, "2026-02-01T00:00:00Z", changed).await;
     world.project_all().await;
     let member = format!("/members/{member_id}");
-    let role = async |query: &str| {
-        world
-            .found(&path(ACME, &format!("{member}{query}")))
-            .await
-            .at("/role")
-    };
+    let role =
+        async |query: &str| world.found(&path(ACME, &format!("{member}{query}"))).await.at("/role");
     assert_eq!(role("").await, "owner");
     assert_eq!(role("?as_of=2026-01-31").await, "member");
-    let before = world
-        .get(&path(ACME, &format!("{member}?as_of=2025-01-01")))
-        .await;
+    let before = world.get(&path(ACME, &format!("{member}?as_of=2025-01-01"))).await;
     before.assert_problem(404, "not-found", "not yet a member");
 }
 
@@ -206,10 +141,7 @@ async fn invites_and_organizations_are_listed() {
         invite_id: event_schemas::InviteId(id(500)),
         email: "carol@example.com".to_owned(),
         role: OrganizationRole::Reader,
-        projects: vec![ProjectGrant {
-            project_id: ProjectId(id(PROD)),
-            role: ProjectRole::Reader,
-        }],
+        projects: vec![ProjectGrant { project_id: ProjectId(id(PROD)), role: ProjectRole::Reader }],
         expires_at: time("2026-03-01T00:00:00Z"),
     };
     world.append(ACME, ACME, "2026-02-01T00:00:00Z", sent).await;

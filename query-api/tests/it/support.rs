@@ -59,19 +59,13 @@ impl Answer {
 
     /// What stands at a JSON pointer.
     pub(crate) fn at(&self, pointer: &str) -> Value {
-        self.json()
-            .pointer(pointer)
-            .cloned()
-            .unwrap_or_else(|| panic!("{pointer}: {}", self.text))
+        self.json().pointer(pointer).cloned().unwrap_or_else(|| panic!("{pointer}: {}", self.text))
     }
 
     /// Asserts that it is a problem of that status and type.
     pub(crate) fn assert_problem(&self, status: u16, kind: &str, what: &str) {
         assert_eq!(self.status.as_u16(), status, "{what}: {}", self.text);
-        assert_eq!(
-            self.headers["content-type"], "application/problem+json",
-            "{what}"
-        );
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{what}");
         assert_eq!(self.at("/type"), format!("/problems/{kind}"), "{what}");
     }
 }
@@ -80,15 +74,11 @@ impl World {
     pub(crate) async fn new() -> Self {
         let database = test_database().await;
         let options = database.connect_options();
-        database::migrate(&options, Holds::LogAndReadModels)
-            .await
-            .expect("it migrates");
+        database::migrate(&options, Holds::LogAndReadModels).await.expect("it migrates");
         let log = EventLog::open(&options).await.expect("the log opens");
         Self {
             usage: UsageWriter::new(&log),
-            pool: database::pool(&options, Role::Reader, 4)
-                .await
-                .expect("a reader"),
+            pool: database::pool(&options, Role::Reader, 4).await.expect("a reader"),
             owner: database.pool().await,
             log,
             wait_max: Duration::from_secs(30),
@@ -113,19 +103,11 @@ impl World {
             &event,
             id(stream).to_string().into(),
             Some(OrganizationId(id(organization))),
-            serde_json::to_string(&metadata().to_map())
-                .expect("it serialises")
-                .into(),
+            serde_json::to_string(&metadata().to_map()).expect("it serialises").into(),
             time(at),
         );
         let events = vec![event.expect("it serialises")];
-        let appended = self
-            .log
-            .append(Append {
-                events,
-                ..Append::default()
-            })
-            .await;
+        let appended = self.log.append(Append { events, ..Append::default() }).await;
         appended.expect("it appends").last_position
     }
 
@@ -178,10 +160,7 @@ impl World {
         at: &str,
     ) -> i64 {
         let member_id = MemberId(id(member));
-        let event = ProjectEvent::MemberAssigned {
-            member_id,
-            role: ProjectRole::Member,
-        };
+        let event = ProjectEvent::MemberAssigned { member_id, role: ProjectRole::Member };
         self.append(organization, project, at, event).await
     }
 
@@ -192,9 +171,7 @@ impl World {
             records,
             expected: Vec::new(),
             prices_upto: self.log.head().await.expect("a head"),
-            metadata: serde_json::to_string(&metadata().to_map())
-                .expect("it serialises")
-                .into(),
+            metadata: serde_json::to_string(&metadata().to_map()).expect("it serialises").into(),
             actor: "operator:ops".to_owned(),
         };
         self.usage.write(&write).await.expect("it is written");
@@ -204,16 +181,12 @@ impl World {
     pub(crate) async fn project_all(&self) -> i64 {
         let head = self.log.head().await.expect("a head");
         let feed = Feed::Postgres(PostgresFeed::of(self.owner.clone()));
-        projectors::catch_up(&self.owner, &feed, &projectors::all(), head)
-            .await
-            .expect("they do");
+        projectors::catch_up(&self.owner, &feed, &projectors::all(), head).await.expect("they do");
         head
     }
 
     pub(crate) async fn snapshot(&self, projections: &'static [Projection]) -> Snapshot {
-        Snapshot::open(&self.pool, projections, 0)
-            .await
-            .expect("a picture")
+        Snapshot::open(&self.pool, projections, 0).await.expect("a picture")
     }
 
     fn routes(&self) -> (Router, OpenApi) {
@@ -229,27 +202,19 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request) -> Answer {
-        let limits = Limits {
-            request_time_max: Duration::from_secs(60),
-            ..Limits::default()
-        };
+        let limits = Limits { request_time_max: Duration::from_secs(60), ..Limits::default() };
         let router = limits::apply(self.routes().0, limits);
         let response = router.oneshot(request).await.expect("it answers");
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a body");
         let text = String::from_utf8(body.into()).expect("text");
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text,
-        }
+        Answer { status: parts.status, headers: parts.headers, text }
     }
 
     /// Asks as the operator.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         let request = Request::get(path).header("authorization", format!("Bearer {CREDENTIAL}"));
-        self.send(request.body(Body::empty()).expect("a request"))
-            .await
+        self.send(request.body(Body::empty()).expect("a request")).await
     }
 
     /// Asks for what is there.
@@ -278,8 +243,5 @@ pub(crate) fn path(organization: u128, rest: &str) -> String {
 /// One column of a list's items.
 pub(crate) fn column(items: &Value, field: &str) -> Vec<String> {
     let items = items.as_array().expect("an array");
-    items
-        .iter()
-        .map(|item| item[field].as_str().expect("text").to_owned())
-        .collect()
+    items.iter().map(|item| item[field].as_str().expect("text").to_owned()).collect()
 }

@@ -10,21 +10,14 @@ const ACME: u128 = 1;
 
 async fn acme() -> World {
     let world = World::new().await;
-    world
-        .organization(ACME, "2026-01-01T00:00:00Z", "Acme")
-        .await;
+    world.organization(ACME, "2026-01-01T00:00:00Z", "Acme").await;
     world.project_all().await;
     world
 }
 
 async fn rename(world: &World, name: &str) -> i64 {
-    let event = OrganizationEvent::Updated {
-        name: Some(name.to_owned()),
-        seat_limit: None,
-    };
-    world
-        .append(ACME, ACME, "2026-01-02T00:00:00Z", event)
-        .await
+    let event = OrganizationEvent::Updated { name: Some(name.to_owned()), seat_limit: None };
+    world.append(ACME, ACME, "2026-01-02T00:00:00Z", event).await
 }
 
 #[tokio::test]
@@ -35,10 +28,7 @@ async fn a_query_waits_until_its_read_model_is_there() {
     // The read model is behind until the second future is polled, which is after the first waits.
     let (answer, _) = tokio::join!(world.found(&query), world.project_all());
     assert_eq!(answer.at("/name"), "Acme Corp");
-    assert_eq!(
-        answer.headers["orgledger-position"],
-        position.to_string().as_str()
-    );
+    assert_eq!(answer.headers["orgledger-position"], position.to_string().as_str());
 }
 
 #[tokio::test]
@@ -53,21 +43,14 @@ async fn many_wait_at_once_with_few_connections() {
     });
     let mut waiting = Box::pin(futures_of(waiting.collect()));
     // None can be answered yet.
-    assert!(
-        tokio::time::timeout(Duration::from_millis(50), &mut waiting)
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut waiting).await.is_err());
     world.project_all().await;
     waiting.await;
 }
 
 /// Awaits them all, side by side.
 async fn futures_of<F: Future>(futures: Vec<F>) {
-    let mut futures: Vec<_> = futures
-        .into_iter()
-        .map(|future| Some(Box::pin(future)))
-        .collect();
+    let mut futures: Vec<_> = futures.into_iter().map(|future| Some(Box::pin(future))).collect();
     std::future::poll_fn(|context| {
         for slot in &mut futures {
             if let Some(future) = slot
@@ -95,9 +78,7 @@ async fn waiting_has_an_end() {
         assert_eq!(answer.headers["retry-after"], "1", "{parameter}");
     }
     // What is there already is answered at once, however far the head is.
-    world
-        .found(&path(ACME, "?min_position=1&at_position=1"))
-        .await;
+    world.found(&path(ACME, "?min_position=1&at_position=1")).await;
 }
 
 #[tokio::test]
@@ -105,10 +86,7 @@ async fn without_a_read_model_the_answer_is_that_it_is_being_built() {
     let world = World::new().await;
     let answer = world.get("/v1/organizations").await;
     answer.assert_problem(503, "read-model-not-ready", "nothing is built");
-    assert_eq!(
-        world.found("/v1/status").await.at("/projections"),
-        json!([])
-    );
+    assert_eq!(world.found("/v1/status").await.at("/projections"), json!([]));
     let opened = Snapshot::open(&world.pool, &[Projection::Balances], 0).await;
     assert!(matches!(opened, Err(QueryError::NotReady("balances"))));
 }
@@ -122,10 +100,7 @@ async fn a_picture_stays_what_it_is_while_the_log_moves_on() {
     let query = query_api::access_register::AccessRegisterQuery::default();
     let register = query_api::access_register::access_register(&mut snapshot, &query).await;
     let register = register.expect("it answers");
-    assert_eq!(
-        (register.position, register.organizations[0].name.as_str()),
-        (1, "Acme")
-    );
+    assert_eq!((register.position, register.organizations[0].name.as_str()), (1, "Acme"));
 }
 
 #[tokio::test]
@@ -133,21 +108,7 @@ async fn status_says_how_far_each_read_model_is() {
     let world = acme().await;
     let projections = world.found("/v1/status").await.at("/projections");
     let projections = projections.as_array().expect("a list");
-    let names: Vec<_> = projections
-        .iter()
-        .map(|p| p["projection"].as_str())
-        .collect();
-    assert_eq!(
-        names,
-        [
-            Some("access_register"),
-            Some("balances"),
-            Some("cost_per_feature")
-        ]
-    );
-    assert!(
-        projections
-            .iter()
-            .all(|p| p["position"] == 1 && p["state"] == "serving")
-    );
+    let names: Vec<_> = projections.iter().map(|p| p["projection"].as_str()).collect();
+    assert_eq!(names, [Some("access_register"), Some("balances"), Some("cost_per_feature")]);
+    assert!(projections.iter().all(|p| p["position"] == 1 && p["state"] == "serving"));
 }
