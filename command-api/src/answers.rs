@@ -1,7 +1,7 @@
 //! Carrying a command out, and answering.
 
-use api_conventions::{POSITION_HEADER, Problem};
 use api_conventions::etag::etag;
+use api_conventions::{POSITION_HEADER, Problem};
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};

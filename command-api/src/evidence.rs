@@ -12,7 +12,10 @@ use crate::refusal::{ExecuteError, Refusal};
 
 impl Session<'_> {
     /// That the organization is there and open.
-    pub async fn open_organization(&mut self, id: OrganizationId) -> Result<OpenOrganization, Refusal> {
+    pub async fn open_organization(
+        &mut self,
+        id: OrganizationId,
+    ) -> Result<OpenOrganization, Refusal> {
         Ok(self.read::<Organization>(id).await?.active()?)
     }
 

@@ -1,6 +1,7 @@
 //! Names: finding what one means, and claiming it in the same append as what it names.
 
 use domain::name::{Name, NameCommand, NameScope, stream_id};
+use domain::text;
 use event_schemas::{OrganizationId, ProjectId, ServiceAccountId};
 
 use crate::execute::Session;
@@ -8,7 +9,10 @@ use crate::refusal::Refusal;
 
 impl Session<'_> {
     /// The organization of that name, where there is one that is not archived.
-    pub async fn organization_named(&mut self, name: &str) -> Result<Option<OrganizationId>, Refusal> {
+    pub async fn organization_named(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<OrganizationId>, Refusal> {
         self.holder_of(&NameScope::Organization, name).await
     }
 
@@ -75,8 +79,11 @@ impl Session<'_> {
         scope: &NameScope,
         name: &str,
     ) -> Result<Option<I>, Refusal> {
+        // What cannot be a name is nobody's; asking for it would fail in the database (NUL).
+        if text::name(name).is_err() {
+            return Ok(None);
+        }
         let holder = self.read::<Name>(stream_id(scope, name)).await?.holder();
         Ok(holder.and_then(|id| id.parse().ok()))
     }
 }
-

@@ -10,6 +10,7 @@ macro_rules! path {
         $(#[$doc])+
         #[derive(Debug, Deserialize, IntoParams)]
         #[into_params(parameter_in = Path)]
+        #[allow(clippy::struct_field_names)] // The names are those in the path.
         pub(crate) struct $name {
             $(
                 /// The id.

@@ -45,7 +45,7 @@ impl CommandApi {
 /// routes (`api_conventions::limits::apply`) is the server's to add.
 pub fn routes(api: CommandApi) -> OpenApiRouter {
     let authenticator = Arc::clone(&api.authenticator);
-    list().with_state(api).layer(from_fn_with_state(authenticator, authenticate))
+    list().route_layer(from_fn_with_state(authenticator, authenticate)).with_state(api)
 }
 
 /// The description of every command.

@@ -10,7 +10,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cqrs_es::persist::{EventUpcaster, PersistedEventRepository, SerializedEvent};
-use cqrs_es::{Aggregate, AggregateContext, AggregateError, DomainEvent, EventEnvelope, EventStore};
+use cqrs_es::{
+    Aggregate, AggregateContext, AggregateError, DomainEvent, EventEnvelope, EventStore,
+};
 use event_schemas::upcast::{upcast, upcasters};
 use postgres_es::PostgresEventRepository;
 use quick_cache::sync::Cache;
@@ -222,7 +224,12 @@ where
                 let sequence = event.sequence;
                 let (metadata, payload) = self.payload::<A>(&stream, event).map_err(unexpected)?;
                 let metadata = serde_json::from_value(metadata).map_err(unexpected)?;
-                Ok(EventEnvelope { aggregate_id: aggregate_id.to_owned(), sequence, payload, metadata })
+                Ok(EventEnvelope {
+                    aggregate_id: aggregate_id.to_owned(),
+                    sequence,
+                    payload,
+                    metadata,
+                })
             })
             .collect()
     }
@@ -249,10 +256,8 @@ where
         let stored_metadata: Arc<str> =
             serde_json::to_string(&metadata).map_err(unexpected)?.into();
         let occurred_at = clock::now();
-        let mut append = Append {
-            expected: vec![(stream.clone(), context.sequence)],
-            ..Append::default()
-        };
+        let mut append =
+            Append { expected: vec![(stream.clone(), context.sequence)], ..Append::default() };
         for event in &events {
             append.events.push(NewEvent {
                 event_id: new_event_id(),

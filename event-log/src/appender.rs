@@ -4,25 +4,30 @@
 //! shares it. Conflicts are found in memory, against its own record of where each stream stands;
 //! when the head has moved without it, it first reads what was appended in between.
 
-use std::collections::{HashMap, HashSet};
+mod known;
+mod statements;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Executor, PgConnection, Row};
+use sqlx::{Executor, PgConnection};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::append::{Append, AppendError, Appended, Claim, Replay, StreamKey};
+use crate::append::{Append, AppendError, Appended, StreamKey};
 use crate::database::{self, DatabaseError, Role};
-use crate::follow::NOTIFY_CHANNEL;
+use known::KnownStreams;
+use statements::{Head, Plan, answer_replays, lock_head, moved_after, write};
+
+pub(crate) use statements::sequences;
 
 /// How many appends share one commit at most: bounds the time the head stays locked.
 const BATCH_APPENDS_MAX: usize = 1_024;
 
-/// How many streams' sequences are remembered. Past that, all are forgotten and read again as they
-/// are needed.
-const KNOWN_STREAMS_MAX: usize = 1_000_000;
+/// How many events of other processes are read to keep the record of sequences. Past that, it is
+/// cheaper to forget all, and the head is not to stay locked for long.
+const CATCH_UP_EVENTS_MAX: usize = 10_000;
 
 /// An append on its way, and where its answer goes.
 pub(crate) struct Submission {
@@ -32,32 +37,13 @@ pub(crate) struct Submission {
 
 type Verdict = Result<Appended, AppendError>;
 
-/// The head as it was when it was locked.
-struct Head {
-    position: i64,
-    recorded_at: DateTime<Utc>,
-}
-
-/// What one transaction is about to write.
-#[derive(Default)]
-struct Plan<'a> {
-    /// The appends that go through, with the position of their first event.
-    accepted: Vec<(usize, &'a Append, i64)>,
-    /// The sequence of each event, in the order of `accepted`.
-    sequences: Vec<i64>,
-    /// Where each stream that is written will stand.
-    moved: HashMap<StreamKey, i64>,
-    /// The position of the last event.
-    last_position: i64,
-}
-
 pub(crate) struct Appender {
     options: PgConnectOptions,
     connection: Option<PgConnection>,
     waiting: mpsc::Receiver<Submission>,
     moved: watch::Sender<i64>,
     /// Where each stream stands, as of `known_head`.
-    known: HashMap<StreamKey, i64>,
+    known: KnownStreams,
     known_head: Option<i64>,
 }
 
@@ -67,7 +53,14 @@ impl Appender {
         waiting: mpsc::Receiver<Submission>,
         moved: watch::Sender<i64>,
     ) -> Self {
-        Self { options, connection: None, waiting, moved, known: HashMap::new(), known_head: None }
+        Self {
+            options,
+            connection: None,
+            waiting,
+            moved,
+            known: KnownStreams::default(),
+            known_head: None,
+        }
     }
 
     pub(crate) async fn run(mut self) {
@@ -137,7 +130,9 @@ impl Appender {
     ) -> Result<(), Failure> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => database::connect(&self.options, Role::Writer).await.map_err(Failure::before)?,
+            None => {
+                database::connect(&self.options, Role::Writer).await.map_err(Failure::before)?
+            }
         };
         let head = lock_head(&mut connection).await?;
         self.catch_up(&mut connection, &head, appends).await?;
@@ -150,7 +145,9 @@ impl Appender {
             if write(&mut connection, &plan, &head).await? {
                 let Plan { accepted, moved, last_position, .. } = plan;
                 connection.execute("commit").await.map_err(Failure::unknown)?;
-                self.known.extend(moved);
+                for (stream, sequence) in moved {
+                    self.known.set(stream, sequence);
+                }
                 self.known_head = Some(last_position);
                 for (index, append, first_position) in accepted {
                     let events = i64::try_from(append.events.len()).unwrap_or(i64::MAX);
@@ -184,26 +181,18 @@ impl Appender {
         head: &Head,
         appends: &[Append],
     ) -> Result<(), Failure> {
-        if self.known.len() > KNOWN_STREAMS_MAX {
+        if self.known.is_full() {
             self.known.clear();
         }
         match self.known_head {
             Some(known_head) if known_head == head.position => {}
             Some(known_head) => {
-                let rows = sqlx::query(
-                    "select aggregate_type, aggregate_id, max(sequence)
-                     from log.events where position > $1 group by 1, 2",
-                )
-                .bind(known_head)
-                .fetch_all(&mut *connection)
-                .await?;
-                let newer: HashMap<(String, String), i64> =
-                    rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect();
-                for (stream, sequence) in &mut self.known {
-                    let key = (stream.aggregate_type.to_owned(), stream.aggregate_id.to_string());
-                    if let Some(newer) = newer.get(&key) {
-                        *sequence = *newer;
-                    }
+                let moved = moved_after(connection, known_head, CATCH_UP_EVENTS_MAX + 1).await?;
+                if moved.len() > CATCH_UP_EVENTS_MAX {
+                    self.known.clear();
+                }
+                for (aggregate_type, aggregate_id, sequence) in moved {
+                    self.known.update(&aggregate_type, &aggregate_id, sequence);
                 }
             }
             None => self.known.clear(),
@@ -215,7 +204,7 @@ impl Appender {
                 let expected = append.expected.iter().map(|(stream, _)| stream);
                 expected.chain(append.events.iter().map(|event| &event.stream))
             })
-            .filter(|stream| !self.known.contains_key(*stream))
+            .filter(|stream| self.known.sequence(stream).is_none())
             .collect();
         if unknown.is_empty() {
             return Ok(());
@@ -224,7 +213,7 @@ impl Appender {
         let found = sequences(connection, &unknown).await?;
         for stream in unknown {
             let sequence = found.get(stream).copied().unwrap_or(0);
-            self.known.insert(stream.clone(), sequence);
+            self.known.set(stream.clone(), sequence);
         }
         Ok(())
     }
@@ -243,8 +232,8 @@ impl Appender {
                 continue;
             }
             let stands = |plan: &Plan<'_>, stream: &StreamKey| {
-                let moved = plan.moved.get(stream).or_else(|| self.known.get(stream));
-                moved.copied().unwrap_or(0)
+                let moved = plan.moved.get(stream).copied();
+                moved.or_else(|| self.known.sequence(stream)).unwrap_or(0)
             };
             let stale = append
                 .expected
@@ -280,154 +269,6 @@ impl Appender {
         self.known.clear();
         self.known_head = None;
     }
-}
-
-/// Where streams stand, for those that have events.
-pub(crate) async fn sequences(
-    connection: &mut PgConnection,
-    streams: &[&StreamKey],
-) -> Result<HashMap<StreamKey, i64>, sqlx::Error> {
-    let types: Vec<&str> = streams.iter().map(|s| s.aggregate_type).collect();
-    let ids: Vec<&str> = streams.iter().map(|s| &*s.aggregate_id).collect();
-    // The subquery reads one index entry a stream, however long the stream is.
-    let rows = sqlx::query(
-        "select n::bigint, (select e.sequence from log.events e
-                            where e.aggregate_type = s.type and e.aggregate_id = s.id
-                            order by e.sequence desc limit 1)
-         from unnest($1::text[], $2::text[]) with ordinality as s(type, id, n)",
-    )
-    .bind(&types)
-    .bind(&ids)
-    .fetch_all(connection)
-    .await?;
-    let mut found = HashMap::with_capacity(rows.len());
-    for row in rows {
-        let index = usize::try_from(row.get::<i64, _>(0) - 1).unwrap_or(usize::MAX);
-        if let (Some(stream), Some(sequence)) = (streams.get(index), row.get::<Option<i64>, _>(1)) {
-            found.insert((*stream).clone(), sequence);
-        }
-    }
-    Ok(found)
-}
-
-/// Begins a transaction and locks the head in one round trip. The savepoint behind it lets a batch
-/// be written again without the lock being given up.
-async fn lock_head(connection: &mut PgConnection) -> Result<Head, Failure> {
-    let rows = connection
-        .fetch_all(
-        "begin isolation level read committed;
-         select position, greatest(recorded_at, clock_timestamp()) from log.head for update;
-         savepoint written",
-    )
-    .await?;
-    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    Ok(Head { position: row.get(0), recorded_at: row.get(1) })
-}
-
-/// Writes a plan in one statement. False where an idempotency key was there already.
-async fn write(
-    connection: &mut PgConnection,
-    plan: &Plan<'_>,
-    head: &Head,
-) -> Result<bool, Failure> {
-    let mut rows = EventColumns::default();
-    let mut claims = ClaimColumns::default();
-    for (_, append, first_position) in &plan.accepted {
-        for event in &append.events {
-            rows.push(event);
-        }
-        for claim in &append.claims {
-            let covered = i64::try_from(claim.events_upto).unwrap_or(0);
-            claims.push(claim, first_position + covered - 1);
-        }
-    }
-    let positions: Vec<i64> = (head.position + 1..=plan.last_position).collect();
-    let claimed: i64 = sqlx::query_scalar(&format!(
-        "with written as (
-             insert into log.events (position, event_id, organization_id, aggregate_type,
-                 aggregate_id, sequence, event_type, event_version, payload, metadata,
-                 occurred_at, recorded_at)
-             select position, event_id, organization_id, aggregate_type, aggregate_id, sequence,
-                 event_type, event_version, payload::json, metadata::json, occurred_at, $12
-             from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[],
-                 $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[])
-                 as e(position, event_id, organization_id, aggregate_type, aggregate_id, sequence,
-                      event_type, event_version, payload, metadata, occurred_at)
-         ), claimed as (
-             insert into log.idempotency_keys (scope, key, fingerprint, outcome, position, recorded_at)
-             select scope, key, fingerprint, outcome::json, position, $12
-             from unnest($13::text[], $14::text[], $15::bytea[], $16::text[], $17::bigint[])
-                 as c(scope, key, fingerprint, outcome, position)
-             on conflict do nothing
-             returning 1
-         ), head as (
-             update log.head set position = $18, recorded_at = $12
-         ), told as (
-             select pg_notify('{NOTIFY_CHANNEL}', $18::text)
-         )
-         select count(*) from claimed, told"
-    ))
-    .bind(positions)
-    .bind(rows.event_ids)
-    .bind(rows.organization_ids)
-    .bind(rows.aggregate_types)
-    .bind(rows.aggregate_ids)
-    .bind(&plan.sequences)
-    .bind(rows.event_types)
-    .bind(rows.event_versions)
-    .bind(rows.payloads)
-    .bind(rows.metadata)
-    .bind(rows.occurred_at)
-    .bind(head.recorded_at)
-    .bind(&claims.scopes)
-    .bind(&claims.keys)
-    .bind(claims.fingerprints)
-    .bind(claims.outcomes)
-    .bind(claims.positions)
-    .bind(plan.last_position)
-    .fetch_one(connection)
-    .await?;
-    Ok(usize::try_from(claimed) == Ok(claims.keys.len()))
-}
-
-/// Gives every command whose idempotency key was used before the answer of then.
-async fn answer_replays(
-    connection: &mut PgConnection,
-    plan: &Plan<'_>,
-    verdicts: &mut [Option<Verdict>],
-) -> Result<(), Failure> {
-    let claims = || plan.accepted.iter().flat_map(|(_, append, _)| &append.claims);
-    let scopes: Vec<&str> = claims().map(|c| &*c.scope).collect();
-    let keys: Vec<&str> = claims().map(|c| c.key.as_str()).collect();
-    let rows: Vec<(String, String, Vec<u8>, String, i64)> = sqlx::query_as(
-        "select i.scope, i.key, i.fingerprint, i.outcome::text, i.position
-         from log.idempotency_keys i join unnest($1::text[], $2::text[]) as c(scope, key)
-           on i.scope = c.scope and i.key = c.key",
-    )
-    .bind(&scopes)
-    .bind(&keys)
-    .fetch_all(connection)
-    .await?;
-    let used: HashMap<(&str, &str), Replay> = rows
-        .iter()
-        .map(|(scope, key, fingerprint, outcome, position)| {
-            let replay = Replay {
-                scope: scope.clone(),
-                key: key.clone(),
-                fingerprint: fingerprint.clone(),
-                outcome: outcome.clone(),
-                position: *position,
-            };
-            ((scope.as_str(), key.as_str()), replay)
-        })
-        .collect();
-    for (index, append, _) in &plan.accepted {
-        let replay = append.claims.iter().find_map(|c| used.get(&(&*c.scope, c.key.as_str())));
-        if let Some(replay) = replay {
-            verdicts[*index] = Some(Err(AppendError::Replayed(Box::new(replay.clone()))));
-        }
-    }
-    Ok(())
 }
 
 /// Why a batch failed, and whether it may have been written all the same.
@@ -478,52 +319,6 @@ fn fail_rest(verdicts: &mut [Option<Verdict>], failure: &Failure) {
         } else {
             AppendError::Database(error)
         }));
-    }
-}
-
-#[derive(Default)]
-struct EventColumns<'a> {
-    event_ids: Vec<uuid::Uuid>,
-    organization_ids: Vec<Option<uuid::Uuid>>,
-    aggregate_types: Vec<&'a str>,
-    aggregate_ids: Vec<&'a str>,
-    event_types: Vec<&'a str>,
-    event_versions: Vec<&'a str>,
-    payloads: Vec<&'a str>,
-    metadata: Vec<&'a str>,
-    occurred_at: Vec<DateTime<Utc>>,
-}
-
-impl<'a> EventColumns<'a> {
-    fn push(&mut self, event: &'a crate::NewEvent) {
-        self.event_ids.push(event.event_id);
-        self.organization_ids.push(event.organization_id.map(|id| id.0));
-        self.aggregate_types.push(event.stream.aggregate_type);
-        self.aggregate_ids.push(&event.stream.aggregate_id);
-        self.event_types.push(&event.event_type);
-        self.event_versions.push(&event.event_version);
-        self.payloads.push(&event.payload);
-        self.metadata.push(&event.metadata);
-        self.occurred_at.push(event.occurred_at);
-    }
-}
-
-#[derive(Default)]
-struct ClaimColumns<'a> {
-    scopes: Vec<&'a str>,
-    keys: Vec<&'a str>,
-    fingerprints: Vec<&'a [u8]>,
-    outcomes: Vec<&'a str>,
-    positions: Vec<i64>,
-}
-
-impl<'a> ClaimColumns<'a> {
-    fn push(&mut self, claim: &'a Claim, position: i64) {
-        self.scopes.push(&claim.scope);
-        self.keys.push(&claim.key);
-        self.fingerprints.push(&claim.fingerprint);
-        self.outcomes.push(&claim.outcome);
-        self.positions.push(position);
     }
 }
 

@@ -42,9 +42,7 @@ impl Role {
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// No connection.
-    #[error(
-        "cannot reach Postgres at {address}: {source}. Check that it runs, and DATABASE_URL"
-    )]
+    #[error("cannot reach Postgres at {address}: {source}. Check that it runs, and DATABASE_URL")]
     Unreachable {
         /// Host and port, or the socket's directory. Never the password.
         address: String,
@@ -207,10 +205,7 @@ pub async fn migrate(options: &PgConnectOptions, holds: Holds) -> Result<(), Dat
 }
 
 /// Refuses a database whose schema is older than this program.
-pub async fn check_migrated(
-    options: &PgConnectOptions,
-    holds: Holds,
-) -> Result<(), DatabaseError> {
+pub async fn check_migrated(options: &PgConnectOptions, holds: Holds) -> Result<(), DatabaseError> {
     let mut connection = connect(options, Role::Owner).await?;
     let needed: Vec<i64> = migrator(holds).migrations.iter().map(|m| m.version).collect();
     let there: Option<String> = sqlx::query_scalar("select to_regclass('_sqlx_migrations')::text")

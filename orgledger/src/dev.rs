@@ -59,6 +59,8 @@ pub(crate) async fn start(
             Ok(())
         });
     }
+    let expiry = services::expiry(&executor, &installation.read, shutdown.clone()).await?;
+    parts.spawn(expiry);
     let queries = services::query_state(&installation.read, authenticator).await?;
     let ready = executor.log().pool().clone();
     let router = services::guarded(crate::api::both(commands, queries), ready, &metrics);

@@ -4,6 +4,7 @@ mod api;
 mod cli;
 mod demo;
 mod dev;
+mod expiry;
 mod generate;
 mod import;
 mod importing;

@@ -19,6 +19,8 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
     }
     let shutdown = Shutdown::on_signal()?;
     let listener = services::bind(args.listen).await?;
+    // Not the address that was asked for: with port 0 the system chooses one.
+    let address = listener.local_addr().context("the listener has no address")?;
     let installation = Installation::find(place).await?;
     check(&installation, args).await?;
     let metrics = services::metrics()?;
@@ -30,6 +32,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
             let pepper = installation.pepper()?;
             let commands = services::command_api(&installation.log, pepper, authenticator).await?;
             let ready = commands.executor().log().pool().clone();
+            parts.spawn(services::expiry(commands.executor(), &installation.read, end).await?);
             (api::commands(commands), ready)
         }
         Role::QueryApi => {
@@ -59,7 +62,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
         }
     };
     let router = services::guarded(api, ready, &metrics);
-    tracing::info!(address = %args.listen, "ready");
+    tracing::info!(%address, "ready");
     parts.spawn(async move {
         services::http(listener, router, shutdown).await;
         Ok(())

@@ -136,6 +136,20 @@ pub(crate) async fn projectors(
     Ok(Projectors::run(config, shutdown.wait()))
 }
 
+/// Puts on record what ends by time alone, until the end.
+pub(crate) async fn expiry(
+    executor: &Executor,
+    read: &PgConnectOptions,
+    shutdown: Shutdown,
+) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
+    let read = database::pool(read, Role::Reader, 1).await?;
+    let run = crate::expiry::run(executor.clone(), read, shutdown);
+    Ok(async move {
+        run.await;
+        Ok(())
+    })
+}
+
 /// Publishes the log until the end.
 pub(crate) async fn relay(
     log: &PgConnectOptions,

@@ -129,8 +129,8 @@ async fn build(
     leftover: Leftover,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Rebuilt, RunError> {
-    sweep(read, projection).await?;
     let build = begin(read, projection, leftover).await?;
+    sweep(read, projection).await?;
     let from = build.place.position;
     let mut place = build.place;
     let mut pause = PAUSE.0;
@@ -173,7 +173,6 @@ async fn begin(
             return Ok(left);
         }
         builds::retire(&mut tx, &left).await?;
-        // Nobody reads it, so the lock comes at once; should it not, a later sweep takes it along.
     }
     let build = builds::create(&mut tx, projection).await?;
     tx.commit().await?;

@@ -114,7 +114,7 @@ impl CreateApiKey {
 #[utoipa::path(
     post,
     path = "/v1/organizations/{organization_id}/api-keys",
-    tag = "api keys",
+    tag = "API keys",
     params(OrganizationPath, PostHeaders),
     request_body = CreateApiKeyRequest,
     responses((status = 201, description = "It is made.", body = AnsweredWithSecret<ApiKeyCreated>), Refusals)
@@ -125,9 +125,9 @@ pub(crate) async fn create_api_key(
     Path(path): Path<OrganizationPath>,
     Json(request): Json<CreateApiKeyRequest>,
 ) -> Result<Response, Problem> {
-    let command = CreateApiKey {
-        organization_id: path.organization_id,
-        request,
-    };
-    create(&api, asked, command, |created| format!("/v1/organizations/{}/api-keys/{}", path.organization_id, created.api_key_id)).await
+    let command = CreateApiKey { organization_id: path.organization_id, request };
+    create(&api, asked, command, |created| {
+        format!("/v1/organizations/{}/api-keys/{}", path.organization_id, created.api_key_id)
+    })
+    .await
 }

@@ -54,7 +54,7 @@ impl Command for RenameApiKey {
 #[utoipa::path(
     patch,
     path = "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
-    tag = "api keys",
+    tag = "API keys",
     params(ApiKeyPath, ChangeHeaders),
     request_body = RenameApiKeyRequest,
     responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)

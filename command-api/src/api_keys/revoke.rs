@@ -56,7 +56,7 @@ impl Command for RevokeApiKey {
 #[utoipa::path(
     post,
     path = "/v1/organizations/{organization_id}/api-keys/{api_key_id}/revoke",
-    tag = "api keys",
+    tag = "API keys",
     params(ApiKeyPath, PostHeaders),
     request_body = Option<RevokeApiKeyRequest>,
     responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)

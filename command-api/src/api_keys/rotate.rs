@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 
 use crate::answers::{AnsweredWithSecret, carry_out};
 use crate::asked::Asked;
-use crate::checks::storable;
 use crate::bodies::OptionalJson;
+use crate::checks::storable;
 use crate::execute::{Command, Session};
 use crate::parameters::{ApiKeyPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
@@ -85,7 +85,7 @@ impl Command for RotateApiKey {
 #[utoipa::path(
     post,
     path = "/v1/organizations/{organization_id}/api-keys/{api_key_id}/rotate",
-    tag = "api keys",
+    tag = "API keys",
     params(ApiKeyPath, PostHeaders),
     request_body = Option<RotateApiKeyRequest>,
     responses((status = 200, description = "It is so now.", body = AnsweredWithSecret<ApiKeyRotated>), Refusals)

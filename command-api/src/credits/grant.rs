@@ -86,9 +86,9 @@ pub(crate) async fn grant_credits(
     Path(path): Path<OrganizationPath>,
     Json(request): Json<GrantCreditsRequest>,
 ) -> Result<Response, Problem> {
-    let command = GrantCredits {
-        organization_id: path.organization_id,
-        request,
-    };
-    create(&api, asked, command, |created| format!("/v1/organizations/{}/credits/lots/{}", path.organization_id, created.lot_id)).await
+    let command = GrantCredits { organization_id: path.organization_id, request };
+    create(&api, asked, command, |created| {
+        format!("/v1/organizations/{}/credits/lots/{}", path.organization_id, created.lot_id)
+    })
+    .await
 }

@@ -94,9 +94,9 @@ pub(crate) async fn purchase_credits(
     Path(path): Path<OrganizationPath>,
     Json(request): Json<PurchaseCreditsRequest>,
 ) -> Result<Response, Problem> {
-    let command = PurchaseCredits {
-        organization_id: path.organization_id,
-        request,
-    };
-    create(&api, asked, command, |created| format!("/v1/organizations/{}/credits/lots/{}", path.organization_id, created.lot_id)).await
+    let command = PurchaseCredits { organization_id: path.organization_id, request };
+    create(&api, asked, command, |created| {
+        format!("/v1/organizations/{}/credits/lots/{}", path.organization_id, created.lot_id)
+    })
+    .await
 }

@@ -24,6 +24,9 @@ enum Settled {
     KeyTwice,
 }
 
+/// The answer to a command of a batch.
+pub(super) type Answered<C> = Result<Answer<<C as Command>::Outcome>, ExecuteError>;
+
 /// What each command came to; none where it was settled.
 pub(super) struct Decisions<O>(Vec<Option<Result<Decided<O>, Refusal>>>);
 
@@ -129,18 +132,18 @@ impl<'a, C: Command> Batch<'a, C> {
         self,
         decisions: Decisions<C::Outcome>,
         first_position: Option<i64>,
-    ) -> Result<Vec<Result<Answer<C::Outcome>, ExecuteError>>, ExecuteError> {
+    ) -> Vec<Answered<C>> {
         let first_position = first_position.unwrap_or(1);
         let places = self.commands.iter().zip(self.settled).zip(decisions.0);
         let answers = places.map(|(((_, command), settled), decision)| match (settled, decision) {
-            (Some(Settled::Replay(replay)), _) => replayed(*command, replay),
+            (Some(Settled::Replay(replay)), _) => replayed(*command, &replay),
             (Some(Settled::KeyTwice), _) => Err(ExecuteError::IdempotencyKeyReused),
             (None, Some(Ok(decided))) => Ok(answer(decided, first_position)),
             (None, Some(Err(refusal))) => Err(ExecuteError::Refused(refusal)),
             // Every command is settled or decided.
             (None, None) => Err(ExecuteError::Contended),
         });
-        Ok(answers.collect())
+        answers.collect()
     }
 }
 
@@ -155,7 +158,7 @@ fn answer<O>(decided: Decided<O>, first_position: i64) -> Answer<O> {
     }
 }
 
-fn replayed<C: Command>(command: &C, replay: Replay) -> Result<Answer<C::Outcome>, ExecuteError> {
+fn replayed<C: Command>(command: &C, replay: &Replay) -> Answered<C> {
     if replay.fingerprint != fingerprint(command)? {
         return Err(ExecuteError::IdempotencyKeyReused);
     }

@@ -64,8 +64,8 @@ impl Executor {
     ) -> Result<Answer<C::Outcome>, ExecuteError> {
         let started = Instant::now();
         let answered = self.execute_all(std::slice::from_ref(&(context, command))).await;
-        let answer = answered
-            .and_then(|mut answers| answers.pop().unwrap_or(Err(ExecuteError::Contended)));
+        let answer =
+            answered.and_then(|mut answers| answers.pop().unwrap_or(Err(ExecuteError::Contended)));
         observe::command(C::NAME, started, observe::outcome_of(&answer));
         answer
     }
@@ -99,12 +99,12 @@ impl Executor {
                 batch.find_replays(self.log(), decisions.refused()).await?;
             }
             if !decisions.has_decided() {
-                return batch.answers(decisions, None);
+                return Ok(batch.answers(decisions, None));
             }
             match self.log().append(batch.append(&mut session, &decisions)?).await {
                 Ok(appended) => {
                     session.committed();
-                    return batch.answers(decisions, Some(appended.first_position));
+                    return Ok(batch.answers(decisions, Some(appended.first_position)));
                 }
                 Err(AppendError::Conflict(stream)) => {
                     tracing::debug!(?stream, tries, "a decision was overtaken");

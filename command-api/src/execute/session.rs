@@ -138,6 +138,7 @@ impl<'a> Session<'a> {
 
     /// Decides a command on a stream that cannot have events yet, because its id is new: nothing
     /// needs to be read for it.
+    #[allow(clippy::needless_pass_by_value)] // Ids are copied everywhere, here too.
     pub fn begin<D: Decider>(
         &mut self,
         id: impl ToString,

@@ -90,10 +90,10 @@ pub(crate) async fn accept_invite(
     Path(path): Path<InvitePath>,
     Json(request): Json<AcceptInviteRequest>,
 ) -> Result<Response, Problem> {
-    let command = AcceptInvite {
-        organization_id: path.organization_id,
-        invite_id: path.invite_id,
-        request,
-    };
-    create(&api, asked, command, |created| format!("/v1/organizations/{}/members/{}", path.organization_id, created.member_id)).await
+    let command =
+        AcceptInvite { organization_id: path.organization_id, invite_id: path.invite_id, request };
+    create(&api, asked, command, |created| {
+        format!("/v1/organizations/{}/members/{}", path.organization_id, created.member_id)
+    })
+    .await
 }

@@ -54,9 +54,6 @@ pub(crate) async fn revoke_invite(
     Path(path): Path<InvitePath>,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let command = RevokeInvite {
-        organization_id: path.organization_id,
-        invite_id: path.invite_id,
-    };
+    let command = RevokeInvite { organization_id: path.organization_id, invite_id: path.invite_id };
     carry_out(&api, asked, command).await
 }

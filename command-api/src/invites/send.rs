@@ -5,7 +5,9 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{InviteId, OrganizationId, OrganizationRole, ProjectGrant, ProjectId, ProjectRole};
+use event_schemas::{
+    InviteId, OrganizationId, OrganizationRole, ProjectGrant, ProjectId, ProjectRole,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -118,9 +120,9 @@ pub(crate) async fn send_invite(
     Path(path): Path<OrganizationPath>,
     Json(request): Json<SendInviteRequest>,
 ) -> Result<Response, Problem> {
-    let command = SendInvite {
-        organization_id: path.organization_id,
-        request,
-    };
-    create(&api, asked, command, |created| format!("/v1/organizations/{}/invites/{}", path.organization_id, created.invite_id)).await
+    let command = SendInvite { organization_id: path.organization_id, request };
+    create(&api, asked, command, |created| {
+        format!("/v1/organizations/{}/invites/{}", path.organization_id, created.invite_id)
+    })
+    .await
 }

@@ -84,5 +84,8 @@ pub(crate) async fn add_member(
     Json(request): Json<AddMemberRequest>,
 ) -> Result<Response, Problem> {
     let command = AddMember { organization_id: path.organization_id, request };
-    create(&api, asked, command, |created| format!("/v1/organizations/{}/members/{}", path.organization_id, created.member_id)).await
+    create(&api, asked, command, |created| {
+        format!("/v1/organizations/{}/members/{}", path.organization_id, created.member_id)
+    })
+    .await
 }

@@ -54,9 +54,7 @@ pub(crate) async fn reinstate_member(
     Path(path): Path<MemberPath>,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let command = ReinstateMember {
-        organization_id: path.organization_id,
-        member_id: path.member_id,
-    };
+    let command =
+        ReinstateMember { organization_id: path.organization_id, member_id: path.member_id };
     carry_out(&api, asked, command).await
 }

@@ -72,10 +72,7 @@ pub(crate) async fn remove_member(
     Query(request): Query<RemoveMemberRequest>,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let command = RemoveMember {
-        organization_id: path.organization_id,
-        member_id: path.member_id,
-        request,
-    };
+    let command =
+        RemoveMember { organization_id: path.organization_id, member_id: path.member_id, request };
     carry_out(&api, asked, command).await
 }

@@ -69,10 +69,7 @@ pub(crate) async fn rename_member(
     Path(path): Path<MemberPath>,
     Json(request): Json<RenameMemberRequest>,
 ) -> Result<Response, Problem> {
-    let command = RenameMember {
-        organization_id: path.organization_id,
-        member_id: path.member_id,
-        request,
-    };
+    let command =
+        RenameMember { organization_id: path.organization_id, member_id: path.member_id, request };
     carry_out(&api, asked, command).await
 }

@@ -71,10 +71,7 @@ pub(crate) async fn suspend_member(
     Path(path): Path<MemberPath>,
     OptionalJson(request): OptionalJson<SuspendMemberRequest>,
 ) -> Result<Response, Problem> {
-    let command = SuspendMember {
-        organization_id: path.organization_id,
-        member_id: path.member_id,
-        request,
-    };
+    let command =
+        SuspendMember { organization_id: path.organization_id, member_id: path.member_id, request };
     carry_out(&api, asked, command).await
 }

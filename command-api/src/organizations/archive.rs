@@ -54,8 +54,6 @@ pub(crate) async fn archive_organization(
     Path(path): Path<OrganizationPath>,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let command = ArchiveOrganization {
-        organization_id: path.organization_id,
-    };
+    let command = ArchiveOrganization { organization_id: path.organization_id };
     carry_out(&api, asked, command).await
 }

@@ -70,5 +70,6 @@ pub(crate) async fn create_organization(
     asked: Asked,
     Json(request): Json<CreateOrganization>,
 ) -> Result<Response, Problem> {
-    create(&api, asked, request, |created| format!("/v1/organizations/{}", created.organization_id)).await
+    create(&api, asked, request, |created| format!("/v1/organizations/{}", created.organization_id))
+        .await
 }

@@ -77,9 +77,6 @@ pub(crate) async fn update_organization(
     Path(path): Path<OrganizationPath>,
     Json(request): Json<UpdateOrganizationRequest>,
 ) -> Result<Response, Problem> {
-    let command = UpdateOrganization {
-        organization_id: path.organization_id,
-        request,
-    };
+    let command = UpdateOrganization { organization_id: path.organization_id, request };
     carry_out(&api, asked, command).await
 }

@@ -107,5 +107,6 @@ pub(crate) async fn publish_price_list(
     asked: Asked,
     Json(request): Json<PublishPriceList>,
 ) -> Result<Response, Problem> {
-    create(&api, asked, request, |created| format!("/v1/price-lists/{}", created.price_list_id)).await
+    create(&api, asked, request, |created| format!("/v1/price-lists/{}", created.price_list_id))
+        .await
 }

@@ -38,3 +38,6 @@ fn said(kind: ProblemKind, error: &impl ToString) -> Problem {
 fn not_found() -> Problem {
     Problem::not_found("resource")
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,8 @@ use domain::usage::UsageError;
 
 use super::kinds::{
     ALREADY_EXISTS, ALREADY_MEMBER, API_KEY_EXPIRED, API_KEY_REVOKED, EXPIRY_IN_THE_PAST,
-    INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN, INVITE_EXPIRED,
-    LAST_OWNER, LOGIN_TAKEN, MEMBER_ABOVE_OWN, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
+    INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN, INVITE_EXPIRED, LAST_OWNER,
+    LOGIN_TAKEN, MEMBER_ABOVE_OWN, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
     ORGANIZATION_ARCHIVED, PRICE_LIST_PROVIDER, PRICE_LIST_SUPERSEDED, PROJECT_ARCHIVED,
     ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SERVICE_ACCOUNT_DISABLED,
     SERVICE_ACCOUNT_REMOVED,
@@ -40,9 +40,9 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             .with_detail(error.to_string())
             .with("field", usage_field(&error)),
         Refusal::Import(why) => said(INVALID_VALUE, &why),
-        Refusal::Invalid { field, .. } => Problem::new(INVALID_VALUE)
-            .with_detail(refusal.to_string())
-            .with("field", field),
+        Refusal::Invalid { field, .. } => {
+            Problem::new(INVALID_VALUE).with_detail(refusal.to_string()).with("field", field)
+        }
         Refusal::PreconditionFailed { sequence } => Problem::new(PRECONDITION_FAILED)
             .with_detail(format!("It stands at version \"{sequence}\"."))
             .with("sequence", sequence)

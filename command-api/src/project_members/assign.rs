@@ -52,8 +52,7 @@ impl Command for AssignProjectMember {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        let member =
-            session.active_member(self.organization_id, self.request.member_id).await?;
+        let member = session.active_member(self.organization_id, self.request.member_id).await?;
         let assign = ProjectCommand::AssignMember { member, role: self.request.role };
         session.execute::<Project>(self.project_id, assign).await?;
         Ok(Done {})
@@ -64,7 +63,7 @@ impl Command for AssignProjectMember {
 #[utoipa::path(
     put,
     path = "/v1/organizations/{organization_id}/projects/{project_id}/members/{member_id}",
-    tag = "project members",
+    tag = "projects",
     params(ProjectMemberPath, ChangeHeaders),
     request_body = ProjectRoleRequest,
     responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)

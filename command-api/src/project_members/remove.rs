@@ -46,7 +46,7 @@ impl Command for RemoveProjectMember {
 #[utoipa::path(
     delete,
     path = "/v1/organizations/{organization_id}/projects/{project_id}/members/{member_id}",
-    tag = "project members",
+    tag = "projects",
     params(ProjectMemberPath, ChangeHeaders),
     responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
 )]

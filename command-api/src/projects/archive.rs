@@ -59,9 +59,7 @@ pub(crate) async fn archive_project(
     Path(path): Path<ProjectPath>,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let command = ArchiveProject {
-        organization_id: path.organization_id,
-        project_id: path.project_id,
-    };
+    let command =
+        ArchiveProject { organization_id: path.organization_id, project_id: path.project_id };
     carry_out(&api, asked, command).await
 }

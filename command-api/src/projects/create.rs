@@ -82,9 +82,9 @@ pub(crate) async fn create_project(
     Path(path): Path<OrganizationPath>,
     Json(request): Json<CreateProjectRequest>,
 ) -> Result<Response, Problem> {
-    let command = CreateProject {
-        organization_id: path.organization_id,
-        request,
-    };
-    create(&api, asked, command, |created| format!("/v1/organizations/{}/projects/{}", path.organization_id, created.project_id)).await
+    let command = CreateProject { organization_id: path.organization_id, request };
+    create(&api, asked, command, |created| {
+        format!("/v1/organizations/{}/projects/{}", path.organization_id, created.project_id)
+    })
+    .await
 }

@@ -88,9 +88,12 @@ pub(crate) async fn create_service_account(
     Path(path): Path<OrganizationPath>,
     Json(request): Json<CreateServiceAccountRequest>,
 ) -> Result<Response, Problem> {
-    let command = CreateServiceAccount {
-        organization_id: path.organization_id,
-        request,
-    };
-    create(&api, asked, command, |created| format!("/v1/organizations/{}/service-accounts/{}", path.organization_id, created.service_account_id)).await
+    let command = CreateServiceAccount { organization_id: path.organization_id, request };
+    create(&api, asked, command, |created| {
+        format!(
+            "/v1/organizations/{}/service-accounts/{}",
+            path.organization_id, created.service_account_id
+        )
+    })
+    .await
 }

@@ -141,7 +141,8 @@ impl UsageRecorder {
     /// Brings the price book up to the log; answers the position of the last price it knows.
     async fn refresh_prices(&self) -> Result<i64, ExecuteError> {
         let known = self.book.read().unwrap_or_else(std::sync::PoisonError::into_inner).position();
-        let published = event_log::read::read_price_lists(self.executor.log().pool(), known).await?;
+        let published =
+            event_log::read::read_price_lists(self.executor.log().pool(), known).await?;
         let mut book = self.book.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         for event in published {
             let position = event.position;
@@ -258,7 +259,8 @@ async fn owner(
             Ok(Some(KeyOwner::Member { member_id }))
         }
         (None, Some(service_account_id)) => {
-            let account = session.active_service_account(organization_id, service_account_id).await?;
+            let account =
+                session.active_service_account(organization_id, service_account_id).await?;
             if account.project_id() != record.project_id {
                 let why = "the service account belongs to another project";
                 return Err(Refusal::Invalid { field: "service_account_id", why });

@@ -58,10 +58,7 @@ pub(super) struct Link {
 
 impl Link {
     /// Connects, and refuses a server that lacks what the relay needs.
-    pub(super) async fn connect(
-        config: &JetStreamConfig,
-        name: &str,
-    ) -> Result<Self, Interrupted> {
+    pub(super) async fn connect(config: &JetStreamConfig, name: &str) -> Result<Self, Interrupted> {
         let (told, mut state) = watch::channel(State::default());
         let servers = servers(&config.url)?;
         let client = options(&servers)
@@ -124,7 +121,8 @@ fn servers(url: &str) -> Result<Vec<ServerAddr>, Interrupted> {
 
 /// The client reads no credentials out of a URL by itself.
 fn options(servers: &[ServerAddr]) -> ConnectOptions {
-    let credentials = servers.iter().find_map(|server| Some((server.username()?, server.password())));
+    let credentials =
+        servers.iter().find_map(|server| Some((server.username()?, server.password())));
     match credentials {
         Some((user, Some(password))) => {
             ConnectOptions::with_user_and_password(decoded(user), decoded(password))
@@ -141,15 +139,12 @@ fn decoded(part: &str) -> String {
     while let Some((&byte, after)) = rest.split_first() {
         let code = after.get(..2).and_then(|code| std::str::from_utf8(code).ok());
         let code = code.and_then(|code| u8::from_str_radix(code, 16).ok());
-        match code.filter(|_| byte == b'%') {
-            Some(decoded) => {
-                bytes.push(decoded);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(byte);
-                rest = after;
-            }
+        if let Some(decoded) = code.filter(|_| byte == b'%') {
+            bytes.push(decoded);
+            rest = &after[2..];
+        } else {
+            bytes.push(byte);
+            rest = after;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

@@ -130,7 +130,8 @@ impl Session<'_> {
         let link = Link::connect(&config.jetstream, "orgledger relay").await?;
         let stream = stream::open(&link, &config.jetstream).await?;
         let mut log = database::connect(&config.log, Role::Relay).await?;
-        let log_id = sqlx::query_scalar("select log_id from log.identity").fetch_one(&mut log).await?;
+        let log_id =
+            sqlx::query_scalar("select log_id from log.identity").fetch_one(&mut log).await?;
         metrics::gauge!("orgledger_relay_connected").set(1.0);
         let mut connected = Some(connected);
         let mut fenced = 0_u32;
@@ -142,7 +143,8 @@ impl Session<'_> {
                 let _ = connected.send(());
             }
             let mut stored = tail.position();
-            let publishing = self.publish_after(tail, &link, &stream, &mut log, log_id, &mut stored);
+            let publishing =
+                self.publish_after(tail, &link, &stream, &mut log, log_id, &mut stored);
             let interrupted = tokio::select! {
                 ended = publishing => match ended {
                     Ok(never) => match never {},
@@ -177,8 +179,7 @@ impl Session<'_> {
         if last.log_id != log_id {
             return Err(Refused::OtherLog { stream, found: last.log_id, log_id }.into());
         }
-        let head: i64 =
-            sqlx::query_scalar("select position from log.head").fetch_one(log).await?;
+        let head: i64 = sqlx::query_scalar("select position from log.head").fetch_one(log).await?;
         if last.last_position > head {
             let position = last.last_position;
             return Err(Refused::Ahead { stream, position, head }.into());

@@ -227,7 +227,10 @@ fn check(found: &Config, config: &JetStreamConfig) -> Result<(), Refused> {
 
 /// Asks the stream for its state.
 pub(super) async fn info(stream: &Stream) -> Result<Info, Interrupted> {
-    stream.get_info().await.map_err(|error| Interrupted::nats("asking for the stream's state", error))
+    stream
+        .get_info()
+        .await
+        .map_err(|error| Interrupted::nats("asking for the stream's state", error))
 }
 
 /// Reads where the stream stands.

@@ -210,9 +210,11 @@ impl JetStreamReader {
             };
             self.accept(arrived)?;
         }
-        while self.page.as_ref().is_none_or(|page| {
-            page.entries() < events_max && page.records() < PAGE_USAGE_MAX
-        }) {
+        while self
+            .page
+            .as_ref()
+            .is_none_or(|page| page.entries() < events_max && page.records() < PAGE_USAGE_MAX)
+        {
             let Some(feed) = &mut self.feed else { break };
             let Some(arrived) = feed.messages.next().now_or_never() else { break };
             self.accept(arrived)?;

@@ -187,7 +187,8 @@ async fn copy_rows(connection: &mut PgConnection, data: Vec<u8>) -> Result<(), s
 }
 
 fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() == Some(UNIQUE_VIOLATION)
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref()
+        == Some(UNIQUE_VIOLATION)
 }
 
 /// Refuses where a stream that the records were checked against has moved, or a price was published

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use event_log::database::Role;
 use event_log::read::read_page;
 use event_log::usage::UsageWriter;
-use event_log::database::Role;
 use event_log::{Append, AppendError};
 use event_schemas::RecordedEvent;
 use futures::future::join_all;
@@ -12,8 +12,8 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use sqlx::Executor as _;
 
 use crate::support::{
-    Entry, TestLog, append, assert_gapless, claimed, claims, count, eventually, in_time, name_stream,
-    organization, release, usage, usage_write,
+    Entry, TestLog, append, assert_gapless, claimed, claims, count, eventually, in_time,
+    name_stream, organization, release, usage, usage_write,
 };
 
 fn events(entries: &[Entry]) -> Vec<&RecordedEvent> {
@@ -141,9 +141,8 @@ async fn a_full_queue_is_overloaded_at_once_and_loses_nothing() {
     let crowd = async {
         // The appender has taken the first and waits for the head.
         log.waiting_for_locks(1).await;
-        let mut waiting: FuturesUnordered<_> = (0..20_000)
-            .map(|n| process.append(claims(&format!("n{n}"), 0, 1)))
-            .collect();
+        let mut waiting: FuturesUnordered<_> =
+            (0..20_000).map(|n| process.append(claims(&format!("n{n}"), 0, 1))).collect();
         let refused = in_time("a refusal", waiting.next()).await.unwrap();
         assert!(matches!(refused, Err(AppendError::Overloaded)), "{refused:?}");
         release(holder).await;

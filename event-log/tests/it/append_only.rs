@@ -4,9 +4,7 @@ use event_log::database::Role;
 use event_log::usage::UsageWriter;
 use sqlx::{Executor as _, PgConnection};
 
-use crate::support::{
-    TestLog, append, claims, name_stream, organization, usage, usage_write,
-};
+use crate::support::{TestLog, append, claims, name_stream, organization, usage, usage_write};
 use event_log::{Append, Claim};
 
 const INSUFFICIENT_PRIVILEGE: &str = "42501";

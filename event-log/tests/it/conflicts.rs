@@ -113,6 +113,19 @@ async fn an_appender_sees_streams_that_another_process_moved() {
 }
 
 #[tokio::test]
+async fn an_appender_sees_streams_that_another_process_moved_among_very_many() {
+    let log = TestLog::new().await;
+    let [one, other] = [log.open().await, log.open().await];
+    append(&one, claims("a", 0, 1)).await;
+    // More than an appender reads up on: it forgets what it knew.
+    append(&other, claims("bulk", 0, 10_500)).await;
+    append(&other, claims("a", 1, 1)).await;
+    assert_eq!(conflict(one.append(claims("a", 1, 1)).await), name_stream("a"));
+    append(&one, claims("a", 2, 1)).await;
+    append(&one, claims("bulk", 10_500, 1)).await;
+}
+
+#[tokio::test]
 async fn a_stream_from_the_future_is_a_conflict_too() {
     let log = TestLog::new().await;
     let process = log.open().await;

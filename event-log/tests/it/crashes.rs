@@ -22,11 +22,7 @@ enum Heard {
 }
 
 /// Appends to a stream of its own until told to stop, and notes what it heard of each event.
-async fn keep_appending(
-    log: EventLog,
-    id: String,
-    stop: Arc<AtomicBool>,
-) -> HashMap<Uuid, Heard> {
+async fn keep_appending(log: EventLog, id: String, stop: Arc<AtomicBool>) -> HashMap<Uuid, Heard> {
     let mut heard = HashMap::new();
     let mut sequence = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -122,9 +118,7 @@ async fn a_server_killed_under_load_loses_nothing_acknowledged() {
     let mut watch = HeadWatch::start(log.pool().clone(), None);
     let stop = Arc::new(AtomicBool::new(false));
     let tasks: Vec<_> = (0..4)
-        .map(|n| {
-            tokio::spawn(keep_appending(log.clone(), format!("name-{n}"), Arc::clone(&stop)))
-        })
+        .map(|n| tokio::spawn(keep_appending(log.clone(), format!("name-{n}"), Arc::clone(&stop))))
         .collect();
     for _ in 0..2 {
         let head = watch.head();

@@ -106,7 +106,10 @@ async fn one_key_in_one_batch_is_one_set_of_events_and_neighbours_go_through() {
     results.remove(4).unwrap();
     assert_eq!(replay(results.remove(3)).position, 2);
     results.remove(2).unwrap();
-    assert!(matches!(results.remove(1), Err(AppendError::Conflict(_))), "it comes back, and finds:");
+    assert!(
+        matches!(results.remove(1), Err(AppendError::Conflict(_))),
+        "it comes back, and finds:"
+    );
     let first = results.remove(0).unwrap();
     assert_eq!(replay(process.append(keyed("b", "k")).await).position, first.last_position);
     let entries = log.entries().await;

@@ -76,10 +76,8 @@ async fn usage_travels_in_batches_and_large_ones_in_runs() {
     relay.stop().await;
     assert_complete(&config, 2_510).await;
     let messages = messages(&config).await;
-    let usage: Vec<_> = messages
-        .iter()
-        .filter(|message| message.subject.ends_with(".usage.recorded"))
-        .collect();
+    let usage: Vec<_> =
+        messages.iter().filter(|message| message.subject.ends_with(".usage.recorded")).collect();
     assert!(usage.len() > 4, "{}", usage.len());
     assert!(messages.iter().all(|message| message.payload.len() < 600 * 1024));
     let first = json(usage[0]);
@@ -136,7 +134,8 @@ async fn two_relays_at_once_do_no_harm() {
     let process = log.open().await;
     let config = own_stream();
     append_batch(&process, "before", 4_000).await;
-    let mut relays = vec![start(&log.options(), &config).await, start(&log.options(), &config).await];
+    let mut relays =
+        vec![start(&log.options(), &config).await, start(&log.options(), &config).await];
     let mut position = 4_000;
     for round in 0..12 {
         append_some(&process, &format!("round {round}")).await;

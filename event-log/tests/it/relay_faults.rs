@@ -81,9 +81,8 @@ async fn servers_that_die_and_come_back_lose_nothing() {
     relay.stop().await;
 
     assert_complete(&config, 30).await;
-    let mut connection = event_log::database::connect(&options, event_log::database::Role::Relay)
-        .await
-        .unwrap();
+    let mut connection =
+        event_log::database::connect(&options, event_log::database::Role::Relay).await.unwrap();
     assert_eq!(read, crate::support::entries(&mut connection, 100).await);
 }
 

@@ -135,9 +135,9 @@ async fn nats_server(version: &'static str) -> JetStreamConfig {
                             id.clone_into(&mut sid);
                             continue;
                         }
-                        ["PUB" | "HPUB", _, reply, ..] => format!(
-                            "HMSG {reply} {sid} 16 16\r\nNATS/1.0 503\r\n\r\n\r\n"
-                        ),
+                        ["PUB" | "HPUB", _, reply, ..] => {
+                            format!("HMSG {reply} {sid} 16 16\r\nNATS/1.0 503\r\n\r\n\r\n")
+                        }
                         _ => continue,
                     };
                     write.write_all(answer.as_bytes()).await?;

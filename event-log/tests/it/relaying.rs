@@ -105,7 +105,8 @@ pub(crate) async fn published(config: &JetStreamConfig, position: i64) {
     let context = context(config).await;
     eventually("the position is in the stream", async || {
         let Ok(stream) = context.get_stream(&config.stream).await else { return false };
-        match stream.get_last_raw_message_by_subject(&format!("{}.>", config.subject_prefix)).await {
+        match stream.get_last_raw_message_by_subject(&format!("{}.>", config.subject_prefix)).await
+        {
             Ok(message) => span(&message).1 >= position,
             Err(_) => false,
         }

@@ -7,8 +7,8 @@ use event_schemas::{Currency, PriceListEvent, PriceListId};
 use sqlx::Executor as _;
 
 use crate::support::{
-    Entry, TestLog, append, assert_gapless, at, claims, count, differing, name_stream, organization,
-    usage, usage_write,
+    Entry, TestLog, append, assert_gapless, at, claims, count, differing, name_stream,
+    organization, usage, usage_write,
 };
 
 const NOON: &str = "2026-03-01T12:00:00Z";
@@ -97,7 +97,8 @@ async fn what_identifies_a_request_is_organization_and_request_id() {
     let price = event_log::usage::Price { version: 1, cost_pico: 5, currency: Currency::USD };
     let priced = NewUsage { price: Some(price), ..usage("r", NOON) };
     assert_eq!(write(&process, vec![priced]).await.fates, [Fate::Duplicate]);
-    let tagged = NewUsage { tags: [("team".to_owned(), "b".to_owned())].into(), ..usage("r", NOON) };
+    let tagged =
+        NewUsage { tags: [("team".to_owned(), "b".to_owned())].into(), ..usage("r", NOON) };
     assert_eq!(write(&process, vec![tagged]).await.fates, [Fate::Conflict]);
 }
 
@@ -129,7 +130,12 @@ async fn a_request_is_the_same_within_a_day_and_another_after_it() {
 async fn partitions_appear_as_months_do() {
     let log = TestLog::new().await;
     let process = log.open().await;
-    let times = ["2024-02-29T23:59:59Z", "2026-03-01T00:00:00Z", "2026-03-31T23:59:59Z", "1999-12-31T00:00:00Z"];
+    let times = [
+        "2024-02-29T23:59:59Z",
+        "2026-03-01T00:00:00Z",
+        "2026-03-31T23:59:59Z",
+        "1999-12-31T00:00:00Z",
+    ];
     let records = times.iter().enumerate().map(|(n, time)| usage(&n.to_string(), time)).collect();
     write(&process, records).await;
     let partitions: Vec<String> = sqlx::query_scalar(
@@ -171,7 +177,8 @@ fn price_list() -> NewEvent {
         models: Vec::new(),
     };
     let occurred_at = at("2026-01-01T00:00:00Z");
-    NewEvent::new(&event, "test/openai".into(), None, "{}".into(), occurred_at).expect("it serialises")
+    NewEvent::new(&event, "test/openai".into(), None, "{}".into(), occurred_at)
+        .expect("it serialises")
 }
 
 #[tokio::test]

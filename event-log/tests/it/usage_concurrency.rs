@@ -44,7 +44,8 @@ async fn overlapping_batches_of_many_senders_record_each_request_once() {
             for round in 0..ROUNDS {
                 // 40 requests, of which the next sender has half, over two months.
                 let numbers = (task * 20..task * 20 + 40).map(|n| n % (TASKS * 20));
-                let day = |n| if n % 2 == 0 { "2026-02-28T12:00:00Z" } else { "2026-03-01T12:00:00Z" };
+                let day =
+                    |n| if n % 2 == 0 { "2026-02-28T12:00:00Z" } else { "2026-03-01T12:00:00Z" };
                 let records: Vec<_> =
                     numbers.map(|n| usage(&format!("{round}/{n}"), day(n))).collect();
                 let written = insist(writer.clone(), records).await;
@@ -73,10 +74,12 @@ async fn around_midnight_one_request_counts_once_whoever_is_first() {
     let writers = [UsageWriter::new(&log.open().await), UsageWriter::new(&log.open().await)];
     for round in 0..12 {
         let request = format!("r{round}");
-        let sends = ["2026-02-28T23:59:00Z", "2026-03-01T00:01:00Z"].map(|time| usage(&request, time));
-        let both = sends.into_iter().zip(&writers).map(|(record, writer)| {
-            tokio::spawn(insist(writer.clone(), vec![record]))
-        });
+        let sends =
+            ["2026-02-28T23:59:00Z", "2026-03-01T00:01:00Z"].map(|time| usage(&request, time));
+        let both = sends
+            .into_iter()
+            .zip(&writers)
+            .map(|(record, writer)| tokio::spawn(insist(writer.clone(), vec![record])));
         let mut fates: Vec<Fate> = join_all(both.collect::<Vec<_>>())
             .await
             .into_iter()
@@ -124,9 +127,11 @@ async fn whoever_is_overtaken_around_midnight_finds_out_at_the_head() {
 #[tokio::test]
 async fn whoever_copies_a_request_that_is_being_written_finds_out_at_its_commit() {
     let record = usage("r", "2026-03-01T12:00:00Z");
-    let [first, second] =
-        overtaken(vec![record.clone()], vec![differing(record), usage("s", "2026-03-01T12:00:00Z")])
-            .await;
+    let [first, second] = overtaken(
+        vec![record.clone()],
+        vec![differing(record), usage("s", "2026-03-01T12:00:00Z")],
+    )
+    .await;
     assert_eq!(first.fates, [Fate::Recorded { position: 1 }]);
     assert_eq!(second.fates, [Fate::Conflict, Fate::Recorded { position: 2 }]);
 }

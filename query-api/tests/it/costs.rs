@@ -222,6 +222,32 @@ async fn what_was_closed_since_keeps_its_name() {
 }
 
 #[tokio::test]
+async fn a_name_is_whoevers_it_is_now() {
+    use event_schemas::OrganizationId;
+    use query_api::costs::{CostsQuery, READS, costs};
+
+    let world = acme().await;
+    world.append(ACME, ACME, "2026-02-01T00:00:00Z", OrganizationEvent::Archived {}).await;
+    world.project_all().await;
+    let find = async |name: &str| {
+        let organization = name.parse().expect("any text is");
+        let query = CostsQuery { organization, by: vec![], from: None, to: None };
+        let report = costs(&mut world.snapshot(READS).await, &query).await;
+        report.ok().map(|report| report.organization_id)
+    };
+    assert_eq!(find("ACME").await, Some(OrganizationId(id(ACME))), "archived, and still known");
+    world.organization(2, "2026-01-01T00:00:00Z", "acme").await;
+    world.project_all().await;
+    assert_eq!(find("Acme").await, Some(OrganizationId(id(2))), "it has the name now");
+    let renamed = OrganizationEvent::Updated { name: Some("Zeta".to_owned()), seat_limit: None };
+    world.append(2, 2, "2026-03-01T00:00:00Z", renamed).await;
+    world.project_all().await;
+    assert_eq!(find("acme").await, Some(OrganizationId(id(ACME))), "a former name is nobody's");
+    assert_eq!(find("zeta").await, Some(OrganizationId(id(2))));
+    assert_eq!(find("nobody").await, None);
+}
+
+#[tokio::test]
 async fn a_span_begins_and_ends_on_whole_hours() {
     let world = acme().await;
     for (number, at) in

@@ -17,7 +17,7 @@ use event_schemas::{
     Actor, EventMetadata, MemberId, OrganizationEvent, OrganizationId, OrganizationRole,
     ProjectEvent, ProjectId, ProjectRole, StreamEvent,
 };
-use projectors::{Feed, PostgresFeed};
+use projectors::{Feed, PostgresFeed, Registered};
 use query_api::{Projection, QueryState, Snapshot};
 use serde_json::Value;
 use sqlx::PgPool;
@@ -179,10 +179,40 @@ impl World {
 
     /// Brings the read models up to the head of the log, and gives its position.
     pub(crate) async fn project_all(&self) -> i64 {
+        self.project_these(&projectors::all()).await
+    }
+
+    /// The same for one of them.
+    pub(crate) async fn project_only(&self, projection: Projection) -> i64 {
+        let registered = projectors::named(projection.name()).expect("there is one");
+        self.project_these(&[registered]).await
+    }
+
+    async fn project_these(&self, these: &[Registered]) -> i64 {
         let head = self.log.head().await.expect("a head");
-        let feed = Feed::Postgres(PostgresFeed::of(self.owner.clone()));
-        projectors::catch_up(&self.owner, &feed, &projectors::all(), head).await.expect("they do");
+        projectors::catch_up(&self.owner, &self.feed(), these, head).await.expect("they do");
         head
+    }
+
+    /// Builds one of them anew, and switches to that.
+    pub(crate) async fn rebuild(&self, projection: Projection) {
+        let registered = projectors::named(projection.name()).expect("there is one");
+        let rebuilt =
+            projectors::rebuild(&self.owner, &self.feed(), &registered, &mut |_| {}).await;
+        rebuilt.expect("it is rebuilt");
+    }
+
+    /// Returns when somebody waits for a lock on a view.
+    pub(crate) async fn somebody_waits_for_a_view(&self) {
+        let waiting = "select exists (select from pg_locks l join pg_class c on c.oid = l.relation
+                       where not l.granted and c.relkind = 'v')";
+        while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&self.owner).await.expect("locks") {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn feed(&self) -> Feed {
+        Feed::Postgres(PostgresFeed::of(self.owner.clone()))
     }
 
     pub(crate) async fn snapshot(&self, projections: &'static [Projection]) -> Snapshot {

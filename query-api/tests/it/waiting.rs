@@ -104,6 +104,42 @@ async fn a_picture_stays_what_it_is_while_the_log_moves_on() {
 }
 
 #[tokio::test]
+async fn another_build_goes_into_service_only_between_pictures() {
+    let world = acme().await;
+    let mut snapshot = world.snapshot(&[Projection::AccessRegister]).await;
+    let ask_and_close = async {
+        // The new build is complete, and about to be switched to.
+        world.somebody_waits_for_a_view().await;
+        let query = query_api::access_register::AccessRegisterQuery::default();
+        let register = query_api::access_register::access_register(&mut snapshot, &query).await;
+        let register = register.expect("it answers");
+        assert_eq!((register.position, register.organizations.len()), (1, 1));
+        drop(snapshot);
+    };
+    tokio::join!(world.rebuild(Projection::AccessRegister), ask_and_close);
+    world.found(&path(ACME, "")).await;
+}
+
+#[tokio::test]
+async fn what_reads_two_read_models_reflects_the_one_that_is_behind() {
+    let world = acme().await.waiting_at_most(Duration::from_millis(30));
+    let position = rename(&world, "Acme Corp").await;
+    for (ahead, query) in
+        [(Projection::Balances, "/balance"), (Projection::CostPerFeature, "/costs")]
+    {
+        world.project_only(ahead).await;
+        let answer = world.found(&path(ACME, query)).await;
+        assert_eq!(answer.at("/position"), json!(1), "{query}");
+        assert_eq!(answer.headers["orgledger-position"], "1", "{query}");
+        let answer = world.get(&path(ACME, &format!("{query}?min_position={position}"))).await;
+        answer.assert_problem(503, "not-yet-visible", query);
+    }
+    world.project_only(Projection::AccessRegister).await;
+    let answer = world.found(&path(ACME, &format!("/balance?min_position={position}"))).await;
+    assert_eq!(answer.at("/organization"), "Acme Corp");
+}
+
+#[tokio::test]
 async fn status_says_how_far_each_read_model_is() {
     let world = acme().await;
     let projections = world.found("/v1/status").await.at("/projections");

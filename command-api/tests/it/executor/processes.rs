@@ -65,6 +65,7 @@ async fn what_another_process_made_or_ended_is_known_at_once() {
     for client in [&here, &there] {
         client.patch(&format!("{projects}/{project}"), json!({"name": "Alpha"})).await.ok();
     }
+    there.post(&projects, json!({"name": "alpha"})).await.refused(409, "name-taken");
     here.post(&format!("{projects}/{project}/archive"), json!({})).await.ok();
     let late = json!({"project_id": project, "name": "indexer"});
     let accounts = format!("/v1/organizations/{organization}/service-accounts");
@@ -100,11 +101,9 @@ async fn of_two_owners_removed_at_once_one_stays() {
         let role = format!("{}/role", member(&first));
         other.operator().put(&role, json!({"role": "owner"})).await.ok();
 
-        let replies = race(
-            delete(app.operator(), member(&first)),
-            delete(other.operator(), member(&second)),
-        )
-        .await;
+        let replies =
+            race(delete(app.operator(), member(&first)), delete(other.operator(), member(&second)))
+                .await;
         let [done, refused]: [Vec<_>; 2] = {
             let (done, refused) = replies.into_iter().partition(|reply| reply.status.is_success());
             [done, refused]

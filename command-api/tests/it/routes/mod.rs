@@ -1,1 +1,11 @@
 //! The routes, by noun.
+
+mod api_keys;
+mod credits;
+mod invites;
+mod members;
+mod organizations;
+mod price_lists;
+mod projects;
+mod service_accounts;
+mod usage;

@@ -1,0 +1,75 @@
+//! `/v1/organizations/{organization_id}/invites`
+
+use serde_json::json;
+
+use crate::support::App;
+
+#[tokio::test]
+async fn an_invite_becomes_a_member_with_its_projects() {
+    let app = App::new().await;
+    let operator = app.operator();
+    let organization = app.organization().await;
+    let alpha = app.project(&organization, "alpha").await;
+    let beta = app.project(&organization, "beta").await;
+    let invites = format!("/v1/organizations/{organization}/invites");
+    let invite = json!({"email": "eve@example.com", "role": "member", "projects": [
+        {"project_id": alpha, "role": "member"}, {"project_id": beta, "role": "owner"}]});
+    let invite_id = operator.post(&invites, invite.clone()).await.id("invite_id");
+    let open = operator.post(&invites, invite).await.refused(409, "invite-already-open");
+    assert_eq!(open["invite_id"], invite_id.as_str());
+    // What was archived meanwhile gives no access any more.
+    let archive = format!("/v1/organizations/{organization}/projects/{beta}/archive");
+    operator.post(&archive, json!({})).await.ok();
+    let accept = format!("{invites}/{invite_id}/accept");
+    let member = operator.post(&accept, json!({"login": "eve"})).await.id("member_id");
+    assert_eq!(app.count("project_member.assigned").await, 1);
+    operator.post(&accept, json!({"login": "eve2"})).await.refused(404, "not-found");
+    let revoke = format!("{invites}/{invite_id}/revoke");
+    operator.post(&revoke, json!({})).await.refused(409, "invite-already-accepted");
+    let again = json!({"email": "EVE@example.com", "role": "member"});
+    operator.post(&invites, again).await.refused_field(409, "already-member", "email");
+    assert!(!member.is_empty());
+}
+
+#[tokio::test]
+async fn an_invite_is_taken_back() {
+    let app = App::new().await;
+    let operator = app.operator();
+    let organization = app.organization().await;
+    let invites = format!("/v1/organizations/{organization}/invites");
+    let invite = json!({"email": "eve@example.com", "role": "member"});
+    let invite_id = operator.post(&invites, invite.clone()).await.id("invite_id");
+    let revoke = format!("{invites}/{invite_id}/revoke");
+    operator.post(&revoke, json!({})).await.ok();
+    operator.post(&revoke, json!({})).await.ok();
+    let accept = format!("{invites}/{invite_id}/accept");
+    operator.post(&accept, json!({"login": "eve"})).await.refused(404, "not-found");
+    operator.post(&invites, invite).await.ok();
+}
+
+#[tokio::test]
+async fn wrong_values_are_named() {
+    let app = App::new().await;
+    let operator = app.operator();
+    let organization = app.organization().await;
+    let invites = format!("/v1/organizations/{organization}/invites");
+    let with = |field: &str, value: serde_json::Value| {
+        let mut invite = json!({"email": "eve@example.com", "role": "member"});
+        invite[field] = value;
+        invite
+    };
+    let past = operator.post(&invites, with("expires_at", json!("2020-01-01T00:00:00Z"))).await;
+    past.refused_field(422, "expiry-in-the-past", "expires_at");
+    // A read model could not store it.
+    let far = operator.post(&invites, with("expires_at", json!("+20000-01-01T00:00:00Z"))).await;
+    far.refused_field(422, "invalid-value", "expires_at");
+    let time = operator.post(&invites, with("expires_at", json!("tomorrow"))).await;
+    time.refused_field(400, "invalid-request", "expires_at");
+    let mut project = json!({"project_id": "x", "role": "member"});
+    let id = operator.post(&invites, with("projects", json!([project]))).await;
+    id.refused_field(400, "invalid-request", "projects[0].project_id");
+    project["project_id"] = json!("00000000-0000-7000-8000-000000000000");
+    let many = operator.post(&invites, with("projects", json!(vec![&project; 101]))).await;
+    many.refused_field(422, "invalid-value", "projects");
+    operator.post(&invites, with("projects", json!([project]))).await.refused(404, "not-found");
+}

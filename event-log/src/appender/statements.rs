@@ -1,0 +1,240 @@
+//! What the appender says to Postgres, and what it keeps of a batch while it does.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::{Executor, PgConnection, Row};
+
+use super::{Failure, Verdict};
+use crate::append::{Append, AppendError, Claim, Replay, StreamKey};
+use crate::follow::NOTIFY_CHANNEL;
+
+/// The head as it was when it was locked.
+pub(super) struct Head {
+    pub(super) position: i64,
+    pub(super) recorded_at: DateTime<Utc>,
+}
+
+/// What one transaction is about to write.
+#[derive(Default)]
+pub(super) struct Plan<'a> {
+    /// The appends that go through, with the position of their first event.
+    pub(super) accepted: Vec<(usize, &'a Append, i64)>,
+    /// The sequence of each event, in the order of `accepted`.
+    pub(super) sequences: Vec<i64>,
+    /// Where each stream that is written will stand.
+    pub(super) moved: HashMap<StreamKey, i64>,
+    /// The position of the last event.
+    pub(super) last_position: i64,
+}
+
+/// Where streams stand, for those that have events.
+pub(crate) async fn sequences(
+    connection: &mut PgConnection,
+    streams: &[&StreamKey],
+) -> Result<HashMap<StreamKey, i64>, sqlx::Error> {
+    let types: Vec<&str> = streams.iter().map(|s| s.aggregate_type).collect();
+    let ids: Vec<&str> = streams.iter().map(|s| &*s.aggregate_id).collect();
+    // The subquery reads one index entry a stream, however long the stream is.
+    let rows = sqlx::query(
+        "select n::bigint, (select e.sequence from log.events e
+                            where e.aggregate_type = s.type and e.aggregate_id = s.id
+                            order by e.sequence desc limit 1)
+         from unnest($1::text[], $2::text[]) with ordinality as s(type, id, n)",
+    )
+    .bind(&types)
+    .bind(&ids)
+    .fetch_all(connection)
+    .await?;
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let index = usize::try_from(row.get::<i64, _>(0) - 1).unwrap_or(usize::MAX);
+        if let (Some(stream), Some(sequence)) = (streams.get(index), row.get::<Option<i64>, _>(1)) {
+            found.insert((*stream).clone(), sequence);
+        }
+    }
+    Ok(found)
+}
+
+/// The streams of the events after a position, each with its sequence, in order; at most
+/// `events_max` of them.
+pub(super) async fn moved_after(
+    connection: &mut PgConnection,
+    position: i64,
+    events_max: usize,
+) -> Result<Vec<(String, String, i64)>, sqlx::Error> {
+    sqlx::query_as(
+        "select aggregate_type, aggregate_id, sequence
+         from log.events where position > $1 order by position limit $2",
+    )
+    .bind(position)
+    .bind(i64::try_from(events_max).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await
+}
+
+/// Begins a transaction and locks the head in one round trip. The savepoint behind it lets a batch
+/// be written again without the lock being given up.
+pub(super) async fn lock_head(connection: &mut PgConnection) -> Result<Head, Failure> {
+    let rows = connection
+        .fetch_all(
+            "begin isolation level read committed;
+         select position, greatest(recorded_at, clock_timestamp()) from log.head for update;
+         savepoint written",
+        )
+        .await?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    Ok(Head { position: row.get(0), recorded_at: row.get(1) })
+}
+
+/// Writes a plan in one statement. False where an idempotency key was there already.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    plan: &Plan<'_>,
+    head: &Head,
+) -> Result<bool, Failure> {
+    let mut rows = EventColumns::default();
+    let mut claims = ClaimColumns::default();
+    for (_, append, first_position) in &plan.accepted {
+        for event in &append.events {
+            rows.push(event);
+        }
+        for claim in &append.claims {
+            let covered = i64::try_from(claim.events_upto).unwrap_or(0);
+            claims.push(claim, first_position + covered - 1);
+        }
+    }
+    let positions: Vec<i64> = (head.position + 1..=plan.last_position).collect();
+    let claimed: i64 = sqlx::query_scalar(&format!(
+        "with written as (
+             insert into log.events (position, event_id, organization_id, aggregate_type,
+                 aggregate_id, sequence, event_type, event_version, payload, metadata,
+                 occurred_at, recorded_at)
+             select position, event_id, organization_id, aggregate_type, aggregate_id, sequence,
+                 event_type, event_version, payload::json, metadata::json, occurred_at, $12
+             from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[],
+                 $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[])
+                 as e(position, event_id, organization_id, aggregate_type, aggregate_id, sequence,
+                      event_type, event_version, payload, metadata, occurred_at)
+         ), claimed as (
+             insert into log.idempotency_keys (scope, key, fingerprint, outcome, position, recorded_at)
+             select scope, key, fingerprint, outcome::json, position, $12
+             from unnest($13::text[], $14::text[], $15::bytea[], $16::text[], $17::bigint[])
+                 as c(scope, key, fingerprint, outcome, position)
+             on conflict do nothing
+             returning 1
+         ), head as (
+             update log.head set position = $18, recorded_at = $12
+         ), told as (
+             select pg_notify('{NOTIFY_CHANNEL}', $18::text)
+         )
+         select count(*) from claimed, told"
+    ))
+    .bind(positions)
+    .bind(rows.event_ids)
+    .bind(rows.organization_ids)
+    .bind(rows.aggregate_types)
+    .bind(rows.aggregate_ids)
+    .bind(&plan.sequences)
+    .bind(rows.event_types)
+    .bind(rows.event_versions)
+    .bind(rows.payloads)
+    .bind(rows.metadata)
+    .bind(rows.occurred_at)
+    .bind(head.recorded_at)
+    .bind(&claims.scopes)
+    .bind(&claims.keys)
+    .bind(claims.fingerprints)
+    .bind(claims.outcomes)
+    .bind(claims.positions)
+    .bind(plan.last_position)
+    .fetch_one(connection)
+    .await?;
+    Ok(usize::try_from(claimed) == Ok(claims.keys.len()))
+}
+
+/// Gives every command whose idempotency key was used before the answer of then.
+pub(super) async fn answer_replays(
+    connection: &mut PgConnection,
+    plan: &Plan<'_>,
+    verdicts: &mut [Option<Verdict>],
+) -> Result<(), Failure> {
+    let claims = || plan.accepted.iter().flat_map(|(_, append, _)| &append.claims);
+    let scopes: Vec<&str> = claims().map(|c| &*c.scope).collect();
+    let keys: Vec<&str> = claims().map(|c| c.key.as_str()).collect();
+    let rows: Vec<(String, String, Vec<u8>, String, i64)> = sqlx::query_as(
+        "select i.scope, i.key, i.fingerprint, i.outcome::text, i.position
+         from log.idempotency_keys i join unnest($1::text[], $2::text[]) as c(scope, key)
+           on i.scope = c.scope and i.key = c.key",
+    )
+    .bind(&scopes)
+    .bind(&keys)
+    .fetch_all(connection)
+    .await?;
+    let used: HashMap<(&str, &str), Replay> = rows
+        .iter()
+        .map(|(scope, key, fingerprint, outcome, position)| {
+            let replay = Replay {
+                scope: scope.clone(),
+                key: key.clone(),
+                fingerprint: fingerprint.clone(),
+                outcome: outcome.clone(),
+                position: *position,
+            };
+            ((scope.as_str(), key.as_str()), replay)
+        })
+        .collect();
+    for (index, append, _) in &plan.accepted {
+        let replay = append.claims.iter().find_map(|c| used.get(&(&*c.scope, c.key.as_str())));
+        if let Some(replay) = replay {
+            verdicts[*index] = Some(Err(AppendError::Replayed(Box::new(replay.clone()))));
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct EventColumns<'a> {
+    event_ids: Vec<uuid::Uuid>,
+    organization_ids: Vec<Option<uuid::Uuid>>,
+    aggregate_types: Vec<&'a str>,
+    aggregate_ids: Vec<&'a str>,
+    event_types: Vec<&'a str>,
+    event_versions: Vec<&'a str>,
+    payloads: Vec<&'a str>,
+    metadata: Vec<&'a str>,
+    occurred_at: Vec<DateTime<Utc>>,
+}
+
+impl<'a> EventColumns<'a> {
+    fn push(&mut self, event: &'a crate::NewEvent) {
+        self.event_ids.push(event.event_id);
+        self.organization_ids.push(event.organization_id.map(|id| id.0));
+        self.aggregate_types.push(event.stream.aggregate_type);
+        self.aggregate_ids.push(&event.stream.aggregate_id);
+        self.event_types.push(&event.event_type);
+        self.event_versions.push(&event.event_version);
+        self.payloads.push(&event.payload);
+        self.metadata.push(&event.metadata);
+        self.occurred_at.push(event.occurred_at);
+    }
+}
+
+#[derive(Default)]
+struct ClaimColumns<'a> {
+    scopes: Vec<&'a str>,
+    keys: Vec<&'a str>,
+    fingerprints: Vec<&'a [u8]>,
+    outcomes: Vec<&'a str>,
+    positions: Vec<i64>,
+}
+
+impl<'a> ClaimColumns<'a> {
+    fn push(&mut self, claim: &'a Claim, position: i64) {
+        self.scopes.push(&claim.scope);
+        self.keys.push(&claim.key);
+        self.fingerprints.push(&claim.fingerprint);
+        self.outcomes.push(&claim.outcome);
+        self.positions.push(position);
+    }
+}

@@ -1,0 +1,15 @@
+//! The built binary, run as its user runs it: each test with a data directory or servers of its own.
+
+#![allow(clippy::unwrap_used)] // A test that finds nothing there has failed.
+
+mod command_line;
+mod crashes;
+mod demonstration;
+mod deployment;
+mod development;
+mod imports;
+mod real_data;
+mod rebuilds;
+mod refused_starts;
+mod support;
+mod tree;
