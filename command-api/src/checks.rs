@@ -42,7 +42,8 @@ fn rule_texts(rule: &MatchRule) -> Result<(), Refusal> {
         MatchRule::Equals(text)
         | MatchRule::StartsWith(text)
         | MatchRule::EndsWith(text)
-        | MatchRule::Contains(text) => model_text(text),
+        | MatchRule::Contains(text)
+        | MatchRule::Regex(text) => model_text(text),
         MatchRule::Or(rules) | MatchRule::And(rules) => rules.iter().try_for_each(rule_texts),
     }
 }

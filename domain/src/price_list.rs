@@ -5,6 +5,7 @@ use event_schemas::{Amount, Currency, ModelPrice, PriceListEvent, PriceListId, R
 use serde::{Deserialize, Serialize};
 
 use crate::Decider;
+use crate::pricing::invalid_regex;
 use crate::text::{self, TextError, fold};
 
 /// A price list; its first version makes it.
@@ -71,6 +72,14 @@ pub enum PriceListError {
     NegativeRate {
         /// The model.
         model: String,
+    },
+    /// A rule that recognises a model's name has no meaning.
+    #[error("the model '{model}' is recognised by '{regex}', which is no regular expression")]
+    InvalidRegex {
+        /// The model.
+        model: String,
+        /// The text.
+        regex: String,
     },
     /// It would be in force before the version that is there.
     #[error("{effective_from} is before {latest}, from when the latest version is in force")]
@@ -187,10 +196,16 @@ fn prices_something(models: &[ModelPrice]) -> Result<(), PriceListError> {
     if models.is_empty() {
         return Err(PriceListError::NoModels);
     }
-    match models.iter().find(|price| has_negative(&price.rates)) {
-        Some(price) => Err(PriceListError::NegativeRate { model: price.model.clone() }),
-        None => Ok(()),
+    for price in models {
+        if has_negative(&price.rates) {
+            return Err(PriceListError::NegativeRate { model: price.model.clone() });
+        }
+        if let Some(regex) = invalid_regex(&price.matches) {
+            let (model, regex) = (price.model.clone(), regex.to_owned());
+            return Err(PriceListError::InvalidRegex { model, regex });
+        }
     }
+    Ok(())
 }
 
 fn has_negative(rates: &Rates) -> bool {

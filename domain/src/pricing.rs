@@ -10,6 +10,7 @@ mod tests;
 use event_schemas::{Amount, Currency, PriceStatus, Rates};
 
 pub use book::PriceBook;
+pub(crate) use matching::invalid_regex;
 pub use matching::matches;
 
 /// Rates are for this many tokens.

@@ -162,7 +162,7 @@ impl Appender {
                     *known = last_position.max(*known);
                     moved
                 });
-                metrics::gauge!("orgledger_log_position").set(metric_position(last_position));
+                report_position(last_position);
                 break;
             }
             // Some idempotency keys were used before: take their commands out and go again. The
@@ -327,7 +327,8 @@ fn batch_size(appends: usize) -> f64 {
     appends as f64
 }
 
+/// Tells how far the log has grown.
 #[allow(clippy::cast_precision_loss)] // Exact to 2^53 positions.
-fn metric_position(position: i64) -> f64 {
-    position as f64
+pub(crate) fn report_position(position: i64) {
+    metrics::gauge!("orgledger_log_position").set(position as f64);
 }

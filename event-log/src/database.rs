@@ -201,7 +201,17 @@ fn migrator(holds: Holds) -> Migrator {
 pub async fn migrate(options: &PgConnectOptions, holds: Holds) -> Result<(), DatabaseError> {
     let mut connection = connect(options, Role::Owner).await?;
     migrator(holds).run(&mut connection).await?;
+    // A service's user finds out whether the schema is at its version.
+    connection.execute("grant select on _sqlx_migrations to public").await?;
     Ok(())
+}
+
+/// Whether nobody has put a schema of ours into the database yet.
+pub async fn is_empty(options: &PgConnectOptions) -> Result<bool, DatabaseError> {
+    let mut connection = connect(options, Role::Owner).await?;
+    let is_empty =
+        "select not exists (select 1 from pg_namespace where nspname in ('log', 'read'))";
+    Ok(sqlx::query_scalar(is_empty).fetch_one(&mut connection).await?)
 }
 
 /// Refuses a database whose schema is older than this program.

@@ -35,6 +35,8 @@ pub enum MatchRule {
     EndsWith(String),
     /// The name has this in it.
     Contains(String),
+    /// The name matches this regular expression, in the syntax of Rust's `regex` crate.
+    Regex(String),
     /// Any of these matches.
     Or(Vec<MatchRule>),
     /// All of these match.

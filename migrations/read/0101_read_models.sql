@@ -10,6 +10,12 @@ begin
         exception when duplicate_object or unique_violation then
             null;
         end;
+        -- From Postgres 16 on, who makes a role is not thereby a member of it.
+        begin
+            execute format('grant %I to current_user', role_name);
+        exception when insufficient_privilege or unique_violation or invalid_grant_operation then
+            null;
+        end;
     end loop;
 end $$;
 

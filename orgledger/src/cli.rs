@@ -43,6 +43,9 @@ pub(crate) struct PlaceArgs {
     /// The JetStream stream that carries the log
     #[arg(long, global = true, env = "ORGLEDGER_STREAM", default_value = "ORGLEDGER")]
     pub stream: String,
+    /// How many servers of a NATS cluster keep the stream, where it is created: 1 or 3
+    #[arg(long, global = true, env = "ORGLEDGER_STREAM_REPLICAS", default_value_t = 1)]
+    pub(crate) stream_replicas: usize,
     /// The bearer credential of the operator, at least 16 characters
     #[arg(long, global = true, env = "ORGLEDGER_OPERATOR_CREDENTIAL", hide_env_values = true)]
     pub operator_credential: Option<String>,
@@ -86,7 +89,7 @@ pub(crate) enum Command {
     Balance(BalanceArgs),
     /// Fill a read model anew beside the one in service, and switch to it
     Rebuild(RebuildArgs),
-    /// Where the log, the read models and the relay stand
+    /// Where the log and the read models stand
     Status(StatusArgs),
     /// Ask a URL, and fail where it does not answer with success (for health checks)
     Probe(ProbeArgs),
@@ -159,7 +162,7 @@ pub(crate) enum ImportCommand {
     Membership(ImportMembershipArgs),
     /// A catalogue of model prices in the format of pydantic/genai-prices
     Prices(ImportPricesArgs),
-    /// Usage: a CSV file with one request a row
+    /// A record of usage: a CSV file with one request a row
     Usage(ImportUsageArgs),
 }
 

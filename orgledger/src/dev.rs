@@ -40,6 +40,7 @@ pub(crate) async fn start(
     let own_head = executor.log().own_head();
 
     let feed = services::postgres_feed(&installation.log, Some(own_head.clone())).await?;
+    services::first_builds(&installation.read, &feed).await?;
     let projectors = services::projectors(&installation.read, feed, shutdown.clone()).await?;
     let mut parts = JoinSet::new();
     parts.spawn(async move {
@@ -47,7 +48,7 @@ pub(crate) async fn start(
         Ok(())
     });
     if let Some(nats) = &nats {
-        let jetstream = services::jetstream(&nats.url, &place.stream);
+        let jetstream = services::jetstream(&nats.url, place);
         let end = shutdown.clone();
         let relay =
             services::relay(&installation.log, jetstream, Some(own_head), end).await?;

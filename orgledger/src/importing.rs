@@ -143,6 +143,9 @@ fn usage_text(report: &UsageReport) -> String {
         "{} rows read: {} recorded, {} duplicates, {} conflicts, {} rejected",
         report.read, report.recorded, report.duplicates, report.conflicts, report.rejected_rows
     );
+    let conflicting = "the request was recorded before with other content";
+    let conflicts = report.conflict_lines.iter().map(|line| (*line, conflicting));
+    text.push_str(&rejected_text(conflicts));
     let rejected = report.rejected.iter().map(|one| (one.line, one.reason.as_str()));
     text.push_str(&rejected_text(rejected));
     text

@@ -28,12 +28,25 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Finds the databases, starting the private Postgres where none is named, and brings their
-    /// schemas up to date.
+    /// Finds the databases, starting the private Postgres where none is named. A private or empty
+    /// database gets its schema; one that is in use and older than this program is refused, since a
+    /// report must not change what others run on.
     pub(crate) async fn open(args: &PlaceArgs) -> anyhow::Result<Self> {
         let installation = Self::find(args).await?;
-        database::check_server(&installation.log).await?;
-        database::migrate(&installation.log, Holds::LogAndReadModels).await?;
+        prepare(&installation.log, Holds::LogAndReadModels, installation.is_private()).await?;
+        if args.read_database_url.is_some() {
+            prepare(&installation.read, Holds::ReadModels, false).await?;
+        }
+        Ok(installation)
+    }
+
+    /// Finds the databases and brings their schemas to this program's version.
+    pub(crate) async fn migrate(args: &PlaceArgs) -> anyhow::Result<Self> {
+        let installation = Self::find(args).await?;
+        if args.database_url.is_some() || args.read_database_url.is_none() {
+            database::check_server(&installation.log).await?;
+            database::migrate(&installation.log, Holds::LogAndReadModels).await?;
+        }
         if args.read_database_url.is_some() {
             database::check_server(&installation.read).await?;
             database::migrate(&installation.read, Holds::ReadModels).await?;
@@ -41,17 +54,30 @@ impl Installation {
         Ok(installation)
     }
 
-    /// Finds the databases as they are, for a service of a distributed deployment.
+    /// Finds the databases as they are, for a service of a distributed deployment. Where only the
+    /// read models' database is named, there is no log to be found.
     pub(crate) async fn find(args: &PlaceArgs) -> anyhow::Result<Self> {
-        let (log, postgres) = match &args.database_url {
-            Some(url) => (parse(url, "DATABASE_URL")?, None),
-            None => private(&args.data_dir).await?,
+        let named = |url: &Option<String>, variable| {
+            url.as_ref().map(|url| parse(url, variable)).transpose()
         };
-        let read = match &args.read_database_url {
-            Some(url) => parse(url, "ORGLEDGER_READ_DATABASE_URL")?,
-            None => log.clone(),
+        let read = named(&args.read_database_url, "ORGLEDGER_READ_DATABASE_URL")?;
+        let log = named(&args.database_url, "DATABASE_URL")?;
+        let (log, postgres) = match (log, &read) {
+            (Some(log), _) => (log, None),
+            (None, Some(read)) => (read.clone(), None),
+            (None, None) => private(&args.data_dir).await?,
         };
+        let read = read.unwrap_or_else(|| log.clone());
         Ok(Self { args: args.clone(), log, read, postgres })
+    }
+
+    /// Whether the read models stand in a database of their own, fed from JetStream.
+    pub(crate) fn reads_elsewhere(&self) -> bool {
+        self.args.read_database_url.is_some()
+    }
+
+    fn is_private(&self) -> bool {
+        self.postgres.is_some()
     }
 
     /// Gives the private Postgres up; it stops with its last user.
@@ -179,7 +205,10 @@ impl NatsPlace {
 }
 
 fn parse(url: &str, variable: &str) -> anyhow::Result<PgConnectOptions> {
-    PgConnectOptions::from_str(url).with_context(|| {
+    // The driver takes any scheme for its own.
+    let is_postgres = ["postgres://", "postgresql://"].iter().any(|own| url.starts_with(own));
+    let options = PgConnectOptions::from_str(url).ok().filter(|_| is_postgres);
+    options.with_context(|| {
         format!("{variable} is not like postgres://user:password@host:port/database")
     })
 }
@@ -187,6 +216,19 @@ fn parse(url: &str, variable: &str) -> anyhow::Result<PgConnectOptions> {
 /// The data directory, with the programs that `make` put beside the checkout.
 pub(crate) fn data_dir(path: &Path) -> DataDir {
     DataDir::new(path).with_programs(PathBuf::from(".tools/programs"))
+}
+
+/// Makes a database usable, or says why it is not.
+async fn prepare(
+    options: &PgConnectOptions,
+    holds: Holds,
+    is_private: bool,
+) -> anyhow::Result<()> {
+    database::check_server(options).await?;
+    if is_private || database::is_empty(options).await? {
+        return Ok(database::migrate(options, holds).await?);
+    }
+    Ok(database::check_migrated(options, holds).await?)
 }
 
 async fn private(path: &Path) -> anyhow::Result<(PgConnectOptions, Option<Postgres>)> {

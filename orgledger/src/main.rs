@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("orgledger: {error:#}");
+            eprintln!("orgledger: {}", told(&error));
             ExitCode::FAILURE
         }
     }
@@ -76,6 +76,18 @@ fn log_to_stderr(cli: &Cli) {
         LogFormat::Json => subscriber.json().flatten_event(true).init(),
         LogFormat::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).init(),
     }
+}
+
+/// An error with its causes, each said once: some of our errors quote their cause themselves.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 /// Whether the reader of our output went away, as `head` does: no failure of ours.

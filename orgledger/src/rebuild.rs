@@ -2,20 +2,30 @@
 
 use std::io::{IsTerminal, Write};
 
+use anyhow::bail;
 use event_log::database::{self, Role};
 use projectors::{Feed, PostgresFeed, Progress};
 
 use crate::cli::{PlaceArgs, RebuildArgs};
 use crate::installation::Installation;
-use crate::services::PROJECTOR_CONNECTIONS_MAX;
+use crate::services::{self, PROJECTOR_CONNECTIONS_MAX};
 
 /// Rebuilds one read model.
 pub(crate) async fn run(place: &PlaceArgs, args: &RebuildArgs) -> anyhow::Result<()> {
     let projection = projectors::named(&args.name)?;
     let installation = Installation::open(place).await?;
     let read = database::pool(&installation.read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
-    let log = database::pool(&installation.log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
-    let feed = Feed::Postgres(PostgresFeed::of(log));
+    let feed = match (installation.reads_elsewhere(), &place.nats_url) {
+        (true, Some(url)) => services::jetstream_feed(url, place),
+        (true, None) => bail!(
+            "read models in a database of their own are rebuilt from JetStream: set NATS_URL"
+        ),
+        (false, _) => {
+            let connections = PROJECTOR_CONNECTIONS_MAX;
+            let log = database::pool(&installation.log, Role::Projector, connections).await?;
+            Feed::Postgres(PostgresFeed::of(log))
+        }
+    };
     let shows = std::io::stderr().is_terminal();
     let mut progress = |progress: Progress| {
         if shows {

@@ -17,6 +17,10 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
     if place.database_url.is_none() && !(reads_only(args) && place.read_database_url.is_some()) {
         bail!("DATABASE_URL is not set: `orgledger serve` runs on a Postgres that you name; `orgledger dev` brings its own");
     }
+    let reads_elsewhere = place.read_database_url.is_some();
+    if reads_elsewhere && args.role == Role::Projectors && args.feed == FeedKind::Postgres {
+        bail!("read models in a database of their own (ORGLEDGER_READ_DATABASE_URL) are fed from JetStream: add --feed nats");
+    }
     let shutdown = Shutdown::on_signal()?;
     let listener = services::bind(args.listen).await?;
     // Not the address that was asked for: with port 0 the system chooses one.
@@ -44,7 +48,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
         Role::Projectors => {
             let feed = match args.feed {
                 FeedKind::Postgres => services::postgres_feed(&installation.log, None).await?,
-                FeedKind::Nats => services::jetstream_feed(nats_url(place)?, &place.stream),
+                FeedKind::Nats => services::jetstream_feed(nats_url(place)?, place),
             };
             let projectors = services::projectors(&installation.read, feed, end).await?;
             parts.spawn(async move {
@@ -55,7 +59,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
             (Router::new(), ready)
         }
         Role::Relay => {
-            let jetstream = services::jetstream(nats_url(place)?, &place.stream);
+            let jetstream = services::jetstream(nats_url(place)?, place);
             parts.spawn(services::relay(&installation.log, jetstream, None, end).await?);
             let ready = database::pool(&installation.log, DatabaseRole::Relay, 1).await?;
             (Router::new(), ready)
@@ -95,7 +99,7 @@ fn nats_url(place: &PlaceArgs) -> anyhow::Result<&str> {
 
 /// Brings the schemas to this program's version.
 pub(crate) async fn migrate(place: &PlaceArgs) -> anyhow::Result<()> {
-    let installation = Installation::open(place).await?;
+    let installation = Installation::migrate(place).await?;
     crate::print("the database is at this program's version")?;
     installation.close().await
 }

@@ -22,6 +22,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::cli::PlaceArgs;
+
 /// How long requests that have begun may take to finish at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
 
@@ -116,13 +118,27 @@ pub(crate) async fn postgres_feed(
 }
 
 /// A feed from JetStream alone.
-pub(crate) fn jetstream_feed(url: &str, stream: &str) -> Feed {
-    Feed::JetStream(JetStreamFeed::new(jetstream(url, stream)))
+pub(crate) fn jetstream_feed(url: &str, place: &PlaceArgs) -> Feed {
+    Feed::JetStream(JetStreamFeed::new(jetstream(url, place)))
 }
 
 /// Where JetStream is.
-pub(crate) fn jetstream(url: &str, stream: &str) -> JetStreamConfig {
-    JetStreamConfig { stream: stream.to_owned(), ..JetStreamConfig::new(url) }
+pub(crate) fn jetstream(url: &str, place: &PlaceArgs) -> JetStreamConfig {
+    JetStreamConfig {
+        stream: place.stream.clone(),
+        replicas: place.stream_replicas,
+        ..JetStreamConfig::new(url)
+    }
+}
+
+/// Makes the read models that are not there at all, so that whoever asks a new installation first
+/// finds them. Where an older version's serve, they do until the new ones are built.
+pub(crate) async fn first_builds(read: &PgConnectOptions, feed: &Feed) -> anyhow::Result<()> {
+    let read = database::pool(read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
+    let there = projectors::status(&read).await?;
+    let mut missing = projectors::all();
+    missing.retain(|one| there.iter().all(|serving| serving.projection != one.name));
+    Ok(projectors::catch_up(&read, feed, &missing, 0).await?)
 }
 
 /// Runs all projections until the end.

@@ -23,8 +23,17 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DemoArgs) -> anyhow::Result<()
     let listener = bind_somewhere(args.listen).await?;
     let address = listener.local_addr().context("the listener has no address")?;
     let running = dev::start(place, listener, &shutdown).await?;
-    let loaded = demo::load(&running.executor, |what| eprintln!("· {what}")).await?;
-    eprintln!("· {} usage records; reports up to position {}", loaded.usage_records, loaded.position);
+    let organization_id = match demo::find(&running.executor).await? {
+        Some(organization_id) => {
+            eprintln!("· {ORGANIZATION} is there already; --fresh begins anew");
+            organization_id
+        }
+        None => {
+            let loaded = demo::load(&running.executor, |what| eprintln!("· {what}")).await?;
+            eprintln!("· {} usage records are recorded", loaded.usage_records);
+            loaded.organization_id
+        }
+    };
     let installation = running.installation();
     for text in [
         report::access_register::table_of(installation, ORGANIZATION).await?,
@@ -34,7 +43,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DemoArgs) -> anyhow::Result<()
         crate::print(&format!("\n{text}"))?;
     }
     let credential = installation.operator_credential()?;
-    crate::print(&closing(address, &credential, loaded.organization_id))?;
+    crate::print(&closing(address, &credential, organization_id))?;
     if args.exit {
         return running.stop().await;
     }

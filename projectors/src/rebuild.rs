@@ -1,6 +1,6 @@
 //! Building beside what is in service, and switching.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqlx::{Connection, PgConnection, PgPool};
 
@@ -8,8 +8,8 @@ use crate::apply;
 use crate::builds::{self, Build, State};
 use crate::error::RunError;
 use crate::feed::{Feed, Pages, Place};
-use crate::projection::Registered;
-use crate::views;
+use crate::projection::{ProjectionError, Registered};
+use crate::views::{self, Patience, Way};
 
 /// How far behind the build in service another may be when the last transaction begins. That one
 /// stops the live projector, so it should have little left to apply.
@@ -18,9 +18,6 @@ const SWITCH_BEHIND_MAX: i64 = 1_000;
 /// How often a build runs after the one in service before it switches all the same. More would help
 /// only where the log grows faster than it is applied.
 const CHASES_MAX: usize = 10;
-
-/// How long to wait before locks are tried for again: at first, and at most.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 
 /// How far a rebuild has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +64,8 @@ pub async fn rebuild(
 ) -> Result<Rebuilt, RunError> {
     let started = Instant::now();
     let _lock = lock_builder(read, projection.name).await?;
+    // A newer program's tables are not for this one to replace.
+    serving(read, projection).await?;
     let mut rebuilt = build(read, feed, projection, Leftover::Discard, progress).await?;
     rebuilt.seconds = started.elapsed().as_secs_f64();
     Ok(rebuilt)
@@ -94,6 +93,18 @@ pub(crate) async fn ensure_serving(
     build(read, feed, projection, Leftover::Resume, &mut |_| {}).await?;
     let serving = serving(read, projection).await?;
     serving.ok_or(RunError::Replaced { projection: projection.name })
+}
+
+/// Clears up after a process that ended in the middle of a rebuild, unless one is going on.
+pub(crate) async fn tidy(read: &PgPool, projection: &Registered) -> Result<(), sqlx::Error> {
+    let mut connection = read.acquire().await?.detach();
+    let alone: bool = sqlx::query_scalar(
+        "select pg_try_advisory_lock(hashtextextended('orgledger build ' || $1, 0))",
+    )
+    .bind(projection.name)
+    .fetch_one(&mut connection)
+    .await?;
+    if alone { sweep(read, projection).await } else { Ok(()) }
 }
 
 /// The build in service, where it is not an older version's.
@@ -131,31 +142,41 @@ async fn build(
 ) -> Result<Rebuilt, RunError> {
     let build = begin(read, projection, leftover).await?;
     sweep(read, projection).await?;
-    let from = build.place.position;
-    let mut place = build.place;
-    let mut pause = PAUSE.0;
+    let mut place = chase(read, feed, projection, build.place, progress).await?;
+    let mut connection = read.acquire().await?;
+    let way = views::way_to(&mut connection, projection, &build).await?;
+    let serving = builds::find(&mut connection, projection.name, State::Serving).await?;
+    drop(connection);
+    if let (Way::Either, Some(serving)) = (way, &serving) {
+        views::show_either(read, projection, [serving, &build]).await?;
+    }
+    let mut patience = Patience::new();
     loop {
         place = chase(read, feed, projection, place, progress).await?;
-        match switch(read, feed, projection, &build).await {
+        match switch(read, feed, projection, &build, way).await {
             Ok(switched) => {
                 place = switched;
                 break;
             }
-            Err(RunError::Projection(crate::ProjectionError::Sqlx(error)))
+            Err(RunError::Projection(ProjectionError::Sqlx(error)))
                 if views::is_out_of_time(&error) =>
             {
-                tracing::debug!(projection = projection.name, "readers hold the views; waiting");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(PAUSE.1);
+                tracing::debug!(projection = projection.name, "readers are at the views; waiting");
+                patience.pause().await;
             }
             Err(error) => return Err(error),
         }
     }
     sweep(read, projection).await?;
+    progress(Progress {
+        projection: projection.name,
+        position: place.position,
+        target: place.position,
+    });
     Ok(Rebuilt {
         projection: projection.name,
         build: build.id,
-        entries: place.position - from,
+        entries: place.position - build.place.position,
         position: place.position,
         seconds: 0.0,
     })
@@ -226,6 +247,7 @@ async fn switch(
     feed: &Feed,
     projection: &Registered,
     build: &Build,
+    way: Way,
 ) -> Result<Place, RunError> {
     let replaced = || RunError::Replaced { projection: projection.name };
     let mut tx = read.begin().await?;
@@ -241,18 +263,19 @@ async fn switch(
             place = builds::apply(&mut tx, projection, &building, &page).await?;
         }
     }
-    views::switch(&mut tx, projection, &build.schema(projection.name)).await?;
     if let Some(serving) = serving {
         builds::retire(&mut tx, &serving).await?;
     }
+    views::switch(&mut tx, projection, build, way).await?;
     builds::serve(&mut tx, build).await?;
     tx.commit().await?;
     Ok(place)
 }
 
-/// Drops the tables of builds that are out of service. Where readers that began before the switch
-/// are still at them, the next sweep does it.
+/// Makes the views show nothing but the build in service, and drops the tables of those that were
+/// in it. Where readers that began before the switch are still at them, the next sweep does it.
 async fn sweep(read: &PgPool, projection: &Registered) -> Result<(), sqlx::Error> {
+    views::settle(read, projection).await?;
     let mut connection = read.acquire().await?;
     for schema in builds::retired_schemas(&mut connection, projection.name).await? {
         let mut tx = connection.begin().await?;

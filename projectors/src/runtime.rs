@@ -12,7 +12,7 @@ use crate::builds::State;
 use crate::error::RunError;
 use crate::feed::{Feed, Pages, Place};
 use crate::projection::{ProjectionError, Registered};
-use crate::rebuild::ensure_serving;
+use crate::rebuild::{ensure_serving, tidy};
 use crate::status::status;
 
 /// How long to wait after an error: at first, twice as long each time, and at most.
@@ -87,6 +87,9 @@ async fn catch_up_one(
 /// Follows the log for ever.
 async fn live(read: PgPool, feed: Feed, projection: Registered) {
     let mut failures = Failures { projection: projection.name, pause: PAUSE.0, told: None };
+    if let Err(error) = tidy(&read, &projection).await {
+        tracing::debug!(projection = projection.name, %error, "old builds were left where they are");
+    }
     loop {
         let error = match follow(&read, &feed, &projection, &mut failures).await {
             Ok(()) => continue,

@@ -1,67 +1,220 @@
 //! The views that readers read, and how they come to show another build without a reader noticing.
+//!
+//! While two builds are at hand, a view shows both, and `read.builds` decides which: then the update
+//! of one row switches all views at once, for every reader at the boundary of its snapshot. Before
+//! and after, each view is replaced on its own. Taking the locks on several views together would
+//! mean to wait for one while holding another, and readers take them in any order.
 
-use sqlx::{Connection, Executor, PgConnection};
+use std::time::Duration;
 
+use sqlx::{Executor, PgConnection, PgPool, Row};
+
+use crate::builds::{self, Build, State};
 use crate::projection::Registered;
 
-/// How long the locks on all of a projection's views may take together. Well below Postgres's
-/// `deadlock_timeout` (one second): we give up before a reader could be picked as a deadlock's
-/// victim, and readers wait no longer than this behind us.
+/// How long to wait for locks before letting those pass who queue behind. Well below Postgres's
+/// `deadlock_timeout` (one second): should we be part of a deadlock, it is we who give up.
 const LOCKS_MS_MAX: u32 = 200;
 
-/// Postgres's code for a statement that ran out of time.
-const QUERY_CANCELED: &str = "57014";
-/// Postgres's code for a view whose columns are not those it had.
-const INVALID_TABLE_DEFINITION: &str = "42P16";
+/// How long to wait before locks are tried for again: at first, and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 
-/// Whether the locks were not to be had in time.
+/// Postgres's codes for a lock and for a statement that ran out of time.
+const OUT_OF_TIME: [&str; 2] = ["55P03", "57014"];
+
+/// Whether locks were not to be had in time.
 pub(crate) fn is_out_of_time(error: &sqlx::Error) -> bool {
-    code(error).as_deref() == Some(QUERY_CANCELED)
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| OUT_OF_TIME.contains(&&*code))
 }
 
-fn code(error: &sqlx::Error) -> Option<String> {
-    error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+/// The pauses between tries for locks that readers hold.
+pub(crate) struct Patience(Duration);
+
+impl Patience {
+    pub(crate) fn new() -> Self {
+        Self(PAUSE.0)
+    }
+
+    pub(crate) async fn pause(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(PAUSE.1);
+    }
 }
 
-/// Makes the projection's views show the tables of `schema`.
+fn plain(name: &str, schema: &str) -> String {
+    format!("view read.{name} as select * from {schema}.{name}")
+}
+
+/// Lets a view show either of two builds: the one in service. Both have the same columns.
+fn either(name: &str, projection: &str, builds: [&Build; 2]) -> String {
+    let branch = |build: &Build| {
+        format!(
+            "select * from {}.{name} where {} = (select build from read.builds
+             where projection = '{projection}' and state = 'serving')",
+            build.schema(projection),
+            build.id
+        )
+    };
+    format!("view read.{name} as {} union all {}", branch(builds[0]), branch(builds[1]))
+}
+
+fn granted(name: &str) -> String {
+    format!("grant select on read.{name} to orgledger_reader")
+}
+
+/// How the views must come to show a new build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Their columns stay: they can show either build for a while.
+    Either,
+    /// Their columns change: all are made anew, in one transaction.
+    Anew,
+}
+
+/// How the views can come to show `build`.
+pub(crate) async fn way_to(
+    connection: &mut PgConnection,
+    projection: &Registered,
+    build: &Build,
+) -> Result<Way, sqlx::Error> {
+    let columns = "select array_agg(row(attname, atttypid, atttypmod)::text order by attnum)
+                   from pg_attribute
+                   where attnum > 0 and not attisdropped and attrelid";
+    let changed: bool = sqlx::query_scalar(&format!(
+        "select coalesce(bool_or(({columns} = to_regclass('read.' || name))
+                 is distinct from ({columns} = to_regclass($2 || '.' || name))), false)
+         from unnest($1::text[]) as v(name) where to_regclass('read.' || name) is not null",
+    ))
+    .bind(projection.views)
+    .bind(build.schema(projection.name))
+    .fetch_one(connection)
+    .await?;
+    Ok(if changed { Way::Anew } else { Way::Either })
+}
+
+/// Makes every view that is there show whichever of the two builds is in service.
+pub(crate) async fn show_either(
+    read: &PgPool,
+    projection: &Registered,
+    builds: [&Build; 2],
+) -> Result<(), sqlx::Error> {
+    for name in there(read, projection).await? {
+        let view = either(&name, projection.name, builds);
+        patiently(read, &format!("create or replace {view}")).await?;
+    }
+    Ok(())
+}
+
+async fn there(read: &PgPool, projection: &Registered) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select name from unnest($1::text[]) as v(name)
+         where to_regclass('read.' || name) is not null order by name",
+    )
+    .bind(projection.views)
+    .fetch_all(read)
+    .await
+}
+
+/// Makes the views show `build` as the transaction ends that puts it into service.
 pub(crate) async fn switch(
     tx: &mut PgConnection,
     projection: &Registered,
-    schema: &str,
+    build: &Build,
+    way: Way,
 ) -> Result<(), sqlx::Error> {
-    let mut names = projection.views.to_vec();
-    names.sort_unstable();
-    let there: Vec<String> = sqlx::query_scalar(
-        "select format('read.%I', name) from unnest($1::text[]) as v(name)
-         where to_regclass(format('read.%I', name)) is not null order by name",
+    let schema = build.schema(projection.name);
+    if way == Way::Anew {
+        let over = over_others(tx, projection.name, "").await?;
+        let over: Vec<String> = over.iter().map(|name| format!("read.{name}")).collect();
+        lock_all(tx, &over).await?;
+        if !over.is_empty() {
+            tx.execute(format!("drop view {}", over.join(", ")).as_str()).await?;
+        }
+    }
+    for name in projection.views {
+        let there: bool = sqlx::query_scalar("select to_regclass('read.' || $1) is not null")
+            .bind(name)
+            .fetch_one(&mut *tx)
+            .await?;
+        if !there {
+            let create = format!("create {}; {}", plain(name, &schema), granted(name));
+            tx.execute(create.as_str()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes each view show the build in service alone, and drops views of tables that it lacks.
+pub(crate) async fn settle(read: &PgPool, projection: &Registered) -> Result<(), sqlx::Error> {
+    let mut connection = read.acquire().await?;
+    let serving = builds::find(&mut connection, projection.name, State::Serving).await?;
+    let Some(serving) = serving else {
+        return Ok(());
+    };
+    let schema = serving.schema(projection.name);
+    let names = over_others(&mut connection, projection.name, &schema).await?;
+    let stay: Vec<String> = sqlx::query_scalar(
+        "select name from unnest($1::text[]) as v(name)
+         where to_regclass($2 || '.' || name) is not null",
     )
     .bind(&names)
-    .fetch_all(&mut *tx)
+    .bind(&schema)
+    .fetch_all(&mut *connection)
     .await?;
-    lock_all(tx, &there).await?;
+    drop(connection);
     for name in names {
-        show(tx, name, schema).await?;
+        let settled = if stay.contains(&name) {
+            format!("create or replace {}", plain(&name, &schema))
+        } else {
+            format!("drop view read.{name}")
+        };
+        patiently(read, &settled).await?;
     }
     Ok(())
 }
 
-async fn show(tx: &mut PgConnection, name: &str, schema: &str) -> Result<(), sqlx::Error> {
-    let create = format!("view read.{name} as select * from {schema}.{name}");
-    let mut attempt = tx.begin().await?;
-    match attempt.execute(format!("create or replace {create}").as_str()).await {
-        Ok(_) => attempt.commit().await?,
-        // Its columns are others now: nobody's own views on it can stay as they are.
-        Err(error) if code(&error).as_deref() == Some(INVALID_TABLE_DEFINITION) => {
-            attempt.rollback().await?;
-            tx.execute(format!("drop view read.{name}; create {create}").as_str()).await?;
+/// The views in `read` that show tables of another of the projection's builds than that in `schema`.
+async fn over_others(
+    connection: &mut PgConnection,
+    projection: &str,
+    schema: &str,
+) -> Result<Vec<String>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select distinct v.relname::text as name
+         from pg_depend d
+         join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+         join pg_class v on v.oid = r.ev_class and v.relnamespace = 'read'::regnamespace
+         join pg_class t on d.refclassid = 'pg_class'::regclass and t.oid = d.refobjid
+         join pg_namespace s on s.oid = t.relnamespace
+         where s.nspname ~ ('^read_' || $1 || '_[0-9]+$') and s.nspname <> $2
+         order by name",
+    )
+    .bind(projection)
+    .bind(schema)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.iter().map(|row| row.get("name")).collect())
+}
+
+/// Changes one view, as soon as no reader is at it.
+async fn patiently(read: &PgPool, change: &str) -> Result<(), sqlx::Error> {
+    let mut patience = Patience::new();
+    loop {
+        let mut tx = read.begin().await?;
+        let change = format!("set local lock_timeout to {LOCKS_MS_MAX}; {change}");
+        match tx.execute(change.as_str()).await {
+            Ok(_) => return tx.commit().await,
+            Err(error) if is_out_of_time(&error) => {}
+            Err(error) => return Err(error),
         }
-        Err(error) => return Err(error),
+        tx.rollback().await?;
+        tracing::debug!(change, "readers are at a view; waiting");
+        patience.pause().await;
     }
-    tx.execute(format!("grant select on read.{name} to orgledger_reader").as_str()).await?;
-    Ok(())
 }
 
-/// Drops the schema of a build that no view shows any more.
+/// Drops the tables of a build that no view shows any more; an error where one still does.
 pub(crate) async fn drop_schema(tx: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
     let tables: Vec<String> = sqlx::query_scalar(
         "select format('%I.%I', schemaname, tablename) from pg_tables
@@ -71,7 +224,10 @@ pub(crate) async fn drop_schema(tx: &mut PgConnection, schema: &str) -> Result<(
     .fetch_all(&mut *tx)
     .await?;
     lock_all(tx, &tables).await?;
-    tx.execute(format!("drop schema if exists {schema} cascade").as_str()).await?;
+    if !tables.is_empty() {
+        tx.execute(format!("drop table {}", tables.join(", ")).as_str()).await?;
+    }
+    tx.execute(format!("drop schema {schema}").as_str()).await?;
     Ok(())
 }
 

@@ -144,7 +144,9 @@ fn credit_account(error: &CreditAccountError) -> Problem {
 
 fn price_list(error: &PriceListError) -> Problem {
     match error {
-        PriceListError::NoModels | PriceListError::NegativeRate { .. } => {
+        PriceListError::NoModels
+        | PriceListError::NegativeRate { .. }
+        | PriceListError::InvalidRegex { .. } => {
             said(INVALID_VALUE, error).with("field", "models")
         }
         PriceListError::ProviderMismatch { .. } => {

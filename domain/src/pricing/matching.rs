@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use event_schemas::{MatchRule, ModelPrice, Rates};
+use regex_lite::{Regex, RegexBuilder};
 
 use crate::text::fold;
 
 /// Whether a rule recognises a model's name. Names are compared without case; no rule in an `or`
 /// recognises nothing, no rule in an `and` everything.
 pub fn matches(rule: &MatchRule, model: &str) -> bool {
-    matches_folded(&folded(rule), &fold(model))
+    Pattern::new(rule).matches(&fold(model))
 }
 
 /// The models of one version, ready to be found by name: a record is priced in a hash lookup and
@@ -19,8 +20,8 @@ pub(super) struct ModelTable {
     rates: Vec<Rates>,
     /// The first entry with a plain name, by folded name.
     names: HashMap<String, usize>,
-    /// Every other rule, folded, in order of its entry.
-    patterns: Vec<(usize, MatchRule)>,
+    /// Every other rule, in order of its entry.
+    patterns: Vec<(usize, Pattern)>,
 }
 
 impl ModelTable {
@@ -46,7 +47,8 @@ impl ModelTable {
             MatchRule::StartsWith(_)
             | MatchRule::EndsWith(_)
             | MatchRule::Contains(_)
-            | MatchRule::And(_) => self.patterns.push((entry, folded(rule))),
+            | MatchRule::Regex(_)
+            | MatchRule::And(_) => self.patterns.push((entry, Pattern::new(rule))),
         }
     }
 
@@ -58,31 +60,71 @@ impl ModelTable {
             .patterns
             .iter()
             .take_while(|(entry, _)| *entry < before)
-            .find(|(_, rule)| matches_folded(rule, folded_model))
+            .find(|(_, pattern)| pattern.matches(folded_model))
             .map(|(entry, _)| *entry);
         self.rates.get(matched.or(named)?)
     }
 }
 
-fn folded(rule: &MatchRule) -> MatchRule {
-    match rule {
-        MatchRule::Equals(text) => MatchRule::Equals(fold(text)),
-        // White space at the edge of a fragment is part of it.
-        MatchRule::StartsWith(text) => MatchRule::StartsWith(text.to_lowercase()),
-        MatchRule::EndsWith(text) => MatchRule::EndsWith(text.to_lowercase()),
-        MatchRule::Contains(text) => MatchRule::Contains(text.to_lowercase()),
-        MatchRule::Or(rules) => MatchRule::Or(rules.iter().map(folded).collect()),
-        MatchRule::And(rules) => MatchRule::And(rules.iter().map(folded).collect()),
+/// A rule, ready to be held against folded names.
+#[derive(Debug, Clone)]
+enum Pattern {
+    Equals(String),
+    StartsWith(String),
+    EndsWith(String),
+    Contains(String),
+    Regex(Box<Regex>),
+    Or(Vec<Pattern>),
+    And(Vec<Pattern>),
+    /// A regular expression that is none. A price list with one is refused; see
+    /// [`crate::price_list`].
+    Nothing,
+}
+
+impl Pattern {
+    fn new(rule: &MatchRule) -> Self {
+        let all = |rules: &[MatchRule]| rules.iter().map(Self::new).collect();
+        match rule {
+            MatchRule::Equals(text) => Self::Equals(fold(text)),
+            // White space at the edge of a fragment is part of it.
+            MatchRule::StartsWith(text) => Self::StartsWith(text.to_lowercase()),
+            MatchRule::EndsWith(text) => Self::EndsWith(text.to_lowercase()),
+            MatchRule::Contains(text) => Self::Contains(text.to_lowercase()),
+            MatchRule::Regex(text) => {
+                regex(text).map_or(Self::Nothing, |regex| Self::Regex(Box::new(regex)))
+            }
+            MatchRule::Or(rules) => Self::Or(all(rules)),
+            MatchRule::And(rules) => Self::And(all(rules)),
+        }
+    }
+
+    fn matches(&self, model: &str) -> bool {
+        match self {
+            Self::Equals(text) => model == text,
+            Self::StartsWith(text) => model.starts_with(text),
+            Self::EndsWith(text) => model.ends_with(text),
+            Self::Contains(text) => model.contains(text),
+            Self::Regex(regex) => regex.is_match(model),
+            Self::Or(patterns) => patterns.iter().any(|pattern| pattern.matches(model)),
+            Self::And(patterns) => patterns.iter().all(|pattern| pattern.matches(model)),
+            Self::Nothing => false,
+        }
     }
 }
 
-fn matches_folded(rule: &MatchRule, model: &str) -> bool {
+/// A regular expression for names, which are compared without case; none where it is not one.
+fn regex(text: &str) -> Option<Regex> {
+    RegexBuilder::new(text).case_insensitive(true).build().ok()
+}
+
+/// The first regular expression in a rule that is none.
+pub(crate) fn invalid_regex(rule: &MatchRule) -> Option<&str> {
     match rule {
-        MatchRule::Equals(text) => model == text,
-        MatchRule::StartsWith(text) => model.starts_with(text),
-        MatchRule::EndsWith(text) => model.ends_with(text),
-        MatchRule::Contains(text) => model.contains(text),
-        MatchRule::Or(rules) => rules.iter().any(|rule| matches_folded(rule, model)),
-        MatchRule::And(rules) => rules.iter().all(|rule| matches_folded(rule, model)),
+        MatchRule::Regex(text) => regex(text).is_none().then_some(text),
+        MatchRule::Or(rules) | MatchRule::And(rules) => rules.iter().find_map(invalid_regex),
+        MatchRule::Equals(_)
+        | MatchRule::StartsWith(_)
+        | MatchRule::EndsWith(_)
+        | MatchRule::Contains(_) => None,
     }
 }

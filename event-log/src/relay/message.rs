@@ -6,15 +6,12 @@
 use std::fmt::Display;
 
 use async_nats::HeaderMap;
-use async_nats::header::{
-    NATS_EXPECTED_LAST_MESSAGE_ID, NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM,
-    NATS_MESSAGE_ID,
-};
+use async_nats::header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
 use chrono::{DateTime, Utc};
 use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{OrganizationId, RecordedEvent, RecordedUsage, UsageBatch};
 use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::read::UsageRun;
@@ -54,17 +51,13 @@ impl Outgoing {
         }
     }
 
-    /// The headers of a message that comes after the stream's sequence `after`, and after the
-    /// message `after_id` where that is not known from the stream itself.
-    pub(super) fn headers(&self, stream: &str, after: u64, after_id: Option<&str>) -> HeaderMap {
+    /// The headers of a message that comes after the stream's sequence `after`.
+    pub(super) fn headers(&self, stream: &str, after: u64) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", CONTENT_TYPE);
         headers.insert(NATS_MESSAGE_ID, self.id());
         headers.insert(NATS_EXPECTED_STREAM, stream);
         headers.insert(NATS_EXPECTED_LAST_SEQUENCE, after.to_string());
-        if let Some(after_id) = after_id {
-            headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, after_id);
-        }
         headers
     }
 }
@@ -100,12 +93,12 @@ struct EventData<'a> {
     metadata: &'a serde_json::Value,
 }
 
-/// [`UsageBatch`] with its records written already.
+/// [`UsageBatch`], borrowed.
 #[derive(Serialize)]
 struct RunData<'a> {
     first_position: i64,
     recorded_at: DateTime<Utc>,
-    records: &'a [Box<RawValue>],
+    records: &'a [RecordedUsage],
 }
 
 fn subject(prefix: &str, organization_id: Option<OrganizationId>, rest: impl Display) -> String {
@@ -149,42 +142,13 @@ pub(super) fn event(
     })
 }
 
-/// The messages for records of one batch that follow each other, the first of them at
-/// `first_position`: as many as are needed for each to stay near `bytes_wanted`.
+/// The message for a run of records of one batch, the first of them at `first_position`.
 pub(super) fn usage(
     prefix: &str,
     log_id: Uuid,
     run: &UsageRun,
     first_position: i64,
     records: &[RecordedUsage],
-    bytes_wanted: usize,
-) -> Result<Vec<Outgoing>, serde_json::Error> {
-    let written: Vec<Box<RawValue>> = records.iter().map(to_raw_value).collect::<Result<_, _>>()?;
-    let mut messages = Vec::new();
-    let mut rest = written.as_slice();
-    let mut position = first_position;
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let fitting = rest.iter().take_while(|record| {
-            bytes += record.get().len() + 1;
-            bytes <= bytes_wanted
-        });
-        // A record that is larger than that travels alone.
-        let (now, later) = rest.split_at(fitting.count().max(1));
-        let count = i64::try_from(now.len()).unwrap_or(i64::MAX);
-        messages.push(run_message(prefix, log_id, run, position, now)?);
-        position += count;
-        rest = later;
-    }
-    Ok(messages)
-}
-
-fn run_message(
-    prefix: &str,
-    log_id: Uuid,
-    run: &UsageRun,
-    first_position: i64,
-    records: &[Box<RawValue>],
 ) -> Result<Outgoing, serde_json::Error> {
     let count = i64::try_from(records.len()).unwrap_or(i64::MAX);
     let last_position = first_position + count - 1;

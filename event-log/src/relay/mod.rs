@@ -5,13 +5,16 @@
 //! for each run of usage records. The stream itself is the relay's checkpoint: its last message
 //! tells what comes next.
 //!
-//! Three headers keep every position in the stream once and in order, whoever publishes:
-//! - `Nats-Expected-Last-Sequence`: the stream stands where this relay believes it to stand;
-//! - `Nats-Expected-Last-Msg-Id`, while messages are in flight: what stands there is the message
-//!   before this one. A second relay may have cut a batch of usage records elsewhere, so that the
-//!   number alone would fit a message that does not;
-//! - `Nats-Msg-Id`: the position (of a run, the first and the last): the same message sent twice is
-//!   stored once.
+//! What keeps every position in the stream once and in order, whoever publishes:
+//! - the header `Nats-Expected-Last-Sequence` is the fence: the stream stands where this relay
+//!   believes it to stand, or the message is refused;
+//! - what message stands at a sequence hangs on nothing but the log. So hundreds of messages can be
+//!   in flight: one that passes the fence behind another relay's message fits there;
+//! - the header `Nats-Msg-Id`: the position (of a run, the first and the last).
+//!
+//! `Nats-Expected-Last-Msg-Id` would say the second in a stricter way, and must not be used: in a
+//! cluster, a mismatch is found only when the message is applied, and nats-server 2.15.1 takes it
+//! for a "critical write error" and closes the stream for writing.
 
 mod connection;
 mod message;

@@ -200,10 +200,11 @@ impl Session<'_> {
         let config = &self.config.jetstream;
         let bytes_max = link.client.max_payload();
         let mut source =
-            Source::after(tail.position(), log, &config.subject_prefix, log_id, bytes_max).await?;
+            Source::after(tail.position(), log, &config.subject_prefix, log_id).await?;
         let mut pipeline = Pipeline::new(&link.context, &config.stream, bytes_max, tail);
         loop {
-            if let Some(message) = source.next().await? {
+            let next = source.next().await;
+            if let Ok(Some(message)) = next {
                 let sent = pipeline.publish(message).await;
                 *stored = pipeline.stored();
                 sent?;
@@ -212,6 +213,8 @@ impl Session<'_> {
             let settled = pipeline.settle().await;
             *stored = pipeline.stored();
             settled?;
+            // What was read before the log failed is in the stream by now.
+            next?;
             tokio::select! {
                 () = self.head.beyond(source.upto()) => {}
                 () = tokio::time::sleep(IDLE_CHECK) => still_there(stream, &pipeline).await?,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use event_schemas::{OrganizationId, RecordedEvent};
+use event_schemas::{OrganizationId, RecordedEvent, RecordedUsage};
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
@@ -14,15 +14,23 @@ use crate::usage::read_usage;
 /// How many events are read at once.
 const EVENTS_MAX: i64 = 500;
 
-/// How many usage records are read at once.
+/// How many usage records are read at once. A message ends there, too.
+///
+/// This and what [`cuts`] does must never change: two relays of different versions that cut a batch
+/// differently could each store a part of it.
 const RECORDS_MAX: i64 = 2_000;
 
-/// Half the server's default `max_payload`, so that an untouched server takes a full message.
-const MESSAGE_BYTES_WANTED: usize = 512 * 1024;
+/// How much a message of usage records weighs at most: half the server's default `max_payload`, so
+/// that an untouched server takes a full message.
+const RUN_WEIGHT_MAX: usize = 512 * 1024;
+
+/// What the numbers, ids and names of a record weigh. They take some 700 bytes as JSON, and may take
+/// more one day.
+const RECORD_WEIGHT: usize = 1_000;
 
 enum Entry {
     Event(Box<RecordedEvent>),
-    /// The records of a batch from an ordinal on.
+    /// The records of a batch from an ordinal on, where [`RECORDS_MAX`] of them begin.
     Usage(UsageRun, i64),
 }
 
@@ -31,7 +39,8 @@ pub(super) struct Source<'a> {
     connection: &'a mut PgConnection,
     prefix: &'a str,
     log_id: Uuid,
-    bytes_wanted: usize,
+    /// Nothing up to here is published.
+    begin: i64,
     /// All up to here was read.
     upto: i64,
     entries: VecDeque<Entry>,
@@ -45,21 +54,20 @@ impl<'a> Source<'a> {
         connection: &'a mut PgConnection,
         prefix: &'a str,
         log_id: Uuid,
-        message_bytes_max: usize,
     ) -> Result<Self, Interrupted> {
         let mut source = Self {
             connection,
             prefix,
             log_id,
-            bytes_wanted: MESSAGE_BYTES_WANTED.min(message_bytes_max / 2),
+            begin: position,
             upto: position,
             entries: VecDeque::new(),
             ready: VecDeque::new(),
         };
         if let Some(run) = run_around(source.connection, position).await? {
             source.upto = run.last_position();
-            let from = position + 1 - run.first_position;
-            source.entries.push_back(Entry::Usage(run, from));
+            let known = position + 1 - run.first_position;
+            source.entries.push_back(Entry::Usage(run, known / RECORDS_MAX * RECORDS_MAX));
         }
         Ok(source)
     }
@@ -115,15 +123,52 @@ impl<'a> Source<'a> {
             let after = run.first_position + from - 1;
             return Err(ReadError::Hole { after, upto: after + wanted, found }.into());
         }
-        let first = run.first_position + from;
-        let messages =
-            message::usage(self.prefix, self.log_id, &run, first, &records, self.bytes_wanted)?;
-        self.ready.extend(messages);
+        let (mut rest, mut first) = (records.as_slice(), run.first_position + from);
+        for count in cuts(&records) {
+            let (now, later) = rest.split_at(count);
+            let known = usize::try_from(self.begin + 1 - first).unwrap_or(0).min(count);
+            if known < count {
+                let first = first.max(self.begin + 1);
+                let now = &now[known..];
+                self.ready.push_back(message::usage(self.prefix, self.log_id, &run, first, now)?);
+            }
+            first += i64::try_from(count).unwrap_or(i64::MAX);
+            rest = later;
+        }
         if from + wanted < run.count {
             self.entries.push_front(Entry::Usage(run, from + wanted));
         }
         Ok(())
     }
+}
+
+/// How many records each message carries. It hangs on nothing but the records: not on how they are
+/// written, on the server, or on where this relay began.
+fn cuts(records: &[RecordedUsage]) -> Vec<usize> {
+    let mut cuts = Vec::new();
+    let (mut count, mut weight) = (0, 0);
+    for record in records {
+        let more = RECORD_WEIGHT + 2 * text_bytes(record);
+        if count > 0 && weight + more > RUN_WEIGHT_MAX {
+            cuts.push(count);
+            (count, weight) = (0, 0);
+        }
+        count += 1;
+        weight += more;
+    }
+    if count > 0 {
+        cuts.push(count);
+    }
+    cuts
+}
+
+/// How long the sender's texts are. As JSON they are longer, but hardly ever twice as long.
+fn text_bytes(record: &RecordedUsage) -> usize {
+    let texts = [&record.feature, &record.provider, &record.model, &record.request_id];
+    let tags = record.tags.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+    texts.iter().map(|text| text.len()).sum::<usize>()
+        + record.end_user.as_ref().map_or(0, String::len)
+        + tags
 }
 
 /// The batch of usage records that goes on after a position, where it stands within one.

@@ -235,16 +235,21 @@ pub(super) async fn info(stream: &Stream) -> Result<Info, Interrupted> {
 
 /// Reads where the stream stands.
 pub(super) async fn tail(stream: &Stream, config: &JetStreamConfig) -> Result<Tail, Interrupted> {
-    // The state first: what is added between the two requests makes the sequence too low, and the
-    // fence refuses it. The other way round it would be taken for the message before.
+    // The last message may have been removed, so its sequence alone does not tell what comes next.
     let sequence = info(stream).await?.state.last_sequence;
-    let last = match stream.get_last_raw_message_by_subject(&config.subjects()).await {
-        Ok(message) => Some(Stamp::read(&message.payload).map_err(|error| Refused::Unfit {
-            stream: config.stream.clone(),
-            reason: format!("its message {} is not one of the log's: {error}", message.sequence),
-        })?),
-        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => None,
+    let message = match stream.get_last_raw_message_by_subject(&config.subjects()).await {
+        Ok(message) => message,
+        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
+            return Ok(Tail { sequence, last: None });
+        }
         Err(error) => return Err(Interrupted::nats("reading the stream's last message", error)),
     };
-    Ok(Tail { sequence, last })
+    let last = Stamp::read(&message.payload).map_err(|error| Refused::Unfit {
+        stream: config.stream.clone(),
+        reason: format!("its message {} is not one of the log's: {error}", message.sequence),
+    })?;
+    // Another relay may have added messages between the two requests. With the lower number, all
+    // that is sent would stand one or more places too early: the first would be refused, and a
+    // later one could pass the fence where it does not belong.
+    Ok(Tail { sequence: sequence.max(message.sequence), last: Some(last) })
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::known::{any_elsewhere, filter_known};
 use super::{Fate, Row, UsageWrite, UsageWriteError, UsageWritten, copy};
 use crate::append::{EventLog, StreamKey, new_event_id};
-use crate::appender::sequences;
+use crate::appender::{report_position, sequences};
 use crate::follow::NOTIFY_CHANNEL;
 
 /// How many batches are copied at once. Two writers saturate two cores; more only wait for locks.
@@ -76,6 +76,7 @@ impl UsageWriter {
             match self.try_write(&mut connection, write, &rows, filtered_at).await? {
                 Try::Written(first_position) => {
                     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+                    report_position(first_position + count - 1);
                     metrics::counter!("orgledger_usage_records_total").increment(rows.len() as u64);
                     return Ok(written(&fates, first_position, &rows, first_position + count - 1));
                 }

@@ -3,16 +3,23 @@
 use std::collections::HashSet;
 
 use async_nats::header;
-use event_log::relay::JetStreamReader;
+use event_log::relay::{JetStreamConfig, JetStreamReader};
 use event_schemas::{NameEvent, OrganizationId, StreamEvent as _};
 use uuid::Uuid;
 
 use crate::relaying::{
-    append_batch, append_some, assert_complete, json, messages, own_stream, published, read_upto,
-    relayed, span, start, stream,
+    append_batch, append_some, assert_complete, context, json, messages, own_stream, published,
+    read_upto, relayed, span, start, stream,
 };
 use crate::support::{Entry, TestLog, append, claims, id, named, organization};
 use event_log::Append;
+
+async fn log_id(log: &TestLog) -> Uuid {
+    sqlx::query_scalar("select log_id from log.identity")
+        .fetch_one(&mut log.owner().await)
+        .await
+        .expect("every log has one")
+}
 
 #[tokio::test]
 async fn an_event_is_a_cloudevent_with_all_that_it_takes_to_rebuild_it() {
@@ -30,10 +37,7 @@ async fn an_event_is_a_cloudevent_with_all_that_it_takes_to_rebuild_it() {
     let [first, second] = &messages[..] else { panic!("{messages:?}") };
     let entries = log.entries().await;
     let Entry::Event(event) = &entries[0] else { panic!("{entries:?}") };
-    let log_id: Uuid = sqlx::query_scalar("select log_id from log.identity")
-        .fetch_one(&mut log.owner().await)
-        .await
-        .unwrap();
+    let log_id = log_id(&log).await;
     let expected = serde_json::json!({
         "specversion": "1.0",
         "id": event.event_id,
@@ -61,7 +65,8 @@ async fn an_event_is_a_cloudevent_with_all_that_it_takes_to_rebuild_it() {
     assert_eq!(first.headers.get(header::NATS_MESSAGE_ID).unwrap().as_str(), "1");
     assert_eq!(first.headers.get(header::NATS_EXPECTED_LAST_SEQUENCE).unwrap().as_str(), "0");
     assert_eq!(second.headers.get(header::NATS_EXPECTED_LAST_SEQUENCE).unwrap().as_str(), "1");
-    assert_eq!(second.headers.get(header::NATS_EXPECTED_LAST_MESSAGE_ID).unwrap().as_str(), "1");
+    // In a cluster, a mismatch of this one stops the stream.
+    assert!(second.headers.get(header::NATS_EXPECTED_LAST_MESSAGE_ID).is_none());
 }
 
 #[tokio::test]
@@ -93,39 +98,51 @@ async fn usage_travels_in_batches_and_large_ones_in_runs() {
     assert_eq!(read_upto(&mut reader, 1_000, 2_510).await, log.entries().await);
 }
 
-#[tokio::test]
-async fn a_relay_goes_on_where_the_stream_ends_even_within_a_batch() {
-    let log = TestLog::new().await;
-    let process = log.open().await;
-    append_batch(&process, "large", 3_000).await;
-    append_some(&process, "some").await;
-    // The stream as a relay would have left it that died within the batch: with the first run.
-    let (whole, config) = (own_stream(), own_stream());
-    let relay = start(&log.options(), &whole).await;
-    published(&whole, 3_010).await;
-    relay.stop().await;
-    let relay = start(&log.options(), &config).await;
-    published(&config, 3_010).await;
-    relay.stop().await;
-    let first = messages(&whole).await.remove(0);
-    assert!(span(&first).1 < 3_000);
-    let context = crate::relaying::context(&config).await;
-    context.delete_stream(&config.stream).await.unwrap();
+/// A stream that ends with one message, which says that it carries what follows up to `last`.
+async fn stream_upto(log: &TestLog, last: i64) -> JetStreamConfig {
+    let config = own_stream();
     let settings = async_nats::jetstream::stream::Config {
         name: config.stream.clone(),
         subjects: vec![format!("{}.>", config.subject_prefix)],
         ..Default::default()
     };
-    context.create_stream(settings).await.unwrap();
-    let subject = first.subject.replace(&whole.subject_prefix, &config.subject_prefix);
-    context.publish(subject, first.payload).await.unwrap().await.unwrap();
-    let relay = start(&log.options(), &config).await;
-    published(&config, 3_010).await;
-    assert_complete(&config, 3_010).await;
+    let context = context(&config).await;
+    context.create_stream(settings).await.expect("the server makes it");
+    let body = serde_json::json!({
+        "logid": log_id(log).await,
+        "position": "1",
+        "lastposition": last.to_string(),
+    });
+    let subject = format!("{}.before", config.subject_prefix);
+    let ack = context.publish(subject, body.to_string().into()).await.expect("it is sent");
+    ack.await.expect("it is stored");
+    config
+}
+
+#[tokio::test]
+async fn a_relay_goes_on_where_the_stream_ends_and_cuts_batches_where_all_others_do() {
+    let log = TestLog::new().await;
+    let process = log.open().await;
+    append_some(&process, "some").await;
+    append_batch(&process, "large", 4_500).await;
     append_some(&process, "more").await;
-    published(&config, 3_020).await;
+    let whole = own_stream();
+    let relay = start(&log.options(), &whole).await;
+    published(&whole, 4_520).await;
     relay.stop().await;
-    assert_complete(&config, 3_020).await;
+    assert_complete(&whole, 4_520).await;
+    let all: Vec<_> = messages(&whole).await.iter().map(span).collect();
+    for last in [3, 5, 8, 10, 11, 400, 2_009, 2_010, 2_011, 2_500, 4_510, 4_511] {
+        let config = stream_upto(&log, last).await;
+        let relay = start(&log.options(), &config).await;
+        published(&config, 4_520).await;
+        relay.stop().await;
+        let spans: Vec<_> = messages(&config).await.iter().map(span).collect();
+        // The rest of the message that it stands in, and from there on what others publish.
+        let rest =
+            all.iter().filter(|span| span.1 > last).map(|span| (span.0.max(last + 1), span.1));
+        assert_eq!(spans[1..], rest.collect::<Vec<_>>(), "after {last}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -184,7 +201,7 @@ async fn a_stream_that_is_there_keeps_its_settings() {
         max_age: std::time::Duration::from_secs(3_600),
         ..Default::default()
     };
-    crate::relaying::context(&config).await.create_stream(settings).await.unwrap();
+    context(&config).await.create_stream(settings).await.unwrap();
     let relay = start(&log.options(), &config).await;
     published(&config, 10).await;
     relay.stop().await;

@@ -204,6 +204,7 @@ pub(super) fn price_list() -> Vec<PriceListEvent> {
     let either = MatchRule::Or(vec![
         MatchRule::Equals(text("claude-sonnet-4-5")),
         MatchRule::StartsWith(text("claude-sonnet-4-5-")),
+        MatchRule::Regex(text(r"^claude-sonnet-4\.5-\d{8}$")),
     ]);
     let all = MatchRule::And(vec![
         MatchRule::Contains(text("haiku")),

@@ -21,8 +21,13 @@ pub(crate) struct Loaded {
     pub organization_id: OrganizationId,
     /// How many usage records.
     pub usage_records: usize,
-    /// The position up to which the log must be read to see all of it.
-    pub position: i64,
+}
+
+/// The organization, where it was loaded before.
+pub(crate) async fn find(executor: &Executor) -> anyhow::Result<Option<OrganizationId>> {
+    let mut session = executor.reading(true);
+    let found = session.organization_named(ORGANIZATION).await;
+    Ok(found.map_err(command_api::Refusal::into_error)?)
 }
 
 /// Loads the organization, its prices and its usage. `progress` hears what is being done.
@@ -40,8 +45,7 @@ pub(crate) async fn load(
     let usage_records = usage::record(&recorder, &acme).await?;
     progress("after the month: a rotation, a departure");
     organization::after_the_month(&story, &acme).await?;
-    let position = executor.log().head().await?;
-    Ok(Loaded { organization_id: acme.organization_id, usage_records, position })
+    Ok(Loaded { organization_id: acme.organization_id, usage_records })
 }
 
 /// Executes commands at the times that the story tells.

@@ -2,8 +2,9 @@
 //!
 //! Prices are read as the decimal text that stands in the file, never through a float. What a price
 //! list cannot express is counted and reported, never guessed: a model whose plain token prices
-//! depend on context size or date is left out whole, and so is one that only a regular expression
-//! recognises; other units (audio, images, searches) of a model that is taken are named.
+//! depend on context size or date, or that has prices for requests or reasoning beside those for
+//! tokens, is left out whole; other units (audio, images, searches) of a model that is taken are
+//! named.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -75,7 +76,7 @@ enum Rule {
     StartsWith(String),
     EndsWith(String),
     Contains(String),
-    Regex(#[allow(dead_code)] String),
+    Regex(String),
     Or(Vec<Rule>),
     And(Vec<Rule>),
 }
@@ -84,7 +85,8 @@ enum Rule {
 enum LeftOut {
     ByDate,
     ByContextSize,
-    Regex,
+    ByRequest,
+    ByReasoning,
     NoTokenPrice,
     TooManyPlaces,
 }
@@ -94,7 +96,8 @@ impl LeftOut {
         match self {
             Self::ByDate => "prices depend on date or time",
             Self::ByContextSize => "prices depend on context size",
-            Self::Regex => "recognised by a regular expression",
+            Self::ByRequest => "a price for each request, too",
+            Self::ByReasoning => "a price of its own for reasoning",
             Self::NoTokenPrice => "no price for input or output tokens",
             Self::TooManyPlaces => "a price has more than 12 decimal places",
         }
@@ -156,10 +159,8 @@ fn convert(provider: &Provider, report: &mut PricesReport) -> Vec<ModelPrice> {
                 *report.left_out.entry(left_out.why().to_owned()).or_default() += 1;
                 // It keeps its place without a price: its usage is unpriced, and not by mistake
                 // priced as a model further down whose rule is broader.
-                if let Ok(matches) = rule(&model.matches) {
-                    let rates = Rates::default();
-                    models.push(ModelPrice { model: model.id.clone(), matches, rates });
-                }
+                let (matches, rates) = (rule(&model.matches), Rates::default());
+                models.push(ModelPrice { model: model.id.clone(), matches, rates });
             }
         }
     }
@@ -181,6 +182,9 @@ fn model_price(
             "cache_read_mtok" => &mut rates.cached_input,
             "cache_write_mtok" => &mut rates.cache_write,
             "output_mtok" => &mut rates.output,
+            // Part of what plain usage costs: without it every cost would be wrong.
+            "requests_kcount" => return Err(LeftOut::ByRequest),
+            "output_reasoning_mtok" => return Err(LeftOut::ByReasoning),
             _ => {
                 others.push(unit);
                 continue;
@@ -191,11 +195,10 @@ fn model_price(
     if rates.input.is_none() && rates.output.is_none() {
         return Err(LeftOut::NoTokenPrice);
     }
-    let matches = rule(&model.matches)?;
     for unit in others {
         *not_taken.entry(unit).or_default() += 1;
     }
-    Ok(ModelPrice { model: model.id.clone(), matches, rates })
+    Ok(ModelPrice { model: model.id.clone(), matches: rule(&model.matches), rates })
 }
 
 /// A price as it stands in the file. JSON's exponents are written out; nothing is rounded.
@@ -222,17 +225,17 @@ fn decimal(text: &str) -> Result<Amount, LeftOut> {
     plain.parse().map_err(|_| LeftOut::TooManyPlaces)
 }
 
-fn rule(from: &Rule) -> Result<MatchRule, LeftOut> {
-    let all = |rules: &[Rule]| rules.iter().map(rule).collect::<Result<Vec<_>, _>>();
-    Ok(match from {
+fn rule(from: &Rule) -> MatchRule {
+    let all = |rules: &[Rule]| rules.iter().map(rule).collect();
+    match from {
         Rule::Equals(text) => MatchRule::Equals(text.clone()),
         Rule::StartsWith(text) => MatchRule::StartsWith(text.clone()),
         Rule::EndsWith(text) => MatchRule::EndsWith(text.clone()),
         Rule::Contains(text) => MatchRule::Contains(text.clone()),
-        Rule::Or(rules) => MatchRule::Or(all(rules)?),
-        Rule::And(rules) => MatchRule::And(all(rules)?),
-        Rule::Regex(_) => return Err(LeftOut::Regex),
-    })
+        Rule::Or(rules) => MatchRule::Or(all(rules)),
+        Rule::And(rules) => MatchRule::And(all(rules)),
+        Rule::Regex(text) => MatchRule::Regex(text.clone()),
+    }
 }
 
 #[cfg(test)]

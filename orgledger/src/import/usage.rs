@@ -57,6 +57,8 @@ pub(crate) struct UsageReport {
     pub duplicates: u64,
     /// Rows whose request was recorded before with other content.
     pub conflicts: u64,
+    /// The lines of the first of them, from 1.
+    pub conflict_lines: Vec<u64>,
     /// Rows that cannot be recorded.
     pub rejected_rows: u64,
     /// The first of them, and why.
@@ -154,6 +156,8 @@ pub(crate) async fn import(
     }
     write(&recorder, context, organization_id, &mut chunk, &mut report).await?;
     progress(report.read);
+    // Rows that cannot be read are known before the others of their chunk are written.
+    report.rejected.sort_by_key(|rejected| rejected.line);
     Ok(report)
 }
 
@@ -183,7 +187,12 @@ async fn write(
         match fate {
             RecordFate::Recorded { .. } => report.recorded += 1,
             RecordFate::Duplicate => report.duplicates += 1,
-            RecordFate::Conflict => report.conflicts += 1,
+            RecordFate::Conflict => {
+                report.conflicts += 1;
+                if report.conflict_lines.len() < REJECTED_NAMED_MAX {
+                    report.conflict_lines.push(line);
+                }
+            }
             RecordFate::Invalid { reason, field: _ } => report.reject(line, reason),
         }
     }

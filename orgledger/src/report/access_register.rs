@@ -4,9 +4,9 @@ use query_api::access_register::{
     AccessRegister, AccessRegisterQuery, RegisterKey, RegisterOrganization, RegisterPerson,
     access_register,
 };
-use query_api::{Projection, Temporal};
+use query_api::{OrganizationRef, Projection, Temporal};
 
-use super::{text, up_to_date};
+use super::{failed, text, up_to_date};
 use crate::cli::{AccessRegisterArgs, PlaceArgs, RegisterFormat};
 use crate::installation::Installation;
 
@@ -16,7 +16,7 @@ const READS: &[Projection] = &[Projection::AccessRegister];
 pub(crate) async fn run(place: &PlaceArgs, args: AccessRegisterArgs) -> anyhow::Result<()> {
     let installation = Installation::open(place).await?;
     let query = AccessRegisterQuery {
-        organization: args.organization.map(|name| name.parse()).transpose()?,
+        organization: args.organization.as_ref().map(|name| name.parse()).transpose()?,
         temporal: Temporal { as_of: args.as_of, at_position: args.at_position },
     };
     let register = read(&installation, &query).await?;
@@ -44,7 +44,11 @@ async fn read(
     query: &AccessRegisterQuery,
 ) -> anyhow::Result<AccessRegister> {
     let mut snapshot = up_to_date(installation, READS).await?;
-    Ok(access_register(&mut snapshot, query).await?)
+    access_register(&mut snapshot, query).await.map_err(|error| match &query.organization {
+        Some(OrganizationRef::Name(name)) => failed(error, name),
+        Some(OrganizationRef::Id(id)) => failed(error, &id.to_string()),
+        None => error.into(),
+    })
 }
 
 fn headline(register: &AccessRegister, organization: &RegisterOrganization) -> String {

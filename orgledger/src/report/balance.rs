@@ -2,7 +2,7 @@
 
 use query_api::balances::{self, OrganizationBalance, balance};
 
-use super::{text, up_to_date};
+use super::{failed, text, up_to_date};
 use crate::cli::{BalanceArgs, PlaceArgs, TableOrJson};
 use crate::installation::Installation;
 
@@ -13,7 +13,9 @@ const TABLE_PLACES: u32 = 2;
 pub(crate) async fn run(place: &PlaceArgs, args: BalanceArgs) -> anyhow::Result<()> {
     let installation = Installation::open(place).await?;
     let mut snapshot = up_to_date(&installation, balances::READS).await?;
-    let found = balance(&mut snapshot, &args.organization.parse()?).await?;
+    let found = balance(&mut snapshot, &args.organization.parse()?)
+        .await
+        .map_err(|error| failed(error, &args.organization))?;
     drop(snapshot);
     let text = match args.format {
         TableOrJson::Table => table(&found),

@@ -4,7 +4,7 @@ use anyhow::Context;
 use event_schemas::Amount;
 use query_api::costs::{self, CostReport, CostRow, CostTotal, CostsQuery, Dimension, Sums, to_csv};
 
-use super::{text, up_to_date};
+use super::{failed, text, up_to_date};
 use crate::cli::{CostsArgs, CostsFormat, PlaceArgs};
 use crate::installation::Installation;
 
@@ -22,7 +22,9 @@ pub(crate) async fn run(place: &PlaceArgs, args: CostsArgs) -> anyhow::Result<()
         to: args.to,
     };
     let mut snapshot = up_to_date(&installation, costs::READS).await?;
-    let report = costs::costs(&mut snapshot, &query).await?;
+    let report = costs::costs(&mut snapshot, &query)
+        .await
+        .map_err(|error| failed(error, &args.organization))?;
     drop(snapshot);
     let text = match args.format {
         CostsFormat::Table => table(&report),

@@ -8,7 +8,7 @@ mod text;
 
 use event_log::database::{self, Role};
 use projectors::{Feed, PostgresFeed};
-use query_api::{Projection, Snapshot};
+use query_api::{Projection, QueryError, Snapshot};
 use sqlx::PgPool;
 
 use crate::installation::Installation;
@@ -19,7 +19,12 @@ pub(crate) async fn up_to_date(
     installation: &Installation,
     projections: &'static [Projection],
 ) -> anyhow::Result<Snapshot> {
-    let position = catch_up(installation, projections).await?;
+    // Read models of their own database are brought up by their projectors, from JetStream; the
+    // report says up to which position.
+    let position = match installation.reads_elsewhere() {
+        true => 0,
+        false => catch_up(installation, projections).await?,
+    };
     let pool = database::pool(&installation.read, Role::Reader, 2).await?;
     Ok(Snapshot::open(&pool, projections, position).await?)
 }
@@ -36,6 +41,16 @@ pub(crate) async fn catch_up(
     wanted.retain(|one| projections.iter().any(|projection| projection.name() == one.name));
     projectors::catch_up(&read, &Feed::Postgres(PostgresFeed::of(log)), &wanted, head).await?;
     Ok(head)
+}
+
+/// What a query failed with. A person may have mistyped the organization, so it is named.
+fn failed(error: QueryError, organization: &str) -> anyhow::Error {
+    match error {
+        QueryError::NotFound("organization") => {
+            anyhow::anyhow!("there is no organization '{organization}'")
+        }
+        error => error.into(),
+    }
 }
 
 /// The head of the log.

@@ -66,9 +66,8 @@ async fn it_shows_everything_and_tells_the_same_story_twice() {
 async fn what_it_suggests_works_until_it_is_interrupted() {
     let directory = Directory::new();
     // The port is taken: it serves on another.
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap().to_string();
-    let _holder = std::net::TcpListener::bind(&taken).unwrap();
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
     let mut demo = Service::spawn(&directory.place(), &["demo", "--fresh", "--listen", &taken]);
     demo.printed(|line| line.contains("curl -X POST").then_some(())).await;
     let text = demo.stdout();
@@ -93,7 +92,7 @@ async fn what_it_suggests_works_until_it_is_interrupted() {
     let path = directory.path().join("operator-credential");
     let credential = std::fs::read_to_string(path).unwrap();
     let costs = Client::new(&base, credential.trim()).get("/v1/organizations").await.expect(200);
-    assert_eq!(costs["data"][0]["name"], "Acme Corp", "{costs}");
+    assert_eq!(costs["items"][0]["name"], "Acme Corp", "{costs}");
     demo.terminate();
     assert!(demo.ended().await.success(), "{}", demo.log());
 }

@@ -250,7 +250,7 @@ pub(crate) fn amount(pico: i128) -> String {
 
 async fn import_odd_usage(place: &Place, directory: &Path, model: &str, more: &[&str]) -> Value {
     let mut text = "what,timestamp,input_tokens,cached_input_tokens,output_tokens\n".to_owned();
-    for n in 0..3_000_i128 {
+    for n in 1..=3_000_i128 {
         let [input, cached, output] = odd_tokens(n);
         writeln!(text, "f{},2025-06-{:02}T10:00:00Z,{input},{cached},{output}", n % 2, 1 + n % 28)
             .unwrap();
@@ -284,7 +284,7 @@ async fn costs_are_rounded_once_for_each_record_and_never_guessed() {
     assert_eq!(report["recorded"], 3_000, "{report}");
     let costs = place.json(&["costs", "--organization", "odd", "--format", "json"]).await;
     for (feature, row) in (0_i128..).zip(costs["rows"].as_array().unwrap()) {
-        let records = (0..3_000).filter(|n| n % 2 == feature);
+        let records = (1..=3_000).filter(|n| n % 2 == feature);
         let pico = records.map(|n| {
             let [input, cached, output] = odd_tokens(n);
             cost_pico(ODD_RATES, input, cached, output)

@@ -1,6 +1,8 @@
 //! Commands executed together: one append, one answer for each.
 
-use command_api::projects::{CreateProject, CreateProjectRequest};
+use command_api::projects::{
+    CreateProject, CreateProjectRequest, UpdateProject, UpdateProjectRequest,
+};
 use command_api::{Answer, CommandContext, ExecuteError, Refusal};
 use domain::name::NameError;
 use event_schemas::ProjectId;
@@ -71,4 +73,30 @@ async fn a_key_stands_for_one_command_of_a_batch() {
     done(&answers[0]);
     assert!(matches!(answers[1], Err(ExecuteError::IdempotencyKeyReused)), "{answers:?}");
     assert_eq!(app.count("project.created").await, 1);
+}
+
+#[tokio::test]
+async fn what_a_refused_command_had_decided_is_undone_for_the_next() {
+    let app = App::new().await;
+    let organization = app.organization().await;
+    let alpha = app.project(&organization, "alpha").await;
+    app.project(&organization, "beta").await;
+    let head = app.head().await;
+    let rename = |name: &str| UpdateProject {
+        organization_id: organization.parse().expect("an id"),
+        project_id: alpha.parse().expect("an id"),
+        request: UpdateProjectRequest { name: Some(name.to_owned()), environment: None },
+    };
+    // The project agrees to be renamed; the name does not.
+    let (taken, same) = (rename("beta"), rename("alpha"));
+    let context = by_operator(None);
+    let batch = [(&context, &taken), (&context, &same)];
+    let answers = app.executor().execute_all(&batch).await.expect("the log answers");
+    assert!(matches!(answers[0], Err(ExecuteError::Refused(Refusal::Name(_)))), "{answers:?}");
+    let same = answers[1].as_ref().expect("nothing to do");
+    assert_eq!((same.position, same.sequence), (head, Some(1)));
+    // Nor does the cache remember what did not happen.
+    let path = format!("/v1/organizations/{organization}/projects/{alpha}");
+    let gamma = app.operator().patch(&path, serde_json::json!({"name": "gamma"})).await;
+    assert_eq!(gamma.etag(), "\"2\"");
 }

@@ -1,6 +1,7 @@
 //! A process that serves until it is told to end, or killed.
 
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -64,6 +65,17 @@ impl Output {
 
     fn text(&self) -> String {
         self.0.borrow().lines.join("\n")
+    }
+}
+
+impl Drop for Service {
+    /// Waits for its end, too: what it holds is free when this returns.
+    fn drop(&mut self) {
+        if self.child.start_kill().is_ok() {
+            while matches!(self.child.try_wait(), Ok(None)) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
     }
 }
 
