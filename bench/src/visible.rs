@@ -32,7 +32,7 @@ pub(crate) async fn measure(figures: &mut Figures, seconds: f64) -> anyhow::Resu
     let live = tokio::spawn(Projectors::run(config, std::future::pending()));
 
     let pool = database::pool(&options, Role::Reader, 16).await?;
-    let credential = OperatorCredential::new("benchmark", "a credential nobody uses here")?;
+    let credential = OperatorCredential::new("benchmark", "a-credential-that-nobody-uses-here")?;
     let queries = QueryState::new(pool, Arc::new(Authenticator::new(credential)), WAIT_MAX_DEFAULT);
 
     let waits_ms = Arc::new(Mutex::new(Vec::new()));

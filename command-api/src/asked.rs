@@ -56,10 +56,8 @@ fn authority(actor: &Actor) -> Result<Authority, Problem> {
         ActorKind::Operator => Ok(Authority::Operator),
         // Not every decider asks yet what a member may do, so none comes in here. The system acts
         // inside, and external actors only in what is imported.
-        ActorKind::Member
-        | ActorKind::ServiceAccount
-        | ActorKind::System
-        | ActorKind::External => Err(Problem::new(FORBIDDEN)
-            .with_detail("This credential may not change anything.")),
+        ActorKind::Member | ActorKind::ServiceAccount | ActorKind::System | ActorKind::External => {
+            Err(Problem::new(FORBIDDEN).with_detail("This credential may not change anything."))
+        }
     }
 }

@@ -146,9 +146,7 @@ fn price_list(error: &PriceListError) -> Problem {
     match error {
         PriceListError::NoModels
         | PriceListError::NegativeRate { .. }
-        | PriceListError::InvalidRegex { .. } => {
-            said(INVALID_VALUE, error).with("field", "models")
-        }
+        | PriceListError::InvalidRegex { .. } => said(INVALID_VALUE, error).with("field", "models"),
         PriceListError::ProviderMismatch { .. } => {
             said(PRICE_LIST_PROVIDER, error).with("field", "provider")
         }

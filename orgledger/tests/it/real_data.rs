@@ -22,7 +22,8 @@ fn real_data(path: &str) -> Option<PathBuf> {
         return None;
     };
     let path = crate::support::workspace_root().join(directory).join(path);
-    Some(path.canonicalize().unwrap_or_else(|error| panic!("{VARIABLE}: {path:?}: {error}")))
+    let found = path.canonicalize();
+    Some(found.unwrap_or_else(|error| panic!("{VARIABLE}: {}: {error}", path.display())))
 }
 
 fn json_of(path: &std::path::Path) -> Value {

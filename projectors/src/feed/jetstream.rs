@@ -1,7 +1,7 @@
 //! JetStream as a feed.
 
 use event_log::relay::{JetStreamConfig, JetStreamReader, StreamPage};
-use tokio::runtime::Handle;
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{FeedError, FeedPage, PAGE_EVENTS_MAX, Place, UsagePage};
@@ -30,8 +30,8 @@ impl JetStreamFeed {
     }
 }
 
-/// One way through the stream. The subscription cannot move between threads while it waits, so it
-/// has one of its own.
+/// One way through the stream. A subscription cannot move between threads while it waits, so it has
+/// one of its own, which ends when it is no longer asked.
 pub(crate) struct Reader {
     feed: JetStreamFeed,
     subscription: Option<mpsc::Sender<Request>>,
@@ -60,9 +60,7 @@ impl Reader {
         let subscription = self.subscription.get_or_insert_with(|| {
             let (sender, requests) = mpsc::channel(1);
             let subscription = Subscription { feed: self.feed.clone(), open: None };
-            tokio::task::spawn_blocking(move || {
-                Handle::current().block_on(subscription.answer(requests));
-            });
+            std::thread::spawn(move || subscription.run(requests));
             sender
         });
         // Where it has ended, so has the other end of the answer.
@@ -82,6 +80,14 @@ struct Open {
 }
 
 impl Subscription {
+    fn run(self, requests: mpsc::Receiver<Request>) {
+        match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(self.answer(requests)),
+            // Whoever asks finds nobody there, and tries again.
+            Err(error) => tracing::error!(%error, "no subscription to JetStream"),
+        }
+    }
+
     async fn answer(mut self, mut requests: mpsc::Receiver<Request>) {
         while let Some(request) = requests.recv().await {
             match request {

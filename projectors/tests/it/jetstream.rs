@@ -50,8 +50,8 @@ async fn relayed(house: &House, stream: JetStreamConfig, test: impl Future<Outpu
 async fn both_feeds_give_the_same_tables() {
     let house = House::new().await;
     let (mut story, mut usage) = (Story::new(50), Usage::new(51));
-    for round in 0..10 {
-        house.happen(&story.tell(60)).await;
+    for round in 0..8 {
+        house.happen(&story.tell(25)).await;
         let (organization_id, records) = usage.batch(1 + round * 40);
         house.use_up(organization_id, &records).await;
     }
@@ -68,7 +68,7 @@ async fn both_feeds_give_the_same_tables() {
             eprintln!("{error}");
             tokio::task::yield_now().await;
         }
-        for entries in [7, 500] {
+        for entries in [7, 5_000] {
             let feed = JetStreamFeed::new(stream.clone()).with_page_events_max(entries);
             let feed = Feed::JetStream(feed);
             catch_up(&read, &feed, &all(), head).await.unwrap();
@@ -94,7 +94,7 @@ async fn live_projections_follow_the_stream() {
         let config = Config { read: read.clone(), feed, projections: all() };
         processes.spawn(Projectors::run(config, pending()));
         for _ in 0..5 {
-            house.happen(&story.tell(30)).await;
+            house.happen(&story.tell(10)).await;
             let (organization_id, records) = usage.batch(30);
             house.use_up(organization_id, &records).await;
             let head = house.head().await;

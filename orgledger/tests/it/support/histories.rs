@@ -188,7 +188,12 @@ fn assert_people(found: &BTreeMap<String, String>, wanted: &BTreeMap<String, Str
 
 /// A history as a file has it.
 pub(crate) fn lines(changes: &[Value]) -> String {
-    changes.iter().map(|change| format!("{change}\n")).collect()
+    let mut text = String::new();
+    for change in changes {
+        text.push_str(&change.to_string());
+        text.push('\n');
+    }
+    text
 }
 
 /// How the times of a generated history run.

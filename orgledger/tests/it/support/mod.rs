@@ -22,10 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for it, and fails the test where it does not come.
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(done) => done,
-        Err(_) => panic!("{what}: not within {PATIENCE:?}"),
-    }
+    let done = tokio::time::timeout(PATIENCE, work).await;
+    done.unwrap_or_else(|late| panic!("{what}: not within {PATIENCE:?} ({late})"))
 }
 
 /// Asks again and again until it is so; for what nothing announces.

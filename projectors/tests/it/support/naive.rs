@@ -11,13 +11,15 @@ use super::history::{Event, Happening};
 
 type Key = (&'static str, Uuid, Uuid);
 
+/// A position, a time, and what was true from then on.
+type Saying = (i64, DateTime<Utc>, Option<String>);
+
 /// Three of the register's tables, as text: who, in what role or state, since when, by whom.
 #[derive(Default)]
 struct State {
     /// What is true of each, in the order of the log.
     now: BTreeMap<Key, Row>,
-    /// What was said of each: position, time, and what was true from then on.
-    said: BTreeMap<Key, Vec<(i64, DateTime<Utc>, Option<String>)>>,
+    said: BTreeMap<Key, Vec<Saying>>,
     /// What each belongs to.
     of: BTreeMap<Key, BTreeSet<Uuid>>,
 }
@@ -40,7 +42,7 @@ pub(crate) fn as_of(
     for (position, happening) in (1..=position).zip(happenings) {
         state.apply(position, happening);
     }
-    let value = |said: &Vec<(i64, DateTime<Utc>, Option<String>)>| {
+    let value = |said: &Vec<Saying>| {
         said.iter().rfind(|(_, from, _)| *from <= time).and_then(|(_, _, text)| text.clone())
     };
     state
