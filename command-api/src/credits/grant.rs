@@ -87,8 +87,8 @@ pub(crate) async fn grant_credits(
     Json(request): Json<GrantCreditsRequest>,
 ) -> Result<Response, Problem> {
     let command = GrantCredits { organization_id: path.organization_id, request };
-    create(&api, asked, command, |created| {
-        format!("/v1/organizations/{}/credits/lots/{}", path.organization_id, created.lot_id)
+    create(&api, asked, command, |_| {
+        format!("/v1/organizations/{}/credit-movements", path.organization_id)
     })
     .await
 }

@@ -95,8 +95,8 @@ pub(crate) async fn purchase_credits(
     Json(request): Json<PurchaseCreditsRequest>,
 ) -> Result<Response, Problem> {
     let command = PurchaseCredits { organization_id: path.organization_id, request };
-    create(&api, asked, command, |created| {
-        format!("/v1/organizations/{}/credits/lots/{}", path.organization_id, created.lot_id)
+    create(&api, asked, command, |_| {
+        format!("/v1/organizations/{}/credit-movements", path.organization_id)
     })
     .await
 }

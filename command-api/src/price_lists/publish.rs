@@ -10,7 +10,7 @@ use event_schemas::{Currency, ModelPrice, OrganizationId, PriceListId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::answers::{Answered, create};
+use crate::answers::{Answered, carry_out};
 use crate::asked::Asked;
 use crate::checks::{list_name, model_texts, storable, text_in};
 use crate::execute::{Command, Session};
@@ -100,13 +100,12 @@ impl PublishPriceList {
     tag = "price lists",
     params(PostHeaders),
     request_body = PublishPriceList,
-    responses((status = 201, description = "It is made.", body = Answered<PriceListPublished>), Refusals)
+    responses((status = 200, description = "It is in force.", body = Answered<PriceListPublished>), Refusals)
 )]
 pub(crate) async fn publish_price_list(
     State(api): State<CommandApi>,
     asked: Asked,
     Json(request): Json<PublishPriceList>,
 ) -> Result<Response, Problem> {
-    create(&api, asked, request, |created| format!("/v1/price-lists/{}", created.price_list_id))
-        .await
+    carry_out(&api, asked, request).await
 }

@@ -62,12 +62,12 @@ impl UsageWriter {
             // From the start each time: what became of a record that stands twice in the batch
             // hangs on what became of the first.
             let mut fates: Vec<Option<Fate>> = vec![None; write.records.len()];
-            let filtered_at: i64 = sqlx::query_scalar("select position from log.head")
-                .fetch_one(&mut *connection)
-                .await?;
+            let filtered_at = head(&mut connection).await?;
             let mut rows = filter_known(&mut connection, all.clone(), &mut fates).await?;
             if rows.is_empty() {
-                return Ok(written(&fates, 0, &[], filtered_at));
+                // Read again: what was found may have committed after `filtered_at` was read.
+                let position = head(&mut connection).await?;
+                return Ok(written(&fates, 0, &[], position));
             }
             // Sorted, so that COPY fills one index page after another and two writers never wait
             // for each other in a circle.
@@ -164,6 +164,10 @@ fn rows(write: &UsageWrite) -> Vec<Row<'_>> {
         content_key: record.content_key(),
     });
     keyed.collect()
+}
+
+async fn head(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select position from log.head").fetch_one(connection).await
 }
 
 /// Puts the fates found before and those of the rows just written in the sender's order.

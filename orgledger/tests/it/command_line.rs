@@ -29,7 +29,15 @@ const COMMANDS: [(&[&str], &[&str]); 13] = [
     (&["import", "prices"], &["<FILE>", "--effective-from", "--json", "genai-prices"]),
     (
         &["import", "usage"],
-        &["<FILE>", "--organization", "--project", "--model", "--provider", "--feature-column", "--create"],
+        &[
+            "<FILE>",
+            "--organization",
+            "--project",
+            "--model",
+            "--provider",
+            "--feature-column",
+            "--create",
+        ],
     ),
     (
         &["access-register"],
@@ -65,7 +73,8 @@ async fn every_command_has_help_that_says_what_it_takes() {
 #[tokio::test]
 async fn no_command_is_without_its_place_in_the_test_above() {
     let top = help(&[]).await;
-    let mut commands: Vec<Vec<&str>> = listed(&top, "Commands").iter().map(|one| vec![*one]).collect();
+    let mut commands: Vec<Vec<&str>> =
+        listed(&top, "Commands").iter().map(|one| vec![*one]).collect();
     let import = help(&["import"]).await;
     commands.extend(listed(&import, "Commands").iter().map(|one| vec!["import", *one]));
     commands.retain(|command| !command.contains(&"help") && command[0] != "probe");

@@ -113,9 +113,16 @@ async fn send(client: &Client, sent: &mut Sent) -> bool {
             let body = answer.json();
             let mut replayed = answer.headers.contains_key("idempotent-replayed");
             if sent.what == What::Usage {
-                let fates: Vec<&str> =
-                    body["records"].as_array().unwrap().iter().map(|r| r["fate"].as_str().unwrap()).collect();
-                assert!(matches!(fates[..], ["recorded", "recorded"] | ["duplicate", "duplicate"]), "{body}");
+                let fates: Vec<&str> = body["records"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|r| r["fate"].as_str().unwrap())
+                    .collect();
+                assert!(
+                    matches!(fates[..], ["recorded", "recorded"] | ["duplicate", "duplicate"]),
+                    "{body}"
+                );
                 replayed = fates[0] == "duplicate";
             }
             let position = body["position"].as_i64().unwrap();
@@ -158,7 +165,8 @@ async fn set_up(client: &Client) -> Vec<Target> {
     let mut targets = Vec::new();
     for n in 0..3 {
         let name = json!({ "name": format!("Target {n}") });
-        let made = client.post("/v1/organizations", &format!("target-{n}"), &name).await.expect(201);
+        let made =
+            client.post("/v1/organizations", &format!("target-{n}"), &name).await.expect(201);
         let organization = made["organization_id"].as_str().unwrap().to_owned();
         let path = format!("/v1/organizations/{organization}/projects");
         let made = client.post(&path, &format!("project-{n}"), &name).await.expect(201);
@@ -259,7 +267,11 @@ impl Trial {
             return;
         }
         self.interrupted += 1;
-        if self.interrupted.is_multiple_of(5) { self.settled.push(sent) } else { self.again.push(sent) }
+        if self.interrupted.is_multiple_of(5) {
+            self.settled.push(sent)
+        } else {
+            self.again.push(sent)
+        }
     }
 
     /// Sends what is left until it is acknowledged.
@@ -297,7 +309,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
     until("the read models are at the head", || async {
         let status = client.get("/v1/status").await.expect(200);
         let projections = status["projections"].as_array().unwrap();
-        projections.len() == READ_MODELS.len() && projections.iter().all(|one| one["position"] == head)
+        projections.len() == READ_MODELS.len()
+            && projections.iter().all(|one| one["position"] == head)
     })
     .await;
     until("the relay is at the head", || async {
@@ -341,8 +354,10 @@ async fn check_commands(log: &PgPool, sent: &[Sent]) -> Counts {
     .fetch_all(log)
     .await
     .unwrap();
-    let keys: Vec<(String, i64)> =
-        sqlx::query_as("select key, position from log.idempotency_keys").fetch_all(log).await.unwrap();
+    let keys: Vec<(String, i64)> = sqlx::query_as("select key, position from log.idempotency_keys")
+        .fetch_all(log)
+        .await
+        .unwrap();
     let mut there: HashMap<String, Vec<i64>> = HashMap::new();
     for (name, position) in events.into_iter().chain(records) {
         there.entry(name).or_default().push(position);
@@ -374,7 +389,11 @@ async fn check_commands(log: &PgPool, sent: &[Sent]) -> Counts {
                 counts.acknowledged += 1;
                 counts.replayed += usize::from(*replayed);
                 // A repeated usage batch is answered with a position that has it.
-                let fits = if one.what == What::Usage && *replayed { *position >= key } else { *position == key };
+                let fits = if one.what == What::Usage && *replayed {
+                    *position >= key
+                } else {
+                    *position == key
+                };
                 assert!(fits, "{}: acknowledged at {position}, is at {key}", one.name);
                 // A project's name is claimed beside it.
                 let event = event.unwrap_or_default();

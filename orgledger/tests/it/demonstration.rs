@@ -88,7 +88,8 @@ async fn what_it_suggests_works_until_it_is_interrupted() {
         let answer: Value = serde_json::from_str(&answer).unwrap();
         assert!(answer["position"].is_i64(), "{line}: {answer}");
     }
-    let base = demo.printed(|line| line.strip_prefix("orgledger serves on ").map(str::to_owned)).await;
+    let base =
+        demo.printed(|line| line.strip_prefix("orgledger serves on ").map(str::to_owned)).await;
     let path = directory.path().join("operator-credential");
     let credential = std::fs::read_to_string(path).unwrap();
     let costs = Client::new(&base, credential.trim()).get("/v1/organizations").await.expect(200);

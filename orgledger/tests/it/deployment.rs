@@ -44,7 +44,8 @@ async fn four_roles_and_a_region_that_lives_on_nats_alone() {
     place.print(&["import", "membership", file.to_str().unwrap()]).await;
 
     let client = commands.client(CREDENTIAL);
-    let made = client.post("/v1/organizations", "o", &json!({ "name": "Spread" })).await.expect(201);
+    let made =
+        client.post("/v1/organizations", "o", &json!({ "name": "Spread" })).await.expect(201);
     let base = format!("/v1/organizations/{}", made["organization_id"].as_str().unwrap());
     let project = client.post(&format!("{base}/projects"), "p", &json!({ "name": "P" })).await;
     let project = project.expect(201)["project_id"].clone();
@@ -66,7 +67,8 @@ async fn four_roles_and_a_region_that_lives_on_nats_alone() {
         let asking = client.at(queries.base());
         for path in ["/v1/access-register", &format!("{base}/costs"), &format!("{base}/balance")] {
             let path = format!("{path}?min_position={position}");
-            until("the projectors are there", || async { asking.get(&path).await.status != 503 }).await;
+            until("the projectors are there", || async { asking.get(&path).await.status != 503 })
+                .await;
             asking.get(&path).await.expect(200);
         }
         let mut ours = registered(&asking.get("/v1/access-register").await.expect(200));
@@ -78,7 +80,11 @@ async fn four_roles_and_a_region_that_lives_on_nats_alone() {
         assert_eq!(requests, [167, 167, 166]);
     }
     // A role serves its own API and nothing else.
-    client.at(queries.base()).post("/v1/organizations", "k", &json!({})).await.assert_problem(405, "method-not-allowed");
+    client
+        .at(queries.base())
+        .post("/v1/organizations", "k", &json!({}))
+        .await
+        .assert_problem(405, "method-not-allowed");
     client.get("/v1/access-register").await.assert_problem(404, "not-found");
     for service in [&commands, &queries, &projectors, &relay, &far_projectors, &far_queries] {
         assert_eq!(client.at(service.base()).get("/readyz").await.status, 200);
@@ -149,7 +155,8 @@ async fn several_command_apis_share_one_log() {
     let first = place.start(&["serve", "command-api"]).await;
     let second = place.start(&["serve", "command-api"]).await;
     let client = first.client(CREDENTIAL);
-    let made = client.post("/v1/organizations", "o", &json!({ "name": "Shared" })).await.expect(201);
+    let made =
+        client.post("/v1/organizations", "o", &json!({ "name": "Shared" })).await.expect(201);
     let path = format!("/v1/organizations/{}/members", made["organization_id"].as_str().unwrap());
     let mut asked = tokio::task::JoinSet::new();
     for n in 0..60 {

@@ -8,9 +8,8 @@ use crate::support::{Client, Directory, Service, installation, until};
 
 /// The credential that `dev` made, read where it says.
 async fn credential_of(dev: &Service) -> String {
-    let path = dev
-        .printed(|line| line.strip_prefix("operator credential: in ").map(str::to_owned))
-        .await;
+    let path =
+        dev.printed(|line| line.strip_prefix("operator credential: in ").map(str::to_owned)).await;
     std::fs::read_to_string(path).unwrap()
 }
 
@@ -38,7 +37,11 @@ async fn a_first_session_from_nothing() {
     other.assert_problem(422, "idempotency-key-reused");
 
     let project = client
-        .post(&format!("{base}/projects"), "p", &json!({ "name": "Web", "environment": "production" }))
+        .post(
+            &format!("{base}/projects"),
+            "p",
+            &json!({ "name": "Web", "environment": "production" }),
+        )
         .await
         .expect(201);
     let project_id = id(&project, "project_id");
@@ -147,12 +150,14 @@ async fn it_tells_what_it_serves_and_how_it_fares() {
     let document = nobody.get("/v1/openapi.json").await.expect(200);
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
     let paths = document["paths"].as_object().unwrap();
-    for path in ["/v1/organizations", "/v1/access-register", "/v1/organizations/{organization_id}/usage"]
+    for path in
+        ["/v1/organizations", "/v1/access-register", "/v1/organizations/{organization_id}/usage"]
     {
         assert!(paths.contains_key(path), "{path} is not described");
     }
 
-    let made = client.post("/v1/organizations", "m", &json!({ "name": "Metrics" })).await.expect(201);
+    let made =
+        client.post("/v1/organizations", "m", &json!({ "name": "Metrics" })).await.expect(201);
     let position = &made["position"];
     client.get(&format!("/v1/organizations?min_position={position}")).await.expect(200);
     let promised = [
@@ -182,7 +187,8 @@ async fn commands_work_beside_it_on_the_same_directory() {
     let place = directory.place();
     let dev = place.start(&["dev"]).await;
     let client = dev.client(&credential_of(&dev).await);
-    let made = client.post("/v1/organizations", "o", &json!({ "name": "Beside" })).await.expect(201);
+    let made =
+        client.post("/v1/organizations", "o", &json!({ "name": "Beside" })).await.expect(201);
     let base = format!("/v1/organizations/{}", id(&made, "organization_id"));
 
     let line = |kind: &str, subject: &str| {
@@ -190,8 +196,11 @@ async fn commands_work_beside_it_on_the_same_directory() {
                 "role": "member" })
     };
     let file = directory.path().join("more.jsonl");
-    std::fs::write(&file, format!("{}\n{}\n", line("member_added", "bea"), line("member_added", "cy")))
-        .unwrap();
+    std::fs::write(
+        &file,
+        format!("{}\n{}\n", line("member_added", "bea"), line("member_added", "cy")),
+    )
+    .unwrap();
     let import = ["import", "membership", file.to_str().unwrap(), "--json"];
     let report = place.json(&import).await;
     assert_eq!(report["recorded"], 2, "{report}");
@@ -216,7 +225,8 @@ async fn commands_work_beside_it_on_the_same_directory() {
     let address = dev.base().trim_start_matches("http://").to_owned();
     let refused = place.run(&["dev", "--listen", &address]).await.refused();
     assert!(refused.contains("--listen"), "{refused}");
-    let refused = place.run(&["demo", "--fresh", "--exit", "--listen", "127.0.0.1:0"]).await.refused();
+    let refused =
+        place.run(&["demo", "--fresh", "--exit", "--listen", "127.0.0.1:0"]).await.refused();
     assert!(refused.contains("use"), "{refused}");
     dev.stop().await;
 }

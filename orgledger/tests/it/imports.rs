@@ -88,7 +88,9 @@ fn changed(with: &Value) -> Vec<u8> {
 
 fn broken_file() -> BrokenFile {
     let mut file = BrokenFile { bytes: Vec::new(), lines: 0, rejected: Vec::new(), good: 0 };
-    file.change(&json!({ "ts": "2024-05-01T00:00:00Z", "kind": "org_created", "org": "Broken Ltd" }));
+    file.change(
+        &json!({ "ts": "2024-05-01T00:00:00Z", "kind": "org_created", "org": "Broken Ltd" }),
+    );
     file.broken(br#"{"ts": "2024-05-01T00:00:00Z", "kind": "#, "not a change");
     file.broken(b"not JSON at all", "not a change");
     file.broken(b"[1, 2, 3]", "not a change");
@@ -103,7 +105,10 @@ fn broken_file() -> BrokenFile {
     file.broken(&changed(&json!({ "org": "B\u{0}" })), "B");
     file.broken(&changed(&json!({ "kind": "org_created", "org": "y".repeat(101) })), "longer than");
     file.broken(&changed(&json!({ "kind": "org_created", "org": "a\u{0}b" })), "control");
-    file.broken(&changed(&json!({ "kind": "team_created", "team": "z".repeat(101) })), "longer than");
+    file.broken(
+        &changed(&json!({ "kind": "team_created", "team": "z".repeat(101) })),
+        "longer than",
+    );
     file.broken(&changed(&json!({ "subject": Value::Null })), "subject is missing");
     file.broken(&changed(&json!({ "subject": 7 })), "not a change");
     file.broken(&changed(&json!({ "role": "emperor" })), "emperor");
@@ -117,7 +122,9 @@ fn broken_file() -> BrokenFile {
     file.line(b"");
     file.line(b"   \t");
     file.line(b"\r");
-    file.change(&json!({ "ts": "2024-05-01T00:00:00Z", "kind": "team_updated", "org": "Broken Ltd" }));
+    file.change(
+        &json!({ "ts": "2024-05-01T00:00:00Z", "kind": "team_updated", "org": "Broken Ltd" }),
+    );
     // The last line has no end.
     file.bytes.extend_from_slice(added("the-last").to_string().as_bytes());
     file

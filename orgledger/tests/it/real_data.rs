@@ -56,7 +56,11 @@ async fn the_membership_of_a_real_organization() {
         let file = json_of(&path);
         let as_of = file["as_of"].as_str().unwrap();
         let register = register_as_of(&place, as_of).await;
-        assert_same(&registered(&register), &expected(&file), &format!("{} ({as_of})", path.display()));
+        assert_same(
+            &registered(&register),
+            &expected(&file),
+            &format!("{} ({as_of})", path.display()),
+        );
     }
     import_again(&place, &file, &report).await;
 }

@@ -40,7 +40,8 @@ async fn write(traffic: Arc<Traffic>, writer: usize) {
         let member = json!({ "login": name, "role": "member" });
         let added = client.post(&format!("{base}/members"), &name, &member).await.expect(201);
         let path = format!("{base}/members/{}", added["member_id"].as_str().unwrap());
-        let found = client.get(&format!("{path}?min_position={}", added["position"])).await.expect(200);
+        let found =
+            client.get(&format!("{path}?min_position={}", added["position"])).await.expect(200);
         assert_eq!(found["login"], name.as_str());
 
         let record = json!({ "project_id": project, "request_id": name, "provider": "p", "model": "m",
@@ -55,7 +56,10 @@ async fn write(traffic: Arc<Traffic>, writer: usize) {
         assert_eq!(mine["requests"], n + 1, "{costs}");
 
         let body = json!({ "amount": "1", "currency": "EUR" });
-        client.post(&format!("{base}/credits/grants"), &format!("{name}-g"), &body).await.expect(201);
+        client
+            .post(&format!("{base}/credits/grants"), &format!("{name}-g"), &body)
+            .await
+            .expect(201);
         traffic.writes.fetch_add(1, Ordering::SeqCst);
     }
 }
@@ -153,7 +157,8 @@ async fn a_rebuild_is_the_same_and_no_reader_notices() {
                 let rebuilt = place.json(&["rebuild", name, "--json"]).await;
                 assert!(rebuilt["entries"].as_i64().unwrap() >= 1_500, "{rebuilt}");
                 // Somebody has read since.
-                until("reads go on", || async { traffic.reads.load(Ordering::SeqCst) > before }).await;
+                until("reads go on", || async { traffic.reads.load(Ordering::SeqCst) > before })
+                    .await;
             }
         }
     };
@@ -174,7 +179,11 @@ async fn a_rebuild_is_the_same_and_no_reader_notices() {
     for name in READ_MODELS {
         place.json(&["rebuild", name, "--json"]).await;
     }
-    assert_eq!(kept, at_head().await, "a read model that was kept live is not what a rebuild gives");
+    assert_eq!(
+        kept,
+        at_head().await,
+        "a read model that was kept live is not what a rebuild gives"
+    );
     dev.stop().await;
 }
 

@@ -60,7 +60,8 @@ async fn a_database_that_is_not_ready_or_not_safe_is_refused() {
     let short = place.clone().with("ORGLEDGER_OPERATOR_CREDENTIAL", "short");
     let said = refusal(&short, &["serve", "command-api"]).await;
     assert_says(&said, &["credential", "16 characters"]);
-    let spaced = place.clone().with("ORGLEDGER_OPERATOR_CREDENTIAL", "sixteen and more ö characters");
+    let spaced =
+        place.clone().with("ORGLEDGER_OPERATOR_CREDENTIAL", "sixteen and more ö characters");
     assert_says(&refusal(&spaced, &["serve", "query-api"]).await, &["credential", "ASCII"]);
     let none = place.clone().without("ORGLEDGER_OPERATOR_CREDENTIAL");
     let said = refusal(&none, &["serve", "query-api"]).await;

@@ -82,7 +82,8 @@ fn the_rules_know_no_clock_no_network_and_no_database() {
     let metadata = metadata();
     let edge = ["axum", "getrandom", "hyper", "rand", "reqwest", "sqlx", "tokio", "async-nats"];
     for name in ["domain", "event-schemas"] {
-        let package = metadata.workspace_packages().into_iter().find(|one| one.name == name).unwrap();
+        let package =
+            metadata.workspace_packages().into_iter().find(|one| one.name == name).unwrap();
         let uses = shipped(package);
         let too_much: Vec<_> = edge.iter().filter(|one| uses.contains(**one)).collect();
         assert!(too_much.is_empty(), "{name} must not depend on {too_much:?}");
@@ -157,14 +158,21 @@ fn one<'a, 'b>(words: &'a [&'b str]) -> (bool, &'a [&'b str]) {
 
 #[test]
 fn licences_are_understood() {
-    for allowed in ["MIT", "MIT/Apache-2.0", "GPL-3.0-only OR MIT", "(MIT OR GPL-2.0) AND ISC",
-        "Apache-2.0 WITH LLVM-exception OR GPL-2.0"]
-    {
+    for allowed in [
+        "MIT",
+        "MIT/Apache-2.0",
+        "GPL-3.0-only OR MIT",
+        "(MIT OR GPL-2.0) AND ISC",
+        "Apache-2.0 WITH LLVM-exception OR GPL-2.0",
+    ] {
         assert!(is_allowed(allowed), "{allowed}");
     }
-    for not in ["GPL-3.0-only", "MIT AND GPL-3.0-only", "(MIT OR ISC) AND AGPL-3.0",
-        "MIT WITH Something-exception"]
-    {
+    for not in [
+        "GPL-3.0-only",
+        "MIT AND GPL-3.0-only",
+        "(MIT OR ISC) AND AGPL-3.0",
+        "MIT WITH Something-exception",
+    ] {
         assert!(!is_allowed(not), "{not}");
     }
 }

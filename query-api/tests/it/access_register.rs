@@ -159,6 +159,13 @@ async fn the_register_is_what_the_log_knew_at_a_position() {
     let before = position - 1;
     assert_eq!(suspended(format!("as_of=2026-02-20&at_position={before}")).await, false);
     assert_eq!(suspended(format!("at_position={before}")).await, false);
+    // At the very position that told it, one state holds and not two.
+    world.member(OTHER, 90, "2026-05-01T00:00:00Z", "carol").await;
+    world.project_all().await;
+    let query = format!("/access-register?as_of=2026-02-20&at_position={position}");
+    let register = world.found(&path(ACME, &query)).await;
+    assert_eq!(people(&register.json()), ["Alice member 2", "bob member 1"]);
+    assert_eq!(register.at("/organizations/0/people/0/suspended"), true);
     let unknown = world.get(&path(ACME, "/access-register?at_position=0")).await;
     unknown.assert_problem(404, "not-found", "before the organization was known");
 }

@@ -208,9 +208,11 @@ pub(crate) enum Times {
 
 /// A history of several organizations, the same for the same seed.
 pub(crate) fn generate(seed: u64, changes: usize, times: Times) -> Vec<Value> {
-    let mut author = Author { chance: Chance(seed), times, now: 1_500_000_000, last: HashMap::new() };
-    let mut history: Vec<Value> =
-        (0..ORGANIZATIONS).map(|n| author.dated("org_created", n, None, None, &Value::Null)).collect();
+    let mut author =
+        Author { chance: Chance(seed), times, now: 1_500_000_000, last: HashMap::new() };
+    let mut history: Vec<Value> = (0..ORGANIZATIONS)
+        .map(|n| author.dated("org_created", n, None, None, &Value::Null))
+        .collect();
     while history.len() < changes {
         history.push(author.write());
     }
@@ -275,7 +277,8 @@ impl Author {
             360..=419 => self.dated("team_created", organization, None, team, &none),
             420..=429 => self.dated("team_deleted", organization, None, team, &none),
             430..=729 => {
-                let role = self.chance.one_of(&["member", "member", "lead", "maintainer", "alumni"]);
+                let role =
+                    self.chance.one_of(&["member", "member", "lead", "maintainer", "alumni"]);
                 let more = json!({ "role": role });
                 self.dated("team_member_added", organization, person, team, &more)
             }
