@@ -49,11 +49,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .ok_or_else(Problem::unauthorized)
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::unauthorized)
     }
 }
 
@@ -86,10 +82,7 @@ impl OperatorCredential {
         if !secret.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(CredentialError::NotVisibleAscii);
         }
-        Ok(Self {
-            name: name.to_owned(),
-            hash: Sha256::digest(secret).into(),
-        })
+        Ok(Self { name: name.to_owned(), hash: Sha256::digest(secret).into() })
     }
 
     /// Takes the same time whatever is presented: hashes are compared, and in constant time.
@@ -100,9 +93,7 @@ impl OperatorCredential {
 
 impl std::fmt::Debug for OperatorCredential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OperatorCredential")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("OperatorCredential").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -121,9 +112,7 @@ impl Authenticator {
 
     /// Whose credential it is.
     pub fn actor(&self, credential: &str) -> Option<Actor> {
-        self.operator
-            .is(credential)
-            .then(|| Actor::operator(&self.operator.name))
+        self.operator.is(credential).then(|| Actor::operator(&self.operator.name))
     }
 }
 
@@ -134,9 +123,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         return None;
     };
     let (scheme, credential) = value.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| credential.trim_matches(' '))
+    scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim_matches(' '))
 }
 
 /// Middleware for every route that needs a caller: gives the request its [`Caller`], or refuses it.
@@ -171,16 +158,8 @@ mod tests {
         let operator = OperatorCredential::new("ops", "0123456789abcdef").expect("long enough");
         assert!(!format!("{operator:?}").contains("0123456789abcdef"));
         let authenticator = Authenticator::new(operator);
-        assert_eq!(
-            authenticator.actor("0123456789abcdef"),
-            Some(Actor::operator("ops"))
-        );
-        for other in [
-            "",
-            "0123456789abcde",
-            "0123456789abcdef0",
-            "0123456789ABCDEF",
-        ] {
+        assert_eq!(authenticator.actor("0123456789abcdef"), Some(Actor::operator("ops")));
+        for other in ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF"] {
             assert_eq!(authenticator.actor(other), None, "{other}");
         }
     }
@@ -188,11 +167,7 @@ mod tests {
     #[test]
     fn a_credential_that_can_be_guessed_or_not_be_sent_is_refused() {
         let check = |secret: &str, expected| {
-            assert_eq!(
-                OperatorCredential::new("ops", secret).err(),
-                expected,
-                "{secret}"
-            );
+            assert_eq!(OperatorCredential::new("ops", secret).err(), expected, "{secret}");
         };
         check("short", Some(CredentialError::TooShort));
         check("0123456789 abcdef", Some(CredentialError::NotVisibleAscii));
@@ -205,10 +180,7 @@ mod tests {
         let check = |values: &[&'static str], expected| {
             let mut headers = HeaderMap::new();
             for value in values {
-                headers.append(
-                    header::AUTHORIZATION,
-                    header::HeaderValue::from_static(value),
-                );
+                headers.append(header::AUTHORIZATION, header::HeaderValue::from_static(value));
             }
             assert_eq!(bearer(&headers), expected, "{values:?}");
         };

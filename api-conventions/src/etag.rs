@@ -91,11 +91,7 @@ mod tests {
     #[test]
     fn only_the_version_named_may_be_changed() {
         let check = |condition: &IfMatch, sequence, ok| {
-            assert_eq!(
-                condition.check(sequence).is_ok(),
-                ok,
-                "{condition:?} {sequence}"
-            );
+            assert_eq!(condition.check(sequence).is_ok(), ok, "{condition:?} {sequence}");
         };
         check(&IfMatch::Absent, 0, true);
         check(&IfMatch::Any, 0, false);

@@ -39,18 +39,13 @@ impl<T: Serialize> IntoResponse for Json<T> {
 
 /// The whole body, within the route's limit.
 pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    let bytes_max = request
-        .extensions()
-        .get::<BodyLimit>()
-        .map_or(0, |limit| limit.bytes_max);
-    Bytes::from_request(request, state)
-        .await
-        .map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-                Problem::too_large(bytes_max)
-            }
-            _ => Problem::invalid("body", "it ended before it was complete"),
-        })
+    let bytes_max = request.extensions().get::<BodyLimit>().map_or(0, |limit| limit.bytes_max);
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+            Problem::too_large(bytes_max)
+        }
+        _ => Problem::invalid("body", "it ended before it was complete"),
+    })
 }
 
 /// Reads JSON text, and says where it is wrong.
@@ -78,14 +73,8 @@ fn malformed(error: &serde_json::Error) -> Problem {
 /// The path to the wrong field. Of a field that is missing or unknown serde reports the place of
 /// the object that it belongs to, or says its name only in words.
 fn field(path: &serde_path_to_error::Path, why: &str) -> String {
-    let at_root = path
-        .iter()
-        .all(|segment| matches!(segment, Segment::Unknown));
-    let place = if at_root {
-        String::new()
-    } else {
-        path.to_string()
-    };
+    let at_root = path.iter().all(|segment| matches!(segment, Segment::Unknown));
+    let place = if at_root { String::new() } else { path.to_string() };
     let named = ["missing field `", "unknown field `", "duplicate field `"]
         .iter()
         .find_map(|start| why.strip_prefix(start)?.split('`').next());
@@ -99,15 +88,8 @@ fn field(path: &serde_path_to_error::Path, why: &str) -> String {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let media_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = media_type
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let essence = essence.to_ascii_lowercase();
     essence == "application/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"))
@@ -126,11 +108,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(PathRejection::FailedToDeserializePathParams(error)) => {
                 Err(match error.into_kind() {
-                    ErrorKind::ParseErrorAtKey {
-                        key,
-                        value,
-                        expected_type,
-                    } => Problem::invalid(key, format!("'{value}' is not {expected_type}")),
+                    ErrorKind::ParseErrorAtKey { key, value, expected_type } => {
+                        Problem::invalid(key, format!("'{value}' is not {expected_type}"))
+                    }
                     ErrorKind::DeserializeError { key, message, .. } => {
                         Problem::invalid(key, message)
                     }

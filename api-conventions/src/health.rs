@@ -12,11 +12,8 @@ use serde_json::json;
 use crate::problem::{Problem, ProblemKind};
 
 /// Something that the process needs is not there.
-pub const NOT_READY: ProblemKind = ProblemKind::new(
-    "/problems/not-ready",
-    StatusCode::SERVICE_UNAVAILABLE,
-    "Not ready",
-);
+pub const NOT_READY: ProblemKind =
+    ProblemKind::new("/problems/not-ready", StatusCode::SERVICE_UNAVAILABLE, "Not ready");
 
 /// How long the check behind `/readyz` may take before it counts as failed.
 const READY_TIME_MAX: Duration = Duration::from_secs(2);
@@ -30,18 +27,12 @@ where
     Render: Fn() -> String + Clone + Send + Sync + 'static,
 {
     Router::new()
-        .route(
-            "/healthz",
-            get(async || axum::Json(json!({"status": "up"}))),
-        )
+        .route("/healthz", get(async || axum::Json(json!({"status": "up"}))))
         .route("/readyz", get(move || answer_ready(ready())))
         .route(
             "/metrics",
             get(async move || {
-                (
-                    [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-                    render_metrics(),
-                )
+                ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], render_metrics())
             }),
         )
 }
@@ -52,8 +43,5 @@ async fn answer_ready(checked: impl Future<Output = Result<(), String>>) -> Resp
         Ok(Err(missing)) => missing,
         Err(_) => format!("no answer within {} s", READY_TIME_MAX.as_secs()),
     };
-    Problem::new(NOT_READY)
-        .with_detail(missing)
-        .retry_after_seconds(1)
-        .into_response()
+    Problem::new(NOT_READY).with_detail(missing).retry_after_seconds(1).into_response()
 }

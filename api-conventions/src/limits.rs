@@ -24,10 +24,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 10 s and 1 MiB.
     fn default() -> Self {
-        Self {
-            request_time_max: Duration::from_secs(10),
-            body_bytes_max: 1024 * 1024,
-        }
+        Self { request_time_max: Duration::from_secs(10), body_bytes_max: 1024 * 1024 }
     }
 }
 
@@ -43,9 +40,7 @@ pub fn body_limit<S>(router: Router<S>, bytes_max: usize) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    router
-        .layer(Extension(BodyLimit { bytes_max }))
-        .layer(DefaultBodyLimit::max(bytes_max))
+    router.layer(Extension(BodyLimit { bytes_max })).layer(DefaultBodyLimit::max(bytes_max))
 }
 
 /// Puts everything around the routes that every request goes through: its id, span and metrics; the
@@ -70,9 +65,6 @@ async fn limit_time(State(limits): State<Limits>, request: Request, next: Next) 
 fn answer_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(
-        panic = text.unwrap_or("without a text"),
-        "a request panicked"
-    );
+    tracing::error!(panic = text.unwrap_or("without a text"), "a request panicked");
     Problem::opaque().into_response()
 }

@@ -41,13 +41,8 @@ impl RequestContext {
             Some(given) if is_request_id(given) => given.into(),
             _ => fresh_request_id(),
         };
-        let traceparent = text(TRACEPARENT_HEADER)
-            .filter(|t| is_traceparent(t))
-            .map(Into::into);
-        Self {
-            request_id,
-            traceparent,
-        }
+        let traceparent = text(TRACEPARENT_HEADER).filter(|t| is_traceparent(t)).map(Into::into);
+        Self { request_id, traceparent }
     }
 }
 
@@ -55,9 +50,7 @@ impl RequestContext {
 fn is_request_id(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= REQUEST_ID_CHARACTERS_MAX
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
 #[allow(clippy::disallowed_methods)] // The edge: a request without an id gets one here.
@@ -73,10 +66,7 @@ fn is_traceparent(text: &str) -> bool {
         return false;
     };
     let is_hex = |field: &str, digits: usize| {
-        field.len() == digits
-            && field
-                .bytes()
-                .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        field.len() == digits && field.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };
     let is_id = |field: &str, digits| is_hex(field, digits) && field.bytes().any(|b| b != b'0');
     is_hex(version, 2)
@@ -165,30 +155,12 @@ mod tests {
     #[test]
     fn a_traceparent_is_taken_only_where_it_is_one() {
         let check = |text: &str, expected| assert_eq!(is_traceparent(text), expected, "{text:?}");
-        check(
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            true,
-        );
-        check(
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            false,
-        );
-        check(
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            false,
-        );
-        check(
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            false,
-        );
-        check(
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            false,
-        );
-        check(
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
-            false,
-        );
+        check("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true);
+        check("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false);
+        check("00-00000000000000000000000000000000-00f067aa0ba902b7-01", false);
+        check("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", false);
+        check("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", false);
+        check("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7", false);
         check("nonsense", false);
     }
 }

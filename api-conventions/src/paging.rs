@@ -84,15 +84,10 @@ impl Cursor {
 
     fn read<T: DeserializeOwned>(&self) -> Option<T> {
         let hex = self.0.strip_prefix(CURSOR_VERSION)?;
-        let digits: Option<Vec<u8>> = hex
-            .chars()
-            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-            .collect();
+        let digits: Option<Vec<u8>> =
+            hex.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
         let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-        let json: Vec<u8> = digits
-            .chunks(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect();
+        let json: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
         serde_json::from_slice(&json).ok()
     }
 }
@@ -136,9 +131,7 @@ where
     T: FromStr<Err: fmt::Display>,
     D: Deserializer<'de>,
 {
-    String::deserialize(deserializer)?
-        .parse()
-        .map_err(serde::de::Error::custom)
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]
@@ -149,19 +142,14 @@ mod tests {
     fn a_cursor_gives_back_its_key_to_its_own_list_alone() {
         let key = ("Zoë \"0\"".to_owned(), 7_i64);
         let cursor = Cursor::new("members", &key).expect("it serialises");
-        assert_eq!(
-            cursor.key::<(String, i64)>("members").expect("its own"),
-            key
-        );
+        assert_eq!(cursor.key::<(String, i64)>("members").expect("its own"), key);
         assert!(cursor.key::<(String, i64)>("projects").is_err());
         assert!(cursor.key::<(i64, i64)>("members").is_err());
     }
 
     #[test]
     fn what_is_not_a_cursor_is_refused() {
-        let cursor = Cursor::new("members", &7)
-            .expect("it serialises")
-            .to_string();
+        let cursor = Cursor::new("members", &7).expect("it serialises").to_string();
         let other_version = cursor.replacen('1', "2", 1);
         let cut = &cursor[..cursor.len() - 1];
         for text in ["x", "1", "1zz", "1é", cut, &other_version] {

@@ -148,9 +148,7 @@ impl Problem {
     /// 400: the field (parameter, header or path into the body) and why.
     pub fn invalid(field: impl Into<String>, why: impl fmt::Display) -> Self {
         let field = field.into();
-        Self::new(INVALID_REQUEST)
-            .with_detail(format!("{field}: {why}"))
-            .with("field", field)
+        Self::new(INVALID_REQUEST).with_detail(format!("{field}: {why}")).with("field", field)
     }
 
     /// 409: somebody else's change got there first.
@@ -247,11 +245,9 @@ fn is_outage(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         // 08: connection exception; 53: insufficient resources; 57P: the operator intervened.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "53", "57P"]
-                .iter()
-                .any(|class| code.starts_with(class))
-        }),
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| ["08", "53", "57P"].iter().any(|class| code.starts_with(class))),
         _ => false,
     }
 }
@@ -267,10 +263,9 @@ impl IntoResponse for Problem {
         let body = self.body().to_string();
         let mut response = (self.0.kind.status, body).into_response();
         response.headers_mut().extend(self.0.headers);
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
     }
 }

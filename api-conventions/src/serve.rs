@@ -57,10 +57,7 @@ pub async fn serve(
     let _ = tokio::time::timeout(drain_max, graceful.shutdown()).await;
     let cut_off = CONNECTIONS_MAX - connections.available_permits();
     if cut_off > 0 {
-        tracing::warn!(
-            connections = cut_off,
-            "requests did not finish in time and were cut off"
-        );
+        tracing::warn!(connections = cut_off, "requests did not finish in time and were cut off");
     }
     cut_off
 }
@@ -69,10 +66,7 @@ async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(connections)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
+    let permit = Arc::clone(connections).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, address) = listener.accept().await?;
     // Answers are small: none waits to be sent with the next.
     stream.set_nodelay(true)?;

@@ -21,22 +21,16 @@ impl FromStr for AsOf {
             .ok()
             .map(|time| time.with_timezone(&Utc).trunc_subsecs(6));
         let end_of_day = || {
-            let next_day = text
-                .parse::<NaiveDate>()
-                .ok()?
-                .checked_add_days(Days::new(1))?;
+            let next_day = text.parse::<NaiveDate>().ok()?.checked_add_days(Days::new(1))?;
             let midnight = next_day.and_time(chrono::NaiveTime::MIN).and_utc();
             midnight.checked_sub_signed(TimeDelta::microseconds(1))
         };
-        time.or_else(end_of_day)
-            .filter(is_storable)
-            .map(Self)
-            .ok_or_else(|| {
-                format!(
-                    "'{text}' is neither a time such as 2026-01-31T12:00:00Z nor a date such as \
+        time.or_else(end_of_day).filter(is_storable).map(Self).ok_or_else(|| {
+            format!(
+                "'{text}' is neither a time such as 2026-01-31T12:00:00Z nor a date such as \
                  2026-01-31, which means the end of that day in UTC"
-                )
-            })
+            )
+        })
     }
 }
 
@@ -80,21 +74,12 @@ mod tests {
     #[test]
     fn a_time_is_itself_and_a_date_is_its_end() {
         let check = |text: &str, expected: Option<&str>| {
-            let time = text
-                .parse::<AsOf>()
-                .ok()
-                .map(|AsOf(time)| time.to_rfc3339());
+            let time = text.parse::<AsOf>().ok().map(|AsOf(time)| time.to_rfc3339());
             assert_eq!(time.as_deref(), expected, "{text}");
         };
         check("2026-01-31T12:00:00Z", Some("2026-01-31T12:00:00+00:00"));
-        check(
-            "2026-01-31T12:00:00+02:00",
-            Some("2026-01-31T10:00:00+00:00"),
-        );
-        check(
-            "2026-01-31T12:00:00 02:00",
-            Some("2026-01-31T10:00:00+00:00"),
-        );
+        check("2026-01-31T12:00:00+02:00", Some("2026-01-31T10:00:00+00:00"));
+        check("2026-01-31T12:00:00 02:00", Some("2026-01-31T10:00:00+00:00"));
         check("2026-01-31", Some("2026-01-31T23:59:59.999999+00:00"));
         check("2026-02-30", None);
         check("2026-01", None);

@@ -31,10 +31,8 @@ const KEYS: usize = 40_000;
 /// Connections that stock may hold: as many as it could use on two cores, and more.
 const STOCK_CONNECTIONS_MAX: u32 = 32;
 
-type Stock = CqrsFramework<
-    Root<ApiKey>,
-    PersistedEventStore<PostgresEventRepository, Root<ApiKey>>,
->;
+type Stock =
+    CqrsFramework<Root<ApiKey>, PersistedEventStore<PostgresEventRepository, Root<ApiKey>>>;
 
 /// One side: what it came to in each round.
 #[derive(Default)]
@@ -76,13 +74,7 @@ pub(crate) async fn measure(
         }
         let plural = if callers == 1 { "" } else { "s" };
         let name = |what: &str| format!("{what}_{callers}_caller{plural}");
-        figures.compared(
-            &name("commands"),
-            median(ours.rates),
-            "/s",
-            median(theirs.rates),
-            aim,
-        );
+        figures.compared(&name("commands"), median(ours.rates), "/s", median(theirs.rates), aim);
         let aim = if callers == 1 { "ratio ≤ 1.3" } else { "" };
         let (p50, stock_p50) = (median(ours.p50_ms), median(theirs.p50_ms));
         figures.compared(&name("command_p50"), p50, "ms", stock_p50, aim);

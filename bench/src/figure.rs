@@ -5,7 +5,8 @@ use serde::Serialize;
 /// One figure.
 #[derive(Serialize)]
 pub(crate) struct Figure {
-    figure: String,
+    #[serde(rename = "figure")]
+    name: String,
     value: f64,
     unit: &'static str,
     /// The same of stock cqrs-es and postgres-es, where there is such a thing.
@@ -47,7 +48,7 @@ impl Figures {
     ) {
         let ratio = Some(value / baseline);
         self.print(&Figure {
-            figure: name.to_owned(),
+            name: name.to_owned(),
             value,
             unit,
             baseline: Some(baseline),
@@ -58,12 +59,12 @@ impl Figures {
 
     /// A figure that stands alone.
     pub(crate) fn alone(&mut self, name: &str, value: f64, unit: &'static str, aim: &'static str) {
-        let figure = name.to_owned();
-        self.print(&Figure { figure, value, unit, baseline: None, ratio: None, aim });
+        let name = name.to_owned();
+        self.print(&Figure { name, value, unit, baseline: None, ratio: None, aim });
     }
 
     fn print(&mut self, figure: &Figure) {
-        if !figure.figure.starts_with(&self.only) {
+        if !figure.name.starts_with(&self.only) {
             return;
         }
         if self.json {
@@ -77,7 +78,7 @@ impl Figures {
         };
         println!(
             "{:<26} {:>12} {:>12} {:>8}  {}",
-            figure.figure,
+            figure.name,
             format!("{:.2} {}", figure.value, figure.unit),
             optional(figure.baseline),
             optional(figure.ratio),
@@ -95,11 +96,8 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 /// The value that `share` of the measurements do not exceed.
 pub(crate) fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss
-    )] // An index into what is in memory.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+    // An index into what is in memory.
     let index = ((values.len() as f64 * share).ceil() as usize).saturating_sub(1);
     values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }

@@ -1,6 +1,8 @@
 //! How fast the access register is built from zero.
 
-use command_api::members::{AddMember, AddMemberRequest, ChangeMemberRole, ChangeMemberRoleRequest};
+use command_api::members::{
+    AddMember, AddMemberRequest, ChangeMemberRole, ChangeMemberRoleRequest,
+};
 use command_api::project_members::{
     AssignProjectMember, AssignProjectMemberRequest, RemoveProjectMember,
 };

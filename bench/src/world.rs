@@ -75,4 +75,3 @@ pub(crate) fn at(now: DateTime<Utc>, idempotency_key: Option<String>) -> Command
         expected_sequence: None,
     }
 }
-

@@ -69,9 +69,7 @@ fn init(
     lock: &File,
     staging: &Path,
 ) -> Result<(), EmbeddedError> {
-    let lock = lock
-        .try_clone()
-        .map_err(EmbeddedError::io("open", &place.anchor))?;
+    let lock = lock.try_clone().map_err(EmbeddedError::io("open", &place.anchor))?;
     let mut command = process::command(&programs.bin.join("initdb"), place.run_as.as_ref());
     command
         .arg("--pgdata")
@@ -84,9 +82,7 @@ fn init(
     if programs.major >= 17 {
         command.args(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]);
     }
-    let output = command
-        .output()
-        .map_err(EmbeddedError::io("run", &programs.bin))?;
+    let output = command.output().map_err(EmbeddedError::io("run", &programs.bin))?;
     if !output.status.success() {
         let text = [output.stdout, output.stderr].concat();
         return Err(EmbeddedError::Init {
@@ -106,11 +102,7 @@ fn init(
 fn remove_incomplete(home: &Path) -> Result<(), EmbeddedError> {
     let entries = std::fs::read_dir(home).map_err(EmbeddedError::io("list", home))?;
     for entry in entries.flatten() {
-        if entry
-            .file_name()
-            .as_bytes()
-            .starts_with(INCOMPLETE.as_bytes())
-        {
+        if entry.file_name().as_bytes().starts_with(INCOMPLETE.as_bytes()) {
             std::fs::remove_dir_all(entry.path())
                 .map_err(EmbeddedError::io("remove", &entry.path()))?;
         }
@@ -140,19 +132,13 @@ pub(crate) fn make_socket_dir(place: &Place) -> Result<PathBuf, EmbeddedError> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(EmbeddedError::io("create", &dir)(error)),
     }
-    let found = dir
-        .symlink_metadata()
-        .map_err(EmbeddedError::io("read", &dir))?;
+    let found = dir.symlink_metadata().map_err(EmbeddedError::io("read", &dir))?;
     let user = unprivileged::uid(run_as);
     if found.uid() == 0 && user != 0 && rustix::process::geteuid().is_root() && found.is_dir() {
         // Left by one of us killed between creating and giving it away.
         give(&dir, run_as)?;
     } else if found.uid() != user || !found.is_dir() {
-        return Err(EmbeddedError::ForeignDirectory {
-            path: dir,
-            owner: found.uid(),
-            user,
-        });
+        return Err(EmbeddedError::ForeignDirectory { path: dir, owner: found.uid(), user });
     }
     set_mode(&dir, 0o700)?;
     Ok(dir)
@@ -181,11 +167,7 @@ pub(crate) fn disown_stale_pid(place: &Place) -> Result<(), EmbeddedError> {
     let Ok(working_dir) = std::fs::read_link(format!("/proc/{pid}/cwd")) else {
         return Ok(());
     };
-    if place
-        .data()
-        .canonicalize()
-        .is_ok_and(|data| data == working_dir)
-    {
+    if place.data().canonicalize().is_ok_and(|data| data == working_dir) {
         return Ok(());
     }
     let text = std::fs::read_to_string(&file).map_err(EmbeddedError::io("read", &file))?;

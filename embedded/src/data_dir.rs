@@ -23,10 +23,7 @@ pub struct DataDir {
 impl DataDir {
     /// Names the directory; nothing is created before a server starts.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            programs: None,
-        }
+        Self { path: path.into(), programs: None }
     }
 
     /// Looks for programs in this directory too, after the data directory's own.
@@ -56,11 +53,7 @@ impl DataDir {
         if is_new {
             std::fs::create_dir_all(&self.path).map_err(EmbeddedError::io("create", &self.path))?;
             // As root the servers run as somebody else, who must be able to pass.
-            let mode = if rustix::process::geteuid().is_root() {
-                0o711
-            } else {
-                0o700
-            };
+            let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
             set_mode(&self.path, mode)?;
         }
         if is_new || self.is_bare()? {
@@ -69,9 +62,7 @@ impl DataDir {
                 "Everything here belongs to orgledger. `orgledger demo --fresh` removes it.\n";
             std::fs::write(&marker, text).map_err(EmbeddedError::io("write", &marker))?;
         }
-        self.path
-            .canonicalize()
-            .map_err(EmbeddedError::io("open", &self.path))
+        self.path.canonicalize().map_err(EmbeddedError::io("open", &self.path))
     }
 
     /// Removes everything in the directory except `programs/`, and stops servers that run without
@@ -90,14 +81,9 @@ impl DataDir {
             return Ok(());
         }
         if !self.path.join(MARKER).exists() {
-            return Err(EmbeddedError::NotADataDir {
-                path: self.path.clone(),
-            });
+            return Err(EmbeddedError::NotADataDir { path: self.path.clone() });
         }
-        let dir = self
-            .path
-            .canonicalize()
-            .map_err(EmbeddedError::io("open", &self.path))?;
+        let dir = self.path.canonicalize().map_err(EmbeddedError::io("open", &self.path))?;
         // All locks before the first removal: it is everything or nothing.
         let mut held = Vec::new();
         for name in [postgres::Server::DIRECTORY, nats::Server::DIRECTORY] {
@@ -138,9 +124,7 @@ impl DataDir {
     fn contents(&self) -> Result<Vec<PathBuf>, EmbeddedError> {
         let mut paths = std::fs::read_dir(&self.path)
             .and_then(|entries| {
-                entries
-                    .map(|entry| entry.map(|entry| entry.path()))
-                    .collect::<Result<Vec<_>, _>>()
+                entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
             })
             .map_err(EmbeddedError::io("list", &self.path))?;
         paths.retain(|path| !path.ends_with(PROGRAMS));

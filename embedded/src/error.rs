@@ -172,23 +172,14 @@ impl EmbeddedError {
     /// For `map_err` on file operations: `.map_err(EmbeddedError::io("create", &path))`.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::Io { action, path, source }
     }
 }
 
 fn listed(rejected: &[Rejected]) -> String {
     let mut text = String::new();
     for program in rejected {
-        let _ = write!(
-            text,
-            "\n  passed over {}: {}",
-            program.path.display(),
-            program.reason
-        );
+        let _ = write!(text, "\n  passed over {}: {}", program.path.display(), program.reason);
     }
     text
 }

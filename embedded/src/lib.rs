@@ -39,7 +39,5 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce(&tokio::runtime::Handle) -> Result<T, EmbeddedError> + Send + 'static,
 ) -> Result<T, EmbeddedError> {
     let handle = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || work(&handle))
-        .await
-        .map_err(EmbeddedError::Interrupted)?
+    tokio::task::spawn_blocking(move || work(&handle)).await.map_err(EmbeddedError::Interrupted)?
 }

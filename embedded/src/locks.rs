@@ -20,9 +20,7 @@ pub(crate) struct Locks {
 
 impl Locks {
     pub(crate) fn new(dir: &Path) -> Self {
-        Self {
-            dir: dir.to_path_buf(),
-        }
+        Self { dir: dir.to_path_buf() }
     }
 
     /// Waits until nobody else starts or stops; held until dropped.
@@ -47,8 +45,7 @@ impl Locks {
     pub(crate) fn join(&self) -> Result<File, EmbeddedError> {
         let path = self.dir.join("users.lock");
         let file = open(&path)?;
-        file.lock_shared()
-            .map_err(EmbeddedError::io("lock", &path))?;
+        file.lock_shared().map_err(EmbeddedError::io("lock", &path))?;
         Ok(file)
     }
 

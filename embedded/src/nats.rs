@@ -48,10 +48,7 @@ impl Nats {
                     port_attempts: 0,
                 })
             })?;
-            Ok(Self {
-                share,
-                access: server.access,
-            })
+            Ok(Self { share, access: server.access })
         })
         .await
     }
@@ -109,17 +106,12 @@ impl Access {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Value::Null,
             Err(error) => return Err(EmbeddedError::io("read", &file)(error)),
         };
-        let port = stored["port"]
-            .as_u64()
-            .and_then(|port| port.try_into().ok());
+        let port = stored["port"].as_u64().and_then(|port| port.try_into().ok());
         if let (Some(port), Some(password)) = (port, stored["password"].as_str()) {
             let password = password.to_owned();
             return Ok(Self { port, password });
         }
-        let access = Self {
-            port: free_port(place)?,
-            password: random_hex() + &random_hex(),
-        };
+        let access = Self { port: free_port(place)?, password: random_hex() + &random_hex() };
         access.store(place)?;
         Ok(access)
     }

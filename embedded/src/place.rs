@@ -53,11 +53,7 @@ impl Place {
     }
 
     fn at(anchor: &Path, home: PathBuf) -> Result<Self, EmbeddedError> {
-        Ok(Self {
-            run_as: RunAs::choose(&home.join("data"))?,
-            anchor: anchor.to_path_buf(),
-            home,
-        })
+        Ok(Self { run_as: RunAs::choose(&home.join("data"))?, anchor: anchor.to_path_buf(), home })
     }
 
     pub(crate) fn data(&self) -> PathBuf {

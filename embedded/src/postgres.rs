@@ -155,11 +155,7 @@ impl server::Server for Server {
 
 /// The setting is a list of directories: quotes keep a comma or space in the path together.
 fn socket_setting(dir: &Path) -> OsString {
-    format!(
-        "unix_socket_directories=\"{}\"",
-        dir.to_string_lossy().replace('"', "\"\"")
-    )
-    .into()
+    format!("unix_socket_directories=\"{}\"", dir.to_string_lossy().replace('"', "\"\"")).into()
 }
 
 /// Everything is said here, so that the caller's `PGHOST` and the like do not matter.

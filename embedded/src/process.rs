@@ -77,11 +77,7 @@ pub(crate) fn tail(log: &Path, since_byte: u64) -> String {
     let read = || -> std::io::Result<String> {
         let mut file = File::open(log)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(
-            since_byte
-                .min(length)
-                .max(length.saturating_sub(TAIL_BYTES)),
-        ))?;
+        file.seek(SeekFrom::Start(since_byte.min(length).max(length.saturating_sub(TAIL_BYTES))))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -91,13 +87,7 @@ pub(crate) fn tail(log: &Path, since_byte: u64) -> String {
 
 /// The process id on the first line of a file.
 pub(crate) fn read_pid(file: &Path) -> Option<u32> {
-    std::fs::read_to_string(file)
-        .ok()?
-        .lines()
-        .next()?
-        .trim()
-        .parse()
-        .ok()
+    std::fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
 }
 
 /// Sends a signal; a process that is gone is fine.
@@ -114,10 +104,7 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
 pub(crate) fn is_alive(pid: u32) -> bool {
     // Where there is no /proc (macOS), "exists" has to do.
     if let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        let state = stat
-            .rsplit(") ")
-            .next()
-            .and_then(|rest| rest.chars().next());
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
         return !matches!(state, Some('Z' | 'X'));
     }
     i32::try_from(pid)

@@ -48,20 +48,16 @@ pub(crate) fn postgres(
             _ => Ok(PostgresPrograms { bin, major }),
         }
     };
-    let mut found = choose(
-        POSTGRES_VARIABLE,
-        &needed,
-        postgres_places(dir),
-        check,
-        |rejected| EmbeddedError::NoProgram {
+    let mut found = choose(POSTGRES_VARIABLE, &needed, postgres_places(dir), check, |rejected| {
+        EmbeddedError::NoProgram {
             program: "Postgres",
             needed: needed.clone(),
             rejected,
             how: "`make demo` and `make test` do, scripts/install-programs .orgledger does only that, \
                   or your system's package `postgresql`",
             variable: POSTGRES_VARIABLE,
-        },
-    )?;
+        }
+    })?;
     let program = found.bin.join("postgres");
     let program = unprivileged::reachable(&program, &tree_of(&found.bin), run_as)?;
     found.bin = program.parent().unwrap_or(&program).to_path_buf();
@@ -79,20 +75,16 @@ pub(crate) fn nats_server(dir: &DataDir, run_as: Option<&RunAs>) -> Result<PathB
         }
         Ok(program)
     };
-    let found = choose(
-        NATS_VARIABLE,
-        &needed,
-        nats_places(dir),
-        check,
-        |rejected| EmbeddedError::NoProgram {
+    let found = choose(NATS_VARIABLE, &needed, nats_places(dir), check, |rejected| {
+        EmbeddedError::NoProgram {
             program: "nats-server",
             needed: needed.clone(),
             rejected,
             how: "`make demo` and `make test` do, scripts/install-programs .orgledger does only that, \
                   or https://github.com/nats-io/nats-server/releases",
             variable: NATS_VARIABLE,
-        },
-    )?;
+        }
+    })?;
     unprivileged::reachable(&found, &found, run_as)
 }
 
@@ -126,24 +118,15 @@ fn choose<T>(
 }
 
 fn postgres_places(dir: &DataDir) -> Vec<PathBuf> {
-    let mut places: Vec<PathBuf> = dir
-        .program_dirs()
-        .iter()
-        .map(|programs| programs.join("postgres/bin"))
-        .collect();
+    let mut places: Vec<PathBuf> =
+        dir.program_dirs().iter().map(|programs| programs.join("postgres/bin")).collect();
     places.extend(search_path());
     places.extend(newest_first("/usr/lib/postgresql", "", "bin"));
     places.extend(newest_first("/usr", "pgsql-", "bin"));
     places.extend(newest_first("/opt/homebrew/opt", "postgresql@", "bin"));
     places.extend(newest_first("/usr/local/opt", "postgresql@", "bin"));
-    places.extend(
-        [
-            "/usr/local/pgsql/bin",
-            "/opt/homebrew/bin",
-            "/usr/local/bin",
-        ]
-        .map(PathBuf::from),
-    );
+    places
+        .extend(["/usr/local/pgsql/bin", "/opt/homebrew/bin", "/usr/local/bin"].map(PathBuf::from));
     existing(places, "postgres")
 }
 
@@ -158,9 +141,7 @@ fn nats_places(dir: &DataDir) -> Vec<PathBuf> {
 fn search_path() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // A relative entry would run whatever lies in the directory that one happens to be in.
-    std::env::split_paths(&path)
-        .filter(|dir| dir.is_absolute())
-        .collect()
+    std::env::split_paths(&path).filter(|dir| dir.is_absolute()).collect()
 }
 
 /// The directories that hold the program, each once.
@@ -233,20 +214,14 @@ fn version_of(program: &Path, prefix: &str) -> Result<String, String> {
         .map(str::to_owned)
         .ok_or_else(|| {
             let error = String::from_utf8_lossy(&output.stderr);
-            format!(
-                "it does not tell its version ({}{})",
-                text.trim(),
-                error.trim()
-            )
+            format!("it does not tell its version ({}{})", text.trim(), error.trim())
         })
 }
 
 /// Major and minor of `18.6`, `2.12.1-RC.2`, `19beta1`.
 fn numbers(version: &str) -> (u32, u32) {
     let mut parts = version.split('.').map(|part| {
-        let digits = part
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(part.len());
+        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
         part[..digits].parse().unwrap_or(0)
     });
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))

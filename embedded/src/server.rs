@@ -89,13 +89,7 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     fn new(place: &'a Place, locks: &'a Locks) -> Self {
-        Self {
-            place,
-            locks,
-            began: Instant::now(),
-            child: None,
-            last_answer: String::from("none"),
-        }
+        Self { place, locks, began: Instant::now(), child: None, last_answer: String::from("none") }
     }
 
     fn run<S: Server>(mut self, server: &mut S, handle: &Handle) -> Result<(), EmbeddedError> {
@@ -158,21 +152,12 @@ impl<'a> Attempt<'a> {
         if server.may_retry(&tail) {
             return Ok(());
         }
-        Err(EmbeddedError::Died {
-            server: S::NAME,
-            status: status.to_string(),
-            log,
-            tail,
-        })
+        Err(EmbeddedError::Died { server: S::NAME, status: status.to_string(), log, tail })
     }
 
     fn check_deadline<S: Server>(&self) -> Result<(), EmbeddedError> {
         let lives = process::read_pid(&S::pid_file(self.place)).is_some_and(process::is_alive);
-        let limit = if lives || self.child.is_some() {
-            S::RECOVERY_WAIT
-        } else {
-            REMAINS_WAIT
-        };
+        let limit = if lives || self.child.is_some() { S::RECOVERY_WAIT } else { REMAINS_WAIT };
         if self.began.elapsed() < limit {
             return Ok(());
         }

@@ -113,30 +113,14 @@ pub(crate) fn reachable(
     };
     let inside = program.strip_prefix(tree).map_err(|_| out_of_reach())?;
     let copy = copy_of(program, tree)?;
-    let program = if inside.as_os_str().is_empty() {
-        copy
-    } else {
-        copy.join(inside)
-    };
-    if user.can_run(&program) {
-        Ok(program)
-    } else {
-        Err(out_of_reach())
-    }
+    let program = if inside.as_os_str().is_empty() { copy } else { copy.join(inside) };
+    if user.can_run(&program) { Ok(program) } else { Err(out_of_reach()) }
 }
 
 /// Copies the tree under [`SYSTEM_DIR`], once for each state of the program.
 fn copy_of(program: &Path, tree: &Path) -> Result<PathBuf, EmbeddedError> {
-    let file = program
-        .metadata()
-        .map_err(EmbeddedError::io("read", program))?;
-    let identity = format!(
-        "{}\0{}\0{}\0{}",
-        tree.display(),
-        file.ino(),
-        file.len(),
-        file.mtime()
-    );
+    let file = program.metadata().map_err(EmbeddedError::io("read", program))?;
+    let identity = format!("{}\0{}\0{}\0{}", tree.display(), file.ino(), file.len(), file.mtime());
     let system = Path::new(SYSTEM_DIR);
     let copy = system.join(format!("programs-{}", digest(identity.as_bytes())));
     if copy.exists() {
@@ -155,9 +139,9 @@ fn copy_of(program: &Path, tree: &Path) -> Result<PathBuf, EmbeddedError> {
         .status()
         .map_err(EmbeddedError::io("copy", tree))?;
     if !copied.success() {
-        return Err(EmbeddedError::io("copy", tree)(std::io::Error::other(
-            format!("cp: {copied}"),
-        )));
+        return Err(EmbeddedError::io("copy", tree)(std::io::Error::other(format!(
+            "cp: {copied}"
+        ))));
     }
     set_mode(&staged, 0o755)?;
     match std::fs::rename(&staged, &copy) {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::roles::words;
 pub use crate::roles::UnknownWord;
+use crate::roles::words;
 
 words! {
     /// The kinds of actor.
@@ -94,7 +94,8 @@ impl EventMetadata {
 
     /// From the flat map that is stored.
     pub fn from_map(mut map: HashMap<String, String>) -> Result<Self, MetadataError> {
-        let mut required = |name: &'static str| map.remove(name).ok_or(MetadataError::Missing(name));
+        let mut required =
+            |name: &'static str| map.remove(name).ok_or(MetadataError::Missing(name));
         let kind = required("actor_kind")?.parse()?;
         let id = required("actor_id")?;
         let correlation_id = required("correlation_id")?;

@@ -59,7 +59,9 @@ uuid_id! {
 }
 
 /// A credit account: one for each organization and currency, named by both.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct CreditAccountId(pub String);
 
@@ -77,7 +79,9 @@ impl fmt::Display for CreditAccountId {
 }
 
 /// A price list: a catalogue's prices for one provider, for example `genai-prices/openai`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct PriceListId(pub String);
 

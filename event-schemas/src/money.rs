@@ -256,10 +256,7 @@ mod tests {
             ("-0.000000000001", "-0.000000000001"),
             ("007.10", "7.100000000000"),
             ("1.0000000000000000", "1.000000000000"),
-            (
-                "99999999999999999999999999.999999999999",
-                "99999999999999999999999999.999999999999",
-            ),
+            ("99999999999999999999999999.999999999999", "99999999999999999999999999.999999999999"),
         ] {
             assert_eq!(amount(text).to_string(), spelled, "{text}");
         }
@@ -268,15 +265,9 @@ mod tests {
     #[test]
     fn what_is_not_an_amount_is_named() {
         for text in ["", "-", ".5", "1.", "1e3", "+1", "1,5", " 1", "NaN", "--1", "٣"] {
-            assert!(
-                matches!(text.parse::<Amount>(), Err(MoneyError::NotADecimal(_))),
-                "{text:?}"
-            );
+            assert!(matches!(text.parse::<Amount>(), Err(MoneyError::NotADecimal(_))), "{text:?}");
         }
-        assert!(matches!(
-            "0.0000000000001".parse::<Amount>(),
-            Err(MoneyError::TooManyPlaces(_))
-        ));
+        assert!(matches!("0.0000000000001".parse::<Amount>(), Err(MoneyError::TooManyPlaces(_))));
         assert!(matches!(
             "100000000000000000000000000".parse::<Amount>(),
             Err(MoneyError::TooLarge(_))

@@ -1,4 +1,5 @@
-//! The command line.
+//! The command line. Its doc comments are what `--help` prints, so they have no Markdown.
+#![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -348,7 +349,7 @@ fn parse(text: &str, time_of_date: chrono::NaiveTime) -> Result<DateTime<Utc>, S
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Ok(time.with_timezone(&Utc));
     }
-    text.parse::<NaiveDate>()
-        .map(|date| date.and_time(time_of_date).and_utc())
-        .map_err(|_| "not a time such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31".to_owned())
+    text.parse::<NaiveDate>().map(|date| date.and_time(time_of_date).and_utc()).map_err(|_| {
+        "not a time such as 2026-01-31T12:00:00Z, or a date such as 2026-01-31".to_owned()
+    })
 }

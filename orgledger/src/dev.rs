@@ -50,8 +50,7 @@ pub(crate) async fn start(
     if let Some(nats) = &nats {
         let jetstream = services::jetstream(&nats.url, place);
         let end = shutdown.clone();
-        let relay =
-            services::relay(&installation.log, jetstream, Some(own_head), end).await?;
+        let relay = services::relay(&installation.log, jetstream, Some(own_head), end).await?;
         parts.spawn(async move {
             // The record and the reports do not depend on it: say so, and go on.
             if let Err(error) = relay.await {

@@ -72,11 +72,14 @@ async fn due(
     match found {
         Ok(rows) => Ok(rows.into_iter().map(|(org, id)| (OrganizationId(org), id)).collect()),
         // The read model is not built yet: nothing is known to have ended.
-        Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("42P01") => {
-            Ok(Vec::new())
-        }
+        Err(error) if code(&error).as_deref() == Some("42P01") => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Postgres's code for an error.
+fn code(error: &sqlx::Error) -> Option<String> {
+    Some(error.as_database_error()?.code()?.into_owned())
 }
 
 /// Whether it was put on record. A refusal says that somebody was faster, or that it was renewed.

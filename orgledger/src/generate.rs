@@ -15,7 +15,7 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
         bail!("run this in the root of the repository");
     }
     let mut stale = Vec::new();
-    for (path, contents) in files()? {
+    for (path, contents) in files() {
         let path = root.join(path);
         let there = std::fs::read_to_string(&path).ok();
         if there.as_ref() == Some(&contents) {
@@ -38,14 +38,14 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn files() -> anyhow::Result<Vec<(PathBuf, String)>> {
+fn files() -> Vec<(PathBuf, String)> {
     let mut files: Vec<(PathBuf, String)> = event_schemas::published::files()
         .into_iter()
         .map(|(path, contents)| (Path::new("event-schemas").join(path), contents))
         .collect();
     files.push(("docs/configuration.md".into(), configuration()));
     files.push(("docs/openapi.json".into(), crate::api::text(&crate::api::document())));
-    Ok(files)
+    files
 }
 
 /// Every setting that has an environment variable, as a page.

@@ -9,6 +9,7 @@ use api_conventions::{Authenticator, OperatorCredential};
 use command_api::api_keys::secret::Pepper;
 use embedded::{DataDir, Nats, Postgres};
 use event_log::database::{self, Holds};
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor as _, PgConnection};
 
@@ -152,13 +153,16 @@ impl Installation {
         match std::fs::read_to_string(&path) {
             Ok(text) => return Ok(text.trim().to_owned()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
         }
         let random = command_api::edge::random_bytes::<24>().map_err(anyhow::Error::msg)?;
-        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        let text = format!("{}{hex}", prefix.unwrap_or_default());
-        write_secret(&path, &text)
-            .with_context(|| format!("cannot write {}", path.display()))
+        let mut text = prefix.unwrap_or_default().to_owned();
+        for byte in random {
+            text.push_str(&format!("{byte:02x}"));
+        }
+        write_secret(&path, &text).with_context(|| format!("cannot write {}", path.display()))
     }
 }
 
@@ -219,11 +223,7 @@ pub(crate) fn data_dir(path: &Path) -> DataDir {
 }
 
 /// Makes a database usable, or says why it is not.
-async fn prepare(
-    options: &PgConnectOptions,
-    holds: Holds,
-    is_private: bool,
-) -> anyhow::Result<()> {
+async fn prepare(options: &PgConnectOptions, holds: Holds, is_private: bool) -> anyhow::Result<()> {
     database::check_server(options).await?;
     if is_private || database::is_empty(options).await? {
         return Ok(database::migrate(options, holds).await?);
@@ -243,10 +243,12 @@ async fn private(path: &Path) -> anyhow::Result<(PgConnectOptions, Option<Postgr
         // Another process may have been faster: 42P04 says that it is there, 23505 that it comes.
         match created {
             Ok(_) => {}
-            Err(error) => match error.as_database_error().and_then(|e| e.code()).as_deref() {
-                Some("42P04" | "23505") => {}
-                Some(_) | None => return Err(error.into()),
-            },
+            Err(error) => {
+                match error.as_database_error().and_then(DatabaseError::code).as_deref() {
+                    Some("42P04" | "23505") => {}
+                    Some(_) | None => return Err(error.into()),
+                }
+            }
         }
     }
     Ok((postgres.connect_options().database(DATABASE), Some(postgres)))

@@ -14,12 +14,13 @@ use crate::services::{self, PROJECTOR_CONNECTIONS_MAX};
 pub(crate) async fn run(place: &PlaceArgs, args: &RebuildArgs) -> anyhow::Result<()> {
     let projection = projectors::named(&args.name)?;
     let installation = Installation::open(place).await?;
-    let read = database::pool(&installation.read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
+    let read =
+        database::pool(&installation.read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let feed = match (installation.reads_elsewhere(), &place.nats_url) {
         (true, Some(url)) => services::jetstream_feed(url, place),
-        (true, None) => bail!(
-            "read models in a database of their own are rebuilt from JetStream: set NATS_URL"
-        ),
+        (true, None) => {
+            bail!("read models in a database of their own are rebuilt from JetStream: set NATS_URL")
+        }
         (false, _) => {
             let connections = PROJECTOR_CONNECTIONS_MAX;
             let log = database::pool(&installation.log, Role::Projector, connections).await?;

@@ -15,11 +15,15 @@ use crate::services::{self, Shutdown};
 /// Runs one role until told to end.
 pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<()> {
     if place.database_url.is_none() && !(reads_only(args) && place.read_database_url.is_some()) {
-        bail!("DATABASE_URL is not set: `orgledger serve` runs on a Postgres that you name; `orgledger dev` brings its own");
+        bail!(
+            "DATABASE_URL is not set: `orgledger serve` runs on a Postgres that you name; `orgledger dev` brings its own"
+        );
     }
     let reads_elsewhere = place.read_database_url.is_some();
     if reads_elsewhere && args.role == Role::Projectors && args.feed == FeedKind::Postgres {
-        bail!("read models in a database of their own (ORGLEDGER_READ_DATABASE_URL) are fed from JetStream: add --feed nats");
+        bail!(
+            "read models in a database of their own (ORGLEDGER_READ_DATABASE_URL) are fed from JetStream: add --feed nats"
+        );
     }
     let shutdown = Shutdown::on_signal()?;
     let listener = services::bind(args.listen).await?;
@@ -94,7 +98,10 @@ async fn check(installation: &Installation, args: &ServeArgs) -> anyhow::Result<
 }
 
 fn nats_url(place: &PlaceArgs) -> anyhow::Result<&str> {
-    place.nats_url.as_deref().context("NATS_URL is not set: this role needs a NATS server with JetStream")
+    place
+        .nats_url
+        .as_deref()
+        .context("NATS_URL is not set: this role needs a NATS server with JetStream")
 }
 
 /// Brings the schemas to this program's version.

@@ -41,9 +41,8 @@ impl Shutdown {
     /// Ends on Ctrl-C or on the signal that service managers send.
     pub(crate) fn on_signal() -> anyhow::Result<Self> {
         let (end, ended) = watch::channel(false);
-        let mut terminate = tokio::signal::unix::signal(
-            tokio::signal::unix::SignalKind::terminate(),
-        )?;
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         tokio::spawn(async move {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
@@ -70,7 +69,10 @@ pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
     let suffix = |name: &str| metrics_exporter_prometheus::Matcher::Suffix(name.to_owned());
     PrometheusBuilder::new()
         .set_buckets_for_metric(suffix("_seconds"), &seconds)?
-        .set_buckets_for_metric(suffix("_appends"), &[1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1024.0])?
+        .set_buckets_for_metric(
+            suffix("_appends"),
+            &[1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1024.0],
+        )?
         .install_recorder()
         .context("the metrics recorder was installed before")
 }

@@ -6,10 +6,11 @@
 //! beside the ones that readers use.
 //!
 //! Each build of a projection has a schema of its own, `read_<projection>_<build>`. Readers use the
-//! views in the schema `read`, which show the build in service. When another build takes over, a
-//! reader waits for a moment at most. In `READ COMMITTED` each of its statements sees one build,
-//! complete; in a longer-lived snapshot (`REPEATABLE READ`), it has to lock the views it reads
-//! first: `lock table … in access share mode`.
+//! views in the schema `read`, which show the build in service. When another one takes over, it does
+//! so for all views at once, and each statement in `READ COMMITTED` sees one build, complete. A
+//! longer-lived snapshot (`REPEATABLE READ`) that comes to a view only after a switch that it does
+//! not see lacks the last entries of the log: it has to begin with `lock table … in access share
+//! mode` over the views it reads.
 
 pub mod access_register;
 mod apply;

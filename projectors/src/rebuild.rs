@@ -223,16 +223,8 @@ async fn chase(
         let mut applied = |place: Place| {
             progress(Progress { projection: projection.name, position: place.position, target });
         };
-        place = apply::until(
-            read,
-            feed,
-            projection,
-            State::Building,
-            place,
-            target,
-            &mut applied,
-        )
-        .await?;
+        place = apply::until(read, feed, projection, State::Building, place, target, &mut applied)
+            .await?;
         if serving.is_none() {
             break;
         }

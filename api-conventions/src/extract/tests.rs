@@ -28,10 +28,7 @@ struct Search {
 
 fn check(problem: &Problem, kind: crate::ProblemKind, field: &str) {
     assert_eq!(problem.kind(), kind, "{problem:?}");
-    assert!(
-        format!("{problem:?}").contains(&format!("\"field\":\"{field}\"")),
-        "{problem:?}"
-    );
+    assert!(format!("{problem:?}").contains(&format!("\"field\":\"{field}\"")), "{problem:?}");
 }
 
 #[test]
@@ -41,15 +38,9 @@ fn a_wrong_field_of_a_body_is_named() {
         (r"{}", "name"),
         (r#"{"name": "a", "colour": "red"}"#, "colour"),
         (r#"{"name": "a", "name": "b"}"#, "name"),
-        (
-            r#"{"name": "a", "items": [{"count": 1}, {"count": 256}]}"#,
-            "items[1].count",
-        ),
+        (r#"{"name": "a", "items": [{"count": 1}, {"count": 256}]}"#, "items[1].count"),
         (r#"{"name": "a", "items": [{}]}"#, "items[0].count"),
-        (
-            r#"{"name": "a", "items": [{"count": 1, "size": 2}]}"#,
-            "items[0].size",
-        ),
+        (r#"{"name": "a", "items": [{"count": 1, "size": 2}]}"#, "items[0].size"),
         ("7", "body"),
     ];
     for (text, field) in cases {
@@ -89,10 +80,8 @@ fn a_wrong_parameter_of_a_query_is_named() {
 #[test]
 fn json_is_known_by_its_media_type() {
     let check = |value: &'static str, expected| {
-        let headers = HeaderMap::from_iter([(
-            header::CONTENT_TYPE,
-            header::HeaderValue::from_static(value),
-        )]);
+        let headers =
+            HeaderMap::from_iter([(header::CONTENT_TYPE, header::HeaderValue::from_static(value))]);
         assert_eq!(is_json(&headers), expected, "{value}");
     };
     check("application/json", true);

@@ -36,21 +36,12 @@ impl Server {
             let stopped = async { stopped.await.unwrap_or(()) };
             serve(listener, router, stopped, drain_max).await
         });
-        Self {
-            begun,
-            finish,
-            shutdown,
-            ended,
-            address,
-        }
+        Self { begun, finish, shutdown, ended, address }
     }
 
     async fn request(&self) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.expect("it listens");
-        stream
-            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-            .await
-            .expect("it reads");
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it reads");
         self.begun.notified().await;
         stream
     }
@@ -58,22 +49,19 @@ impl Server {
 
 #[tokio::test]
 async fn what_was_begun_is_finished_and_no_more_is_accepted() {
-    let server = Server::start(Duration::from_secs(60)).await;
+    let mut server = Server::start(Duration::from_secs(60)).await;
     let mut stream = server.request().await;
     // A connection without a request must not hold up the end.
-    let _idle = TcpStream::connect(server.address)
-        .await
-        .expect("it listens");
+    let _idle = TcpStream::connect(server.address).await.expect("it listens");
     server.shutdown.send(()).expect("it runs");
     while TcpStream::connect(server.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
+    let early = tokio::time::timeout(Duration::from_millis(30), &mut server.ended).await;
+    assert!(early.is_err(), "it waits for the request");
     server.finish.notify_one();
     let mut answer = String::new();
-    stream
-        .read_to_string(&mut answer)
-        .await
-        .expect("it answers, and closes");
+    stream.read_to_string(&mut answer).await.expect("it answers, and closes");
     assert!(answer.ends_with("finished"), "{answer}");
     assert_eq!(server.ended.await.expect("no panic"), 0);
 }

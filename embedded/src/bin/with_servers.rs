@@ -26,14 +26,8 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut arguments = std::env::args_os().skip(1).peekable();
-    let relaxed = arguments
-        .next_if(|argument| argument == "--relaxed")
-        .is_some();
-    let durability = if relaxed {
-        Durability::Relaxed
-    } else {
-        Durability::Real
-    };
+    let relaxed = arguments.next_if(|argument| argument == "--relaxed").is_some();
+    let durability = if relaxed { Durability::Relaxed } else { Durability::Real };
     let program = arguments.next().ok_or(USAGE)?;
 
     // From here on a signal does not end us in the middle.
@@ -78,9 +72,6 @@ fn forward(child: &Child, signal: Signal) {
 
 /// As a shell reports it: 128 + the signal when a signal ended the command.
 fn exit_code(status: ExitStatus) -> ExitCode {
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal))
-        .unwrap_or(1);
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }

@@ -30,17 +30,10 @@ pub async fn test_database() -> TestDatabase {
     let name = unique_name();
     // Copying files takes two thirds of the time of writing them through the log, measured with
     // four clients at once on Postgres 15, with and without fsync.
-    execute(
-        &server,
-        &format!("CREATE DATABASE {name} TEMPLATE template0 STRATEGY = file_copy"),
-    )
-    .await
-    .expect("the server creates a database");
-    TestDatabase {
-        url: with_database(&server_url, &name),
-        name,
-        server,
-    }
+    execute(&server, &format!("CREATE DATABASE {name} TEMPLATE template0 STRATEGY = file_copy"))
+        .await
+        .expect("the server creates a database");
+    TestDatabase { url: with_database(&server_url, &name), name, server }
 }
 
 impl TestDatabase {
@@ -74,12 +67,8 @@ impl Drop for TestDatabase {
         // A runtime of its own: this one may be about to end. When it fails, the server is gone or
         // the database stays behind on it; neither should fail the test that has just passed.
         let _ = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime
-                .block_on(execute(&server, &statement))
-                .map_err(std::io::Error::other)
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(execute(&server, &statement)).map_err(std::io::Error::other)
         })
         .join();
     }
@@ -98,9 +87,7 @@ fn with_database(url: &str, name: &str) -> String {
         None => (url, String::new()),
     };
     let authority = rest.find("://").map_or(0, |scheme| scheme + 3);
-    let path = rest[authority..]
-        .find('/')
-        .map_or(rest.len(), |slash| authority + slash);
+    let path = rest[authority..].find('/').map_or(rest.len(), |slash| authority + slash);
     format!("{}/{name}{query}", &rest[..path])
 }
 
@@ -116,10 +103,7 @@ mod tests {
                 "postgres://u@%2Frun%2Fpg:5432/x?sslmode=disable",
             ),
             ("postgres://u:p@host", "postgres://u:p@host/x"),
-            (
-                "postgres:///postgres?host=/run/pg",
-                "postgres:///x?host=/run/pg",
-            ),
+            ("postgres:///postgres?host=/run/pg", "postgres:///x?host=/run/pg"),
         ];
         for (url, expected) in cases {
             assert_eq!(with_database(url, "x"), expected);

@@ -155,11 +155,7 @@ impl Drop for TestServers {
 /// When the system refuses.
 pub fn temporary_data_dir() -> TempDir {
     use std::os::unix::fs::PermissionsExt as _;
-    let mode = if rustix::process::geteuid().is_root() {
-        0o711
-    } else {
-        0o700
-    };
+    let mode = if rustix::process::geteuid().is_root() { 0o711 } else { 0o700 };
     tempfile::Builder::new()
         .prefix("orgledger-test-")
         .permissions(std::fs::Permissions::from_mode(mode))

@@ -17,11 +17,7 @@ async fn a_killed_postmaster_is_started_again_with_nothing_lost() {
     // At once: its children are still there.
     let again = Postgres::start(&data_dir).await.expect("starts again");
     assert_eq!(count(&again).await, 1);
-    assert_eq!(
-        postgres.pid(),
-        again.pid(),
-        "the first user has the new server"
-    );
+    assert_eq!(postgres.pid(), again.pid(), "the first user has the new server");
 }
 
 #[tokio::test]
@@ -46,10 +42,7 @@ async fn a_server_outlives_this_user_while_another_process_uses_it() {
     joined.stop().await.expect("gives its share back");
     assert!(is_alive(pid));
     holder.kill();
-    data_dir
-        .remove()
-        .await
-        .expect("nobody uses it: stopped and removed");
+    data_dir.remove().await.expect("nobody uses it: stopped and removed");
     assert!(!is_alive(pid));
 }
 
@@ -79,10 +72,7 @@ async fn a_process_id_that_somebody_else_has_by_now_does_not_stop_a_start() {
     assert_eq!(count(&again).await, 1);
     again.stop().await.expect("stops");
     assert!(is_alive(other.id()), "the other process is left alone");
-    other
-        .kill()
-        .and_then(|()| other.wait())
-        .expect("sleep ends");
+    other.kill().and_then(|()| other.wait()).expect("sleep ends");
 }
 
 fn own_like(path: &Path, model: &std::fs::Metadata) {
@@ -107,9 +97,7 @@ async fn an_initdb_cut_short_is_begun_anew() {
     eventually("initdb is halfway", halted);
     holder.kill();
 
-    let postgres = Postgres::start(&data_dir)
-        .await
-        .expect("makes the cluster anew");
+    let postgres = Postgres::start(&data_dir).await.expect("makes the cluster anew");
     write_one(&postgres).await;
     assert!(!halted(), "the half cluster is gone");
 }

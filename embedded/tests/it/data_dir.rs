@@ -23,12 +23,7 @@ async fn programs_are_no_data() {
     std::fs::create_dir(path.join("programs")).expect("ours");
     std::fs::write(path.join("other"), "data").expect("ours");
     data_dir.remove().await.expect("nobody uses it");
-    let left: Vec<_> = path
-        .read_dir()
-        .expect("there")
-        .flatten()
-        .map(|e| e.file_name())
-        .collect();
+    let left: Vec<_> = path.read_dir().expect("there").flatten().map(|e| e.file_name()).collect();
     assert_eq!(left, ["programs"]);
 }
 
@@ -36,13 +31,7 @@ async fn programs_are_no_data() {
 async fn a_directory_of_somebody_elses_is_not_removed() {
     let (directory, _) = data_dir();
     std::fs::write(directory.path().join("thesis.tex"), "years of work").expect("ours");
-    let refusal = DataDir::new(directory.path())
-        .remove()
-        .await
-        .expect_err("not made by us");
-    assert!(
-        matches!(refusal, EmbeddedError::NotADataDir { .. }),
-        "{refusal}"
-    );
+    let refusal = DataDir::new(directory.path()).remove().await.expect_err("not made by us");
+    assert!(matches!(refusal, EmbeddedError::NotADataDir { .. }), "{refusal}");
     assert!(directory.path().join("thesis.tex").exists());
 }

@@ -12,30 +12,15 @@ async fn jetstream(nats: &Nats) -> jetstream::Context {
 
 async fn publish(nats: &Nats) {
     let jetstream = jetstream(nats).await;
-    let stream = jetstream::stream::Config {
-        name: "kept".into(),
-        ..Default::default()
-    };
-    jetstream
-        .get_or_create_stream(stream)
-        .await
-        .expect("JetStream is on");
+    let stream = jetstream::stream::Config { name: "kept".into(), ..Default::default() };
+    jetstream.get_or_create_stream(stream).await.expect("JetStream is on");
     let acknowledged = jetstream.publish("kept", "one".into()).await.expect("sent");
     acknowledged.await.expect("stored");
 }
 
 async fn messages(nats: &Nats) -> u64 {
-    let mut stream = jetstream(nats)
-        .await
-        .get_stream("kept")
-        .await
-        .expect("it is there");
-    stream
-        .info()
-        .await
-        .expect("the server tells")
-        .state
-        .messages
+    let mut stream = jetstream(nats).await.get_stream("kept").await.expect("it is there");
+    stream.info().await.expect("the server tells").state.messages
 }
 
 #[tokio::test]
@@ -78,9 +63,7 @@ async fn a_port_that_was_taken_meanwhile_is_replaced() {
     let address = address.to_owned();
     nats.stop().await.expect("stops");
     let _taken = TcpListener::bind(address).expect("free now");
-    let again = Nats::start(&data_dir)
-        .await
-        .expect("starts on another port");
+    let again = Nats::start(&data_dir).await.expect("starts on another port");
     assert_ne!(again.url(), url);
     publish(&again).await;
 }

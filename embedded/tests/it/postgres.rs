@@ -77,10 +77,7 @@ async fn a_path_too_long_for_a_socket_is_no_obstacle() {
     let socket_dir = postgres.url("x");
     assert!(socket_dir.contains("@%2Ftmp%2Forgledger-"), "{socket_dir}");
     postgres.stop().await.expect("stops");
-    data_dir
-        .remove()
-        .await
-        .expect("removes the socket's directory too");
+    data_dir.remove().await.expect("removes the socket's directory too");
 }
 
 #[tokio::test]

@@ -25,16 +25,10 @@ fn refusal(variables: &[(&str, &Path)]) -> String {
 #[test]
 fn a_named_postgres_that_is_too_old_is_refused_with_its_version() {
     let (directory, _) = data_dir();
-    script(
-        &directory.path().join("postgres"),
-        "postgres (PostgreSQL) 14.2 (Debian 14.2-1)",
-    );
+    script(&directory.path().join("postgres"), "postgres (PostgreSQL) 14.2 (Debian 14.2-1)");
     script(&directory.path().join("initdb"), "initdb");
     let said = refusal(&[("ORGLEDGER_POSTGRES_BIN", directory.path())]);
-    assert!(
-        said.contains("its version is 14.2, which is too old"),
-        "{said}"
-    );
+    assert!(said.contains("its version is 14.2, which is too old"), "{said}");
     assert!(said.contains("Needed: >= 15"), "{said}");
 }
 
@@ -51,8 +45,5 @@ fn a_named_nats_server_that_is_too_old_is_refused_with_its_version() {
     let program = directory.path().join("nats-server");
     script(&program, "nats-server: v2.9.10");
     let said = refusal(&[("ORGLEDGER_NATS_SERVER", &program)]);
-    assert!(
-        said.contains("its version is 2.9.10, which is too old"),
-        "{said}"
-    );
+    assert!(said.contains("its version is 2.9.10, which is too old"), "{said}");
 }

@@ -61,9 +61,7 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 }
 
 pub(crate) fn kill(pid: u32) {
-    let pid = i32::try_from(pid)
-        .ok()
-        .and_then(rustix::process::Pid::from_raw);
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
     rustix::process::kill_process(pid.expect("a process id"), rustix::process::Signal::KILL)
         .expect("the process is there to be killed");
 }
@@ -75,12 +73,7 @@ impl Holder {
     /// Starts it, with these environment variables too.
     pub(crate) fn spawn(data_dir: &DataDir, variables: &[(&str, &Path)]) -> Self {
         let child = Command::new(std::env::current_exe().expect("a test knows its program"))
-            .args([
-                "--exact",
-                "support::hold_postgres",
-                "--ignored",
-                "--nocapture",
-            ])
+            .args(["--exact", "support::hold_postgres", "--ignored", "--nocapture"])
             .env(HOLD_VARIABLE, data_dir.path())
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
@@ -115,9 +108,7 @@ impl Drop for Holder {
 #[ignore = "not a test: other tests run it as a process of its own"]
 async fn hold_postgres() {
     let path = std::env::var_os(HOLD_VARIABLE).expect("the data directory is named");
-    let postgres = Postgres::start(&data_dir_at(Path::new(&path)))
-        .await
-        .expect("it starts");
+    let postgres = Postgres::start(&data_dir_at(Path::new(&path))).await.expect("it starts");
     println!("\nholding {}", postgres.pid().expect("it runs"));
     std::future::pending::<()>().await;
 }

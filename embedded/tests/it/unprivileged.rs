@@ -25,10 +25,7 @@ fn hidden_dir() -> TempDir {
 }
 
 fn owner_of(pid: u32) -> u32 {
-    Path::new(&format!("/proc/{pid}"))
-        .metadata()
-        .expect("it runs")
-        .uid()
+    Path::new(&format!("/proc/{pid}")).metadata().expect("it runs").uid()
 }
 
 #[tokio::test]
@@ -63,21 +60,14 @@ async fn programs_that_only_root_can_reach_are_copied() {
     let data_dir = data_dir_at(&hidden.path().join("data"));
     let programs = hidden.path().join("data/programs");
     std::fs::create_dir_all(&programs).expect("ours");
-    std::fs::copy(
-        programs_dir().join("nats-server"),
-        programs.join("nats-server"),
-    )
-    .expect("`make test` has put it there");
+    std::fs::copy(programs_dir().join("nats-server"), programs.join("nats-server"))
+        .expect("`make test` has put it there");
 
     let nats = Nats::start(&data_dir).await.expect("starts");
     let pid = nats.pid().expect("it runs");
     assert_ne!(owner_of(pid), 0);
     let running = std::fs::read_link(format!("/proc/{pid}/exe")).expect("it runs");
-    assert!(
-        running.starts_with("/var/lib/orgledger"),
-        "{}",
-        running.display()
-    );
+    assert!(running.starts_with("/var/lib/orgledger"), "{}", running.display());
     nats.stop().await.expect("stops");
     data_dir.remove().await.expect("nobody uses it");
     std::fs::remove_file(&running).expect("this test's copy");

@@ -8,6 +8,7 @@ mod conflicts;
 mod crashes;
 mod following;
 mod idempotency;
+mod lost_answers;
 mod reading;
 mod relay;
 mod relay_faults;

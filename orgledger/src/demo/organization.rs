@@ -88,10 +88,8 @@ pub(super) async fn set_up(story: &Story<'_>) -> anyhow::Result<Acme> {
         keys: HashMap::new(),
     };
     for (name, environment) in PROJECTS {
-        let request = CreateProjectRequest {
-            name: name.to_owned(),
-            environment: Some(environment),
-        };
+        let request =
+            CreateProjectRequest { name: name.to_owned(), environment: Some(environment) };
         let created = story.on("2025-09-01", &CreateProject { organization_id, request }).await?;
         acme.projects.insert(name, created.outcome.project_id);
     }

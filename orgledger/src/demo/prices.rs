@@ -9,7 +9,8 @@ use super::Story;
 /// Model, input, cached input, output. Dated versions of a model have its name as their beginning.
 type Price = (&'static str, &'static str, &'static str, &'static str);
 
-const OPENAI: [Price; 2] = [("gpt-4o-mini", "0.15", "0.075", "0.6"), ("gpt-4o", "2.5", "1.25", "10")];
+const OPENAI: [Price; 2] =
+    [("gpt-4o-mini", "0.15", "0.075", "0.6"), ("gpt-4o", "2.5", "1.25", "10")];
 const ANTHROPIC: [Price; 2] =
     [("claude-sonnet-4", "3", "0.3", "15"), ("claude-3-5-haiku", "0.8", "0.08", "4")];
 

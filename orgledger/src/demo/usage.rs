@@ -25,14 +25,94 @@ struct Traffic {
 }
 
 const TRAFFIC: [Traffic; 8] = [
-    traffic("Product-Prod", "production-product-chat", "chat", "anthropic", "claude-sonnet-4-20250514", 60, 6_200, 55, 850),
-    traffic("Product-Prod", "production-product-chat", "chat", "openai", "gpt-4o-2024-08-06", 25, 5_100, 40, 700),
-    traffic("Product-Prod", "production-product-search", "search", "openai", "gpt-4o-mini", 90, 3_400, 60, 260),
-    traffic("Product-Dev", "development-product-evals", "evaluation", "anthropic", "claude-3-5-haiku-20241022", 20, 4_800, 0, 520),
-    traffic("Product-Dev", "development-product-playground", "playground", "openai", "gpt-4o", 6, 1_900, 0, 600),
-    traffic("Analytics-Prod", "production-analytics-summarization", "summarization", "anthropic", "claude-3-5-haiku-20241022", 45, 9_500, 10, 430),
-    traffic("Analytics-Dev", "development-analytics-reports", "reports", "openai", "gpt-4o-mini", 12, 7_800, 0, 1_400),
-    traffic("Research", "staging-research-experiments", "model-comparison", "acme", "in-house-7b", 8, 2_600, 0, 900),
+    traffic(
+        "Product-Prod",
+        "production-product-chat",
+        "chat",
+        "anthropic",
+        "claude-sonnet-4-20250514",
+        60,
+        6_200,
+        55,
+        850,
+    ),
+    traffic(
+        "Product-Prod",
+        "production-product-chat",
+        "chat",
+        "openai",
+        "gpt-4o-2024-08-06",
+        25,
+        5_100,
+        40,
+        700,
+    ),
+    traffic(
+        "Product-Prod",
+        "production-product-search",
+        "search",
+        "openai",
+        "gpt-4o-mini",
+        90,
+        3_400,
+        60,
+        260,
+    ),
+    traffic(
+        "Product-Dev",
+        "development-product-evals",
+        "evaluation",
+        "anthropic",
+        "claude-3-5-haiku-20241022",
+        20,
+        4_800,
+        0,
+        520,
+    ),
+    traffic(
+        "Product-Dev",
+        "development-product-playground",
+        "playground",
+        "openai",
+        "gpt-4o",
+        6,
+        1_900,
+        0,
+        600,
+    ),
+    traffic(
+        "Analytics-Prod",
+        "production-analytics-summarization",
+        "summarization",
+        "anthropic",
+        "claude-3-5-haiku-20241022",
+        45,
+        9_500,
+        10,
+        430,
+    ),
+    traffic(
+        "Analytics-Dev",
+        "development-analytics-reports",
+        "reports",
+        "openai",
+        "gpt-4o-mini",
+        12,
+        7_800,
+        0,
+        1_400,
+    ),
+    traffic(
+        "Research",
+        "staging-research-experiments",
+        "model-comparison",
+        "acme",
+        "in-house-7b",
+        8,
+        2_600,
+        0,
+        900,
+    ),
 ];
 
 #[allow(clippy::too_many_arguments)] // A row of the table above; names would double its width.
@@ -64,10 +144,7 @@ const FIRST_DAY: (i32, u32, u32) = (2025, 10, 1);
 const DAYS: u32 = 31;
 
 /// Records the month; answers how many records it has.
-pub(super) async fn record(
-    recorder: &UsageRecorder,
-    acme: &Acme,
-) -> anyhow::Result<usize> {
+pub(super) async fn record(recorder: &UsageRecorder, acme: &Acme) -> anyhow::Result<usize> {
     let context = Story::at("2025-11-01")?;
     let mut total = 0;
     for day in 0..DAYS {
@@ -118,7 +195,7 @@ fn day_of(day: u32, acme: &Acme) -> Vec<UsageRecord> {
     records
 }
 
-/// A fixed sequence of numbers (SplitMix64, Steele et al. 2014), so that every run is the same.
+/// A fixed sequence of numbers (`SplitMix64`, Steele et al. 2014), so that every run is the same.
 struct Numbers(u64);
 
 impl Numbers {

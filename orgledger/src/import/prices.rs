@@ -207,7 +207,9 @@ fn decimal(text: &str) -> Result<Amount, LeftOut> {
         return Err(LeftOut::ByContextSize);
     }
     let (digits, exponent) = match text.split_once(['e', 'E']) {
-        Some((digits, exponent)) => (digits, exponent.parse::<i32>().map_err(|_| LeftOut::TooManyPlaces)?),
+        Some((digits, exponent)) => {
+            (digits, exponent.parse::<i32>().map_err(|_| LeftOut::TooManyPlaces)?)
+        }
         None => (text, 0),
     };
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
@@ -254,7 +256,11 @@ mod tests {
             ("0.1", "0.100000000000"),
             ("0.0000000000010", "0.000000000001"),
         ] {
-            assert_eq!(decimal(text).ok().map(|a| a.to_string()).as_deref(), Some(amount), "{text}");
+            assert_eq!(
+                decimal(text).ok().map(|a| a.to_string()).as_deref(),
+                Some(amount),
+                "{text}"
+            );
         }
         assert!(matches!(decimal("1e-13"), Err(LeftOut::TooManyPlaces)));
         assert!(matches!(decimal(r#"{"base": 1}"#), Err(LeftOut::ByContextSize)));

@@ -137,7 +137,9 @@ pub(crate) async fn import(
             Ok(true) => {
                 report.read += 1;
                 match record(&row, &columns, import, project_id, &mut keys) {
-                    Ok(usage) => chunk.push((row.position().map_or(line, csv::Position::line), usage)),
+                    Ok(usage) => {
+                        chunk.push((row.position().map_or(line, csv::Position::line), usage));
+                    }
                     Err(reason) => report.reject(line, reason),
                 }
             }
@@ -210,22 +212,17 @@ async fn place(
     let organization_id = match found.map_err(command_api::Refusal::into_error)? {
         Some(organization_id) => organization_id,
         None if import.create => {
-            let create =
-                CreateOrganization { name: import.organization.clone(), seat_limit: None };
+            let create = CreateOrganization { name: import.organization.clone(), seat_limit: None };
             executor.execute(context, &create).await?.outcome.organization_id
         }
-        None => bail!(
-            "there is no organization '{}'; --create makes it",
-            import.organization
-        ),
+        None => bail!("there is no organization '{}'; --create makes it", import.organization),
     };
     let mut session = executor.reading(true);
     let found = session.project_named(organization_id, &import.project).await;
     let project_id = match found.map_err(command_api::Refusal::into_error)? {
         Some(project_id) => project_id,
         None if import.create => {
-            let request =
-                CreateProjectRequest { name: import.project.clone(), environment: None };
+            let request = CreateProjectRequest { name: import.project.clone(), environment: None };
             let create = CreateProject { organization_id, request };
             executor.execute(context, &create).await?.outcome.project_id
         }

@@ -31,11 +31,12 @@ pub(crate) async fn run(place: &PlaceArgs, args: AccessRegisterArgs) -> anyhow::
 }
 
 /// The register of one organization as it is now, as a table.
-pub(crate) async fn table_of(installation: &Installation, organization: &str) -> anyhow::Result<String> {
-    let query = AccessRegisterQuery {
-        organization: Some(organization.parse()?),
-        temporal: Temporal::NOW,
-    };
+pub(crate) async fn table_of(
+    installation: &Installation,
+    organization: &str,
+) -> anyhow::Result<String> {
+    let query =
+        AccessRegisterQuery { organization: Some(organization.parse()?), temporal: Temporal::NOW };
     Ok(table(&read(installation, &query).await?))
 }
 

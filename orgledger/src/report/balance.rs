@@ -26,7 +26,10 @@ pub(crate) async fn run(place: &PlaceArgs, args: BalanceArgs) -> anyhow::Result<
 }
 
 /// The balance of one organization, as a table.
-pub(crate) async fn table_of(installation: &Installation, organization: &str) -> anyhow::Result<String> {
+pub(crate) async fn table_of(
+    installation: &Installation,
+    organization: &str,
+) -> anyhow::Result<String> {
     let mut snapshot = up_to_date(installation, balances::READS).await?;
     Ok(table(&balance(&mut snapshot, &organization.parse()?).await?))
 }

@@ -36,7 +36,10 @@ pub(crate) async fn run(place: &PlaceArgs, args: CostsArgs) -> anyhow::Result<()
 }
 
 /// The cost per feature of one organization, as a table.
-pub(crate) async fn table_of(installation: &Installation, organization: &str) -> anyhow::Result<String> {
+pub(crate) async fn table_of(
+    installation: &Installation,
+    organization: &str,
+) -> anyhow::Result<String> {
     let query = CostsQuery {
         organization: organization.parse()?,
         by: vec![dimension("feature")?, dimension("model")?],

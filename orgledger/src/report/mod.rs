@@ -21,10 +21,8 @@ pub(crate) async fn up_to_date(
 ) -> anyhow::Result<Snapshot> {
     // Read models of their own database are brought up by their projectors, from JetStream; the
     // report says up to which position.
-    let position = match installation.reads_elsewhere() {
-        true => 0,
-        false => catch_up(installation, projections).await?,
-    };
+    let elsewhere = installation.reads_elsewhere();
+    let position = if elsewhere { 0 } else { catch_up(installation, projections).await? };
     let pool = database::pool(&installation.read, Role::Reader, 2).await?;
     Ok(Snapshot::open(&pool, projections, position).await?)
 }
@@ -34,7 +32,8 @@ pub(crate) async fn catch_up(
     installation: &Installation,
     projections: &[Projection],
 ) -> anyhow::Result<i64> {
-    let read = database::pool(&installation.read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
+    let read =
+        database::pool(&installation.read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let log = database::pool(&installation.log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let head = head(&log).await?;
     let mut wanted = projectors::all();

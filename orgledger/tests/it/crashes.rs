@@ -268,9 +268,9 @@ impl Trial {
         }
         self.interrupted += 1;
         if self.interrupted.is_multiple_of(5) {
-            self.settled.push(sent)
+            self.settled.push(sent);
         } else {
-            self.again.push(sent)
+            self.again.push(sent);
         }
     }
 

@@ -80,11 +80,14 @@ impl Register {
         let members = &mut self.members.fold;
         match event {
             OrganizationEvent::Created { organization_id: _, name, seat_limit } => {
-                self.organizations.fold.set(*at, Organization {
-                    organization_id: organization_id.0,
-                    name: name.clone(),
-                    seat_limit: seat_limit.map(seats),
-                });
+                self.organizations.fold.set(
+                    *at,
+                    Organization {
+                        organization_id: organization_id.0,
+                        name: name.clone(),
+                        seat_limit: seat_limit.map(seats),
+                    },
+                );
             }
             OrganizationEvent::Updated { name, seat_limit } => {
                 self.organizations.fold.change(*at, &organization_id.0, |row| {
@@ -94,16 +97,19 @@ impl Register {
             }
             OrganizationEvent::Archived {} => self.archive_organization(*at, organization_id.0),
             OrganizationEvent::InviteSent { invite_id, email, role, projects, expires_at } => {
-                self.invites.fold.set(*at, Invite {
-                    invite_id: invite_id.0,
-                    organization_id: organization_id.0,
-                    email: email.clone(),
-                    role: role.to_string(),
-                    projects: project_grants(projects),
-                    expires_at: *expires_at,
-                    state: "open".to_owned(),
-                    invited_by: fact.actor.clone(),
-                });
+                self.invites.fold.set(
+                    *at,
+                    Invite {
+                        invite_id: invite_id.0,
+                        organization_id: organization_id.0,
+                        email: email.clone(),
+                        role: role.to_string(),
+                        projects: project_grants(projects),
+                        expires_at: *expires_at,
+                        state: "open".to_owned(),
+                        invited_by: fact.actor.clone(),
+                    },
+                );
             }
             OrganizationEvent::InviteAccepted { invite_id, member_id: _ } => {
                 self.close_invite(*at, invite_id.0, "accepted");
@@ -115,16 +121,19 @@ impl Register {
                 self.close_invite(*at, invite_id.0, "expired");
             }
             OrganizationEvent::MemberAdded { member_id, login, email, role } => {
-                members.set(*at, Member {
-                    member_id: member_id.0,
-                    organization_id: organization_id.0,
-                    login: login.clone(),
-                    email: email.clone(),
-                    role: role.to_string(),
-                    suspended: false,
-                    since: at.time,
-                    granted_by: fact.actor.clone(),
-                });
+                members.set(
+                    *at,
+                    Member {
+                        member_id: member_id.0,
+                        organization_id: organization_id.0,
+                        login: login.clone(),
+                        email: email.clone(),
+                        role: role.to_string(),
+                        suspended: false,
+                        since: at.time,
+                        granted_by: fact.actor.clone(),
+                    },
+                );
             }
             OrganizationEvent::MemberRenamed { member_id, login } => {
                 members.change(*at, &member_id.0, |row| login.clone_into(&mut row.login));
@@ -168,12 +177,15 @@ impl Register {
         let at = fact.at;
         match event {
             ProjectEvent::Created { project_id: _, organization_id, name, environment } => {
-                self.projects.fold.set(at, Project {
-                    project_id,
-                    organization_id: organization_id.0,
-                    name: name.clone(),
-                    environment: environment.map(|environment| environment.to_string()),
-                });
+                self.projects.fold.set(
+                    at,
+                    Project {
+                        project_id,
+                        organization_id: organization_id.0,
+                        name: name.clone(),
+                        environment: environment.map(|environment| environment.to_string()),
+                    },
+                );
             }
             ProjectEvent::Updated { name, environment } => {
                 self.projects.fold.change(at, &project_id, |row| {
@@ -189,14 +201,17 @@ impl Register {
                 self.api_keys.fold.end_children(at, project_id);
             }
             ProjectEvent::MemberAssigned { member_id, role } => {
-                self.project_members.fold.set(at, ProjectMember {
-                    project_id,
-                    member_id: member_id.0,
-                    organization_id: fact.organization_id.0,
-                    role: role.to_string(),
-                    since: at.time,
-                    granted_by: fact.actor.clone(),
-                });
+                self.project_members.fold.set(
+                    at,
+                    ProjectMember {
+                        project_id,
+                        member_id: member_id.0,
+                        organization_id: fact.organization_id.0,
+                        role: role.to_string(),
+                        since: at.time,
+                        granted_by: fact.actor.clone(),
+                    },
+                );
             }
             ProjectEvent::MemberRoleChanged { member_id, role, previous_role: _ } => {
                 self.project_members.fold.change(at, &(project_id, member_id.0), |row| {
@@ -219,15 +234,18 @@ impl Register {
                 project_id,
                 name,
                 purpose,
-            } => self.service_accounts.fold.set(fact.at, ServiceAccount {
-                service_account_id: id,
-                organization_id: organization_id.0,
-                project_id: project_id.0,
-                name: name.clone(),
-                purpose: purpose.clone(),
-                disabled: false,
-                created_by: fact.actor.clone(),
-            }),
+            } => self.service_accounts.fold.set(
+                fact.at,
+                ServiceAccount {
+                    service_account_id: id,
+                    organization_id: organization_id.0,
+                    project_id: project_id.0,
+                    name: name.clone(),
+                    purpose: purpose.clone(),
+                    disabled: false,
+                    created_by: fact.actor.clone(),
+                },
+            ),
             ServiceAccountEvent::Disabled { reason: _ } => {
                 self.service_accounts.fold.change(fact.at, &id, |row| row.disabled = true);
             }
@@ -258,20 +276,23 @@ impl Register {
                         (None, Some(service_account_id.0))
                     }
                 };
-                keys.set(fact.at, ApiKey {
-                    api_key_id,
-                    organization_id: organization_id.0,
-                    project_id: project_id.0,
-                    member_id,
-                    service_account_id,
-                    name: name.clone(),
-                    redacted: redacted.clone(),
-                    state: "active".to_owned(),
-                    expires_at: *expires_at,
-                    rotation_due_at: *rotation_due_at,
-                    rotated_at: None,
-                    created_by: fact.actor.clone(),
-                });
+                keys.set(
+                    fact.at,
+                    ApiKey {
+                        api_key_id,
+                        organization_id: organization_id.0,
+                        project_id: project_id.0,
+                        member_id,
+                        service_account_id,
+                        name: name.clone(),
+                        redacted: redacted.clone(),
+                        state: "active".to_owned(),
+                        expires_at: *expires_at,
+                        rotation_due_at: *rotation_due_at,
+                        rotated_at: None,
+                        created_by: fact.actor.clone(),
+                    },
+                );
             }
             ApiKeyEvent::Renamed { name } => {
                 keys.change(fact.at, &api_key_id, |row| name.clone_into(&mut row.name));
@@ -302,8 +323,6 @@ fn seats(limit: u32) -> i32 {
 }
 
 fn project_grants(grants: &[ProjectGrant]) -> Value {
-    let grant = |grant: &ProjectGrant| {
-        json!({ "project_id": grant.project_id.to_string(), "role": grant.role.as_str() })
-    };
+    let grant = |grant: &ProjectGrant| json!({ "project_id": grant.project_id.to_string(), "role": grant.role.as_str() });
     grants.iter().map(grant).collect()
 }

@@ -48,10 +48,7 @@ pub struct UsageSource {
 }
 
 impl UsageSource {
-    pub(super) fn of(
-        table: &'static str,
-        spans: &[(Uuid, NaiveDate, NaiveDate)],
-    ) -> Option<Self> {
+    pub(super) fn of(table: &'static str, spans: &[(Uuid, NaiveDate, NaiveDate)]) -> Option<Self> {
         let mut batch_ids: Vec<Uuid> = spans.iter().map(|(batch_id, _, _)| *batch_id).collect();
         batch_ids.sort_unstable();
         batch_ids.dedup();
@@ -76,14 +73,15 @@ pub(super) async fn stage(
     batches: &[UsageBatch],
     after: i64,
 ) -> Result<(), sqlx::Error> {
-    let columns: Vec<String> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
-    let there: Option<String> = sqlx::query_scalar("select to_regclass($1)::text")
-        .bind(STAGED)
-        .fetch_one(&mut *tx)
-        .await?;
+    let columns: Vec<String> =
+        COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+    let there: Option<String> =
+        sqlx::query_scalar("select to_regclass($1)::text").bind(STAGED).fetch_one(&mut *tx).await?;
     if there.is_none() {
-        let create =
-            format!("create temporary table {STAGED} ({}) on commit delete rows", columns.join(", "));
+        let create = format!(
+            "create temporary table {STAGED} ({}) on commit delete rows",
+            columns.join(", ")
+        );
         tx.execute(create.as_str()).await?;
     } else {
         // A rebuild applies more than one page in its last transaction.

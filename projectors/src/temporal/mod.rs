@@ -12,4 +12,3 @@ pub(crate) use table::{Columns, Loaded, PgQuery, Touched, load, temporal_table, 
 
 #[cfg(test)]
 mod tests;
-

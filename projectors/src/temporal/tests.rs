@@ -90,7 +90,8 @@ fn table_of(history: &[(i64, What)], page: usize) -> Vec<Version<Badge>> {
 fn sayings(history: &[(i64, What)]) -> BTreeMap<u8, Vec<(i64, i64, Option<u32>)>> {
     let mut said: BTreeMap<u8, Vec<(i64, i64, Option<u32>)>> = BTreeMap::new();
     for (position, (minute, what)) in (1..).zip(history) {
-        let mut say = |id: u8, colour| said.entry(id).or_default().push((position, *minute, colour));
+        let mut say =
+            |id: u8, colour| said.entry(id).or_default().push((position, *minute, colour));
         match what {
             What::Set { id, colour } => say(*id, Some(*colour)),
             What::End { id } => say(*id, None),

@@ -52,7 +52,8 @@ async fn a_movement_says_why_and_by_whom() {
         .zip(&happenings)
         .find(|(_, h)| matches!(&h.event, Event::Credits(_, CreditAccountEvent::Purchased { .. })))
         .unwrap();
-    let Event::Credits(_, CreditAccountEvent::Purchased { reference, .. }) = &happening.event else {
+    let Event::Credits(_, CreditAccountEvent::Purchased { reference, .. }) = &happening.event
+    else {
         unreachable!()
     };
     let found: (String, Option<String>, String) =

@@ -6,9 +6,7 @@ use embedded::testing::{TestDatabase, test_database, test_nats_url, unique_name}
 use event_log::HeadWatch;
 use event_log::database::{self, Holds, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
-use projectors::{
-    Config, Feed, JetStreamFeed, Projectors, all, catch_up, rebuild, status,
-};
+use projectors::{Config, Feed, JetStreamFeed, Projectors, all, catch_up, rebuild, status};
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
@@ -64,8 +62,7 @@ async fn both_feeds_give_the_same_tables() {
     relayed(&house, stream.clone(), async {
         // The stream may not be there yet: a live projector tries again, a command says so.
         let feed = Feed::JetStream(JetStreamFeed::new(stream.clone()));
-        while let Err(error) = catch_up(&read, &feed, &all(), 1).await {
-            eprintln!("{error}");
+        while catch_up(&read, &feed, &all(), 1).await.is_err() {
             tokio::task::yield_now().await;
         }
         for entries in [7, 5_000] {
@@ -110,4 +107,28 @@ async fn live_projections_follow_the_stream() {
     .await;
     house.catch_up().await;
     assert_eq!(fingerprints(&read).await, house.fingerprints().await);
+}
+
+#[tokio::test]
+async fn a_batch_in_several_messages_counts_once() {
+    let house = House::with(&Story::new(54).tell(1)).await;
+    // As many as a rebuild applies in its last transaction, in pages of one message.
+    let (organization_id, records) = Usage::new(55).batch(990);
+    let head = house.use_up(organization_id, &records).await;
+    house.catch_up().await;
+    let expected = house.fingerprints().await;
+
+    let (_database, read) = read_models_elsewhere().await;
+    let stream = stream();
+    relayed(&house, stream.clone(), async {
+        let feed = Feed::JetStream(JetStreamFeed::new(stream).with_page_events_max(1));
+        while catch_up(&read, &feed, &all(), head).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        for projection in all() {
+            rebuild(&read, &feed, &projection, &mut |_| {}).await.unwrap();
+        }
+        assert_eq!(fingerprints(&read).await, expected);
+    })
+    .await;
 }

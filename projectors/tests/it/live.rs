@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 
 use event_log::{Append, NewEvent, StreamKey, new_event_id};
 use event_schemas::Actor;
-use projectors::{Config, ProjectionError, Projectors, Registered, RunError, all, catch_up, rebuild};
+use projectors::{
+    Config, ProjectionError, Projectors, Registered, RunError, all, catch_up, rebuild,
+};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::support::history::{Story, minute};

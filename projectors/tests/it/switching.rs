@@ -54,8 +54,7 @@ async fn a_rebuild_under_load_is_not_noticed() {
     house.catch_up().await;
 
     let mut background = JoinSet::new();
-    let config =
-        Config { read: house.read.clone(), feed: house.live_feed(), projections: all() };
+    let config = Config { read: house.read.clone(), feed: house.live_feed(), projections: all() };
     background.spawn(Projectors::run(config, pending()));
     let over = Arc::new(AtomicBool::new(false));
     let mut readers = JoinSet::new();

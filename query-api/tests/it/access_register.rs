@@ -141,10 +141,10 @@ async fn the_register_is_as_of_any_time() {
 #[tokio::test]
 async fn the_register_is_what_the_log_knew_at_a_position() {
     let world = acme().await;
-    // Told late: Bob had been suspended since February.
+    // Told late: Alice had been suspended since the tenth of March.
     let suspended =
         OrganizationEvent::MemberSuspended { member_id: MemberId(id(ALICE)), reason: None };
-    let position = world.append(ACME, ACME, "2026-02-10T00:00:00Z", suspended).await;
+    let position = world.append(ACME, ACME, "2026-03-10T00:00:00Z", suspended).await;
     world.project_all().await;
     let suspended = async |query: String| {
         let register = world.found(&path(ACME, &format!("/access-register?{query}"))).await;
@@ -154,17 +154,17 @@ async fn the_register_is_what_the_log_knew_at_a_position() {
         );
         register.at("/organizations/0/people/0/suspended")
     };
-    assert_eq!(suspended("as_of=2026-02-20".to_owned()).await, true);
-    assert_eq!(suspended("as_of=2026-02-09".to_owned()).await, false);
+    assert_eq!(suspended("as_of=2026-03-20".to_owned()).await, true);
+    assert_eq!(suspended("as_of=2026-03-09".to_owned()).await, false);
     let before = position - 1;
-    assert_eq!(suspended(format!("as_of=2026-02-20&at_position={before}")).await, false);
+    assert_eq!(suspended(format!("as_of=2026-03-20&at_position={before}")).await, false);
     assert_eq!(suspended(format!("at_position={before}")).await, false);
     // At the very position that told it, one state holds and not two.
     world.member(OTHER, 90, "2026-05-01T00:00:00Z", "carol").await;
     world.project_all().await;
-    let query = format!("/access-register?as_of=2026-02-20&at_position={position}");
+    let query = format!("/access-register?as_of=2026-03-20&at_position={position}");
     let register = world.found(&path(ACME, &query)).await;
-    assert_eq!(people(&register.json()), ["Alice member 2", "bob member 1"]);
+    assert_eq!(people(&register.json()), ["Alice admin 2", "bob member 1"]);
     assert_eq!(register.at("/organizations/0/people/0/suspended"), true);
     let unknown = world.get(&path(ACME, "/access-register?at_position=0")).await;
     unknown.assert_problem(404, "not-found", "before the organization was known");

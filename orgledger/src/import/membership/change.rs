@@ -250,10 +250,7 @@ impl Change {
         let member_id = self.member(session, organization_id).await?;
         let project_id = self.project(session, organization_id).await?;
         let request = AssignProjectMemberRequest { member_id, role };
-        AssignProjectMember { organization_id, project_id, request }
-            .handle(session)
-            .await
-            .map(drop)
+        AssignProjectMember { organization_id, project_id, request }.handle(session).await.map(drop)
     }
 
     async fn leave_team(

@@ -72,7 +72,11 @@ impl Usage {
 
 impl House {
     /// Records usage; gives the position of the last record.
-    pub(crate) async fn use_up(&self, organization_id: OrganizationId, records: &[NewUsage]) -> i64 {
+    pub(crate) async fn use_up(
+        &self,
+        organization_id: OrganizationId,
+        records: &[NewUsage],
+    ) -> i64 {
         let write = UsageWrite {
             organization_id,
             records: records.to_vec(),
