@@ -109,6 +109,10 @@ pub enum PricingError {
 /// The cost in pico-units, or the kind of tokens that has no rate.
 fn cost_pico(rates: &Rates, tokens: &Tokens) -> Result<Result<i64, TokenKind>, PricingError> {
     let uncached = plain_input(tokens)?;
+    // A model that is listed without a price: not even a request without tokens costs a known 0.
+    if rates.input.is_none() && rates.output.is_none() {
+        return Ok(Err(TokenKind::Input));
+    }
     let lines = [
         (TokenKind::Input, uncached, rates.input),
         (TokenKind::CachedInput, tokens.cached_input, rates.cached_input.or(rates.input)),

@@ -8,9 +8,9 @@
 //! Each build of a projection has a schema of its own, `read_<projection>_<build>`. Readers use the
 //! views in the schema `read`, which show the build in service. When another one takes over, it does
 //! so for all views at once, and each statement in `READ COMMITTED` sees one build, complete. A
-//! longer-lived snapshot (`REPEATABLE READ`) that comes to a view only after a switch that it does
-//! not see lacks the last entries of the log: it has to begin with `lock table … in access share
-//! mode` over the views it reads.
+//! longer-lived snapshot (`REPEATABLE READ`) has to begin with `lock table … in access share mode`
+//! on the projection's first view by name: views are replaced in order of their names, so that this
+//! lock keeps all of them, and the tables that they show, until the snapshot is given up.
 
 pub mod access_register;
 mod apply;

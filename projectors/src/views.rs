@@ -4,6 +4,9 @@
 //! of one row switches all views at once, for every reader at the boundary of its snapshot. Before
 //! and after, each view is replaced on its own. Taking the locks on several views together would
 //! mean to wait for one while holding another, and readers take them in any order.
+//!
+//! Views are always replaced in the order of their names. Readers rely on it: whoever holds the
+//! first one holds up all.
 
 use std::time::Duration;
 

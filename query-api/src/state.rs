@@ -56,6 +56,10 @@ impl QueryState {
                 tokio::time::sleep(OTHER_REPLICA_PAUSE).await;
             }
             has_waited = true;
+            // Checked here too: where replicas differ, waiting may end before the deadline each time.
+            if Instant::now() >= deadline {
+                return Err(behind);
+            }
             if !self.positions.wait(projections, position_min, deadline).await {
                 return Err(behind);
             }

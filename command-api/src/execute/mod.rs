@@ -13,7 +13,7 @@ mod session;
 use std::sync::Arc;
 use std::time::Instant;
 
-use event_log::{Aggregates, AppendError, EventLog};
+use event_log::{Aggregates, AppendError, EventLog, StreamKey};
 
 pub use command::{Answer, Command, CommandContext, Done, ExpectedSequence, Secret};
 pub use session::Session;
@@ -44,6 +44,13 @@ impl Executor {
     /// A session that only reads, bringing states up to the log where `up_to_date` says so.
     pub fn reading(&self, up_to_date: bool) -> Session<'_> {
         Session::new(&self.aggregates, &self.locks, &self.pepper, up_to_date, Vec::new())
+    }
+
+    /// A session that only reads, on states brought up to the log, while no command of this process
+    /// can change what it looks at.
+    pub(crate) async fn reading_alone(&self, streams: &[StreamKey]) -> Session<'_> {
+        let guards = self.locks.hold(streams).await;
+        Session::new(&self.aggregates, &self.locks, &self.pepper, true, guards)
     }
 
     /// The log's streams.

@@ -192,7 +192,7 @@ impl<'a> Session<'a> {
     }
 
     /// Every stream looked at so far.
-    pub(super) fn touched(&self) -> Vec<StreamKey> {
+    pub(crate) fn touched(&self) -> Vec<StreamKey> {
         self.streams.keys().cloned().collect()
     }
 

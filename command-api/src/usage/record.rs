@@ -19,7 +19,8 @@ use crate::problems;
 use crate::refusal::{ExecuteError, Refusal};
 
 /// How often records are checked again when what they were checked against moves on.
-const TRIES_MAX: usize = 3;
+/// Within this process the second try cannot be overtaken; the others are for other processes.
+const TRIES_MAX: usize = 6;
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -90,8 +91,12 @@ impl UsageRecorder {
         records: &[UsageRecord],
     ) -> Result<UsageAnswer, ExecuteError> {
         let metadata: Arc<str> = serde_json::to_string(&context.metadata.to_map())?.into();
+        let mut touched = Vec::new();
         for attempt in 0..TRIES_MAX {
-            let mut session = self.executor.reading(attempt > 0);
+            let mut session = match attempt {
+                0 => self.executor.reading(false),
+                _ => self.executor.reading_alone(&touched).await,
+            };
             if let Err(refusal) = session.open_organization(organization_id).await {
                 if attempt == 0 {
                     continue;
@@ -108,6 +113,7 @@ impl UsageRecorder {
                 }
             }
             // A refusal on a cached state is given only after the state was brought up to the log.
+            touched = session.touched();
             if attempt == 0 && checked.len() < records.len() {
                 continue;
             }

@@ -245,3 +245,11 @@ fn the_published_sample_of_usage_costs_what_the_published_sample_of_prices_says(
     assert_eq!(priced.cost_pico, usage.cost_pico);
     assert_eq!(priced.currency, usage.currency);
 }
+
+#[test]
+fn a_model_listed_without_a_price_is_unpriced_even_without_tokens() {
+    let listed = model("gpt-5", named("gpt-5"), Rates::default());
+    let book = book(&[(1, published("a", 0, vec![listed]))]);
+    let priced = book.price("openai", "gpt-5", at(0), &plain(0)).unwrap();
+    assert_eq!((priced.status, priced.cost_pico), (PriceStatus::Unpriced, None));
+}

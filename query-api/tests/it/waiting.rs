@@ -107,16 +107,18 @@ async fn a_picture_stays_what_it_is_while_the_log_moves_on() {
 async fn another_build_goes_into_service_only_between_pictures() {
     let world = acme().await;
     let mut snapshot = world.snapshot(&[Projection::AccessRegister]).await;
-    let ask_and_close = async {
+    let mut rebuild = std::pin::pin!(world.rebuild(Projection::AccessRegister));
+    tokio::select! {
+        () = &mut rebuild => panic!("it did not wait for the picture"),
         // The new build is complete, and about to be switched to.
-        world.somebody_waits_for_a_view().await;
-        let query = query_api::access_register::AccessRegisterQuery::default();
-        let register = query_api::access_register::access_register(&mut snapshot, &query).await;
-        let register = register.expect("it answers");
-        assert_eq!((register.position, register.organizations.len()), (1, 1));
-        drop(snapshot);
-    };
-    tokio::join!(world.rebuild(Projection::AccessRegister), ask_and_close);
+        () = world.somebody_waits_for_a_view() => {}
+    }
+    let query = query_api::access_register::AccessRegisterQuery::default();
+    let register = query_api::access_register::access_register(&mut snapshot, &query).await;
+    let register = register.expect("it answers");
+    assert_eq!((register.position, register.organizations.len()), (1, 1));
+    drop(snapshot);
+    rebuild.await;
     world.found(&path(ACME, "")).await;
 }
 
@@ -137,6 +139,12 @@ async fn what_reads_two_read_models_reflects_the_one_that_is_behind() {
     world.project_only(Projection::AccessRegister).await;
     let answer = world.found(&path(ACME, &format!("/balance?min_position={position}"))).await;
     assert_eq!(answer.at("/organization"), "Acme Corp");
+    rename(&world, "Acme Inc").await;
+    world.project_only(Projection::AccessRegister).await;
+    for query in ["/balance", "/costs"] {
+        let answer = world.found(&path(ACME, query)).await;
+        assert_eq!(answer.at("/position"), json!(position), "{query}");
+    }
 }
 
 #[tokio::test]
