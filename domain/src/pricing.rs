@@ -109,10 +109,6 @@ pub enum PricingError {
 /// The cost in pico-units, or the kind of tokens that has no rate.
 fn cost_pico(rates: &Rates, tokens: &Tokens) -> Result<Result<i64, TokenKind>, PricingError> {
     let uncached = plain_input(tokens)?;
-    // A model that is listed without a price: not even a request without tokens costs a known 0.
-    if rates.input.is_none() && rates.output.is_none() {
-        return Ok(Err(TokenKind::Input));
-    }
     let lines = [
         (TokenKind::Input, uncached, rates.input),
         (TokenKind::CachedInput, tokens.cached_input, rates.cached_input.or(rates.input)),
@@ -128,6 +124,10 @@ fn cost_pico(rates: &Rates, tokens: &Tokens) -> Result<Result<i64, TokenKind>, P
         millionths = line_cost(count, rate)
             .and_then(|line| millionths.checked_add(line))
             .ok_or(PricingError::CostTooLarge)?;
+    }
+    // A model that is listed without any price: not even a request without tokens costs a known 0.
+    if *rates == Rates::default() {
+        return Ok(Err(TokenKind::Input));
     }
     let pico = divided_half_to_even(millionths, TOKENS_PER_RATE);
     i64::try_from(pico).map(Ok).map_err(|_| PricingError::CostTooLarge)

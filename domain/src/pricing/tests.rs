@@ -109,7 +109,8 @@ fn tokens_without_a_rate_are_unpriced_and_no_tokens_need_none() {
         let priced = only(none).price("openai", "m", at(0), &tokens).unwrap();
         assert_eq!(priced.unpriced, Some(UnpricedReason::NoRate(missing)));
     }
-    let free = only(none).price("openai", "m", at(0), &Tokens::default()).unwrap();
+    let input = Rates { input: units("1"), ..none };
+    let free = only(input).price("openai", "m", at(0), &Tokens::default()).unwrap();
     assert_eq!((free.status, free.cost_pico), (PriceStatus::Priced, Some(0)));
 }
 
