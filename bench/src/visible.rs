@@ -28,6 +28,9 @@ pub(crate) async fn measure(figures: &mut Figures, seconds: f64) -> anyhow::Resu
     let log = database::pool(&options, Role::Projector, 8).await?;
     let head = HeadWatch::start(log.clone(), Some(world.executor.log().own_head()));
     let feed = Feed::Postgres(PostgresFeed::following(log, head));
+    // The first builds are there before anybody reads.
+    let head = world.executor.log().head().await?;
+    projectors::catch_up(&read, &feed, &projectors::all(), head).await?;
     let config = Config { read, feed, projections: projectors::all() };
     let live = tokio::spawn(Projectors::run(config, std::future::pending()));
 
