@@ -5,19 +5,17 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sqlx::{Executor, PgConnection, Row};
 
-use super::{Failure, Verdict};
+use super::Verdict;
 use crate::append::{Append, AppendError, Claim, Replay, StreamKey};
 use crate::follow::NOTIFY_CHANNEL;
-
-/// The head as it was when it was locked.
-pub(super) struct Head {
-    pub(super) position: i64,
-    pub(super) recorded_at: DateTime<Utc>,
-}
 
 /// What one transaction is about to write.
 #[derive(Default)]
 pub(super) struct Plan<'a> {
+    /// The head that it is written on.
+    pub(super) head: i64,
+    /// The appends that come too late, with a stream that has moved.
+    pub(super) conflicts: Vec<(usize, StreamKey)>,
     /// The appends that go through, with the position of their first event.
     pub(super) accepted: Vec<(usize, &'a Append, i64)>,
     /// The sequence of each event, in the order of `accepted`.
@@ -26,6 +24,15 @@ pub(super) struct Plan<'a> {
     pub(super) moved: HashMap<StreamKey, i64>,
     /// The position of the last event.
     pub(super) last_position: i64,
+}
+
+impl Plan<'_> {
+    /// Gives those that came too late their verdict.
+    pub(super) fn answer_conflicts(&self, verdicts: &mut [Option<Verdict>]) {
+        for (index, stream) in &self.conflicts {
+            verdicts[*index] = Some(Err(AppendError::Conflict(stream.clone())));
+        }
+    }
 }
 
 /// Where streams stand, for those that have events.
@@ -74,25 +81,36 @@ pub(super) async fn moved_after(
 }
 
 /// Begins a transaction and locks the head in one round trip. The savepoint behind it lets a batch
-/// be written again without the lock being given up.
-pub(super) async fn lock_head(connection: &mut PgConnection) -> Result<Head, Failure> {
+/// Begins a transaction and locks the head: nobody else can append until it ends.
+pub(super) async fn lock_head(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
     let rows = connection
         .fetch_all(
             "begin isolation level read committed;
-         select position, greatest(recorded_at, clock_timestamp()) from log.head for update;
-         savepoint written",
+             select position from log.head for update",
         )
         .await?;
-    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    Ok(Head { position: row.get(0), recorded_at: row.get(1) })
+    rows.first().map(|row| row.get(0)).ok_or(sqlx::Error::RowNotFound)
 }
 
-/// Writes a plan in one statement. False where an idempotency key was there already.
+/// When a plan was recorded, if it was. Its first event tells: all were written or none. A plan
+/// without events answers none, and its idempotency keys find out.
+pub(super) async fn written(
+    connection: &mut PgConnection,
+    plan: &Plan<'_>,
+) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    let event = plan.accepted.iter().find_map(|(_, append, _)| append.events.first());
+    sqlx::query_scalar("select recorded_at from log.events where event_id = $1")
+        .bind(event.map(|event| event.event_id))
+        .fetch_optional(connection)
+        .await
+}
+
+/// Writes a plan in one statement and answers when it was recorded; none, and nothing is written,
+/// where the head is no longer the plan's.
 pub(super) async fn write(
     connection: &mut PgConnection,
     plan: &Plan<'_>,
-    head: &Head,
-) -> Result<bool, Failure> {
+) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
     let mut rows = EventColumns::default();
     let mut claims = ClaimColumns::default();
     for (_, append, first_position) in &plan.accepted {
@@ -104,31 +122,32 @@ pub(super) async fn write(
             claims.push(claim, first_position + covered - 1);
         }
     }
-    let positions: Vec<i64> = (head.position + 1..=plan.last_position).collect();
-    let claimed: i64 = sqlx::query_scalar(&format!(
-        "with written as (
+    let positions: Vec<i64> = (plan.head + 1..=plan.last_position).collect();
+    sqlx::query_scalar(&format!(
+        "with head as (
+             update log.head
+             set position = $17, recorded_at = greatest(recorded_at, clock_timestamp())
+             where position = $18
+             returning recorded_at
+         ), written as (
              insert into log.events (position, event_id, organization_id, aggregate_type,
                  aggregate_id, sequence, event_type, event_version, payload, metadata,
                  occurred_at, recorded_at)
              select position, event_id, organization_id, aggregate_type, aggregate_id, sequence,
-                 event_type, event_version, payload::json, metadata::json, occurred_at, $12
-             from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[],
+                 event_type, event_version, payload::json, metadata::json, occurred_at, recorded_at
+             from head, unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[],
                  $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[])
                  as e(position, event_id, organization_id, aggregate_type, aggregate_id, sequence,
                       event_type, event_version, payload, metadata, occurred_at)
          ), claimed as (
              insert into log.idempotency_keys (scope, key, fingerprint, outcome, position, recorded_at)
-             select scope, key, fingerprint, outcome::json, position, $12
-             from unnest($13::text[], $14::text[], $15::bytea[], $16::text[], $17::bigint[])
+             select scope, key, fingerprint, outcome::json, position, recorded_at
+             from head, unnest($12::text[], $13::text[], $14::bytea[], $15::text[], $16::bigint[])
                  as c(scope, key, fingerprint, outcome, position)
-             on conflict do nothing
-             returning 1
-         ), head as (
-             update log.head set position = $18, recorded_at = $12
          ), told as (
-             select pg_notify('{NOTIFY_CHANNEL}', $18::text)
+             select pg_notify('{NOTIFY_CHANNEL}', $17::text) from head
          )
-         select count(*) from claimed, told"
+         select recorded_at from head, told"
     ))
     .bind(positions)
     .bind(rows.event_ids)
@@ -141,16 +160,15 @@ pub(super) async fn write(
     .bind(rows.payloads)
     .bind(rows.metadata)
     .bind(rows.occurred_at)
-    .bind(head.recorded_at)
     .bind(&claims.scopes)
     .bind(&claims.keys)
     .bind(claims.fingerprints)
     .bind(claims.outcomes)
     .bind(claims.positions)
     .bind(plan.last_position)
-    .fetch_one(connection)
-    .await?;
-    Ok(usize::try_from(claimed) == Ok(claims.keys.len()))
+    .bind(plan.head)
+    .fetch_optional(connection)
+    .await
 }
 
 /// Gives every command whose idempotency key was used before the answer of then.
@@ -158,7 +176,7 @@ pub(super) async fn answer_replays(
     connection: &mut PgConnection,
     plan: &Plan<'_>,
     verdicts: &mut [Option<Verdict>],
-) -> Result<(), Failure> {
+) -> Result<(), sqlx::Error> {
     let claims = || plan.accepted.iter().flat_map(|(_, append, _)| &append.claims);
     let scopes: Vec<&str> = claims().map(|c| &*c.scope).collect();
     let keys: Vec<&str> = claims().map(|c| c.key.as_str()).collect();
