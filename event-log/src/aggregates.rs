@@ -110,24 +110,22 @@ impl Aggregates {
     }
 
     /// The stream's state: cached, or folded from its events.
-    pub async fn load<A>(&self, aggregate_id: &str) -> Result<Loaded<A>, LoadError>
+    pub async fn load<A>(&self, stream: &StreamKey) -> Result<Loaded<A>, LoadError>
     where
         A: Aggregate + Clone + 'static,
     {
-        let stream = StreamKey::new(A::TYPE, aggregate_id);
-        match self.cached::<A>(&stream) {
+        match self.cached::<A>(stream) {
             Some(loaded) => Ok(loaded),
             None => self.fold(stream, Arc::new(A::default()), 0).await,
         }
     }
 
     /// The stream's state with everything that the log holds of it by now.
-    pub async fn refresh<A>(&self, aggregate_id: &str) -> Result<Loaded<A>, LoadError>
+    pub async fn refresh<A>(&self, stream: &StreamKey) -> Result<Loaded<A>, LoadError>
     where
         A: Aggregate + Clone + 'static,
     {
-        let stream = StreamKey::new(A::TYPE, aggregate_id);
-        match self.cached::<A>(&stream) {
+        match self.cached::<A>(stream) {
             Some(Loaded { state, sequence, .. }) => self.fold(stream, state, sequence).await,
             None => self.fold(stream, Arc::new(A::default()), 0).await,
         }
@@ -159,22 +157,22 @@ impl Aggregates {
     /// Folds what follows `sequence` into `state`, and keeps the result.
     async fn fold<A>(
         &self,
-        stream: StreamKey,
+        stream: &StreamKey,
         mut state: Arc<A>,
         mut sequence: i64,
     ) -> Result<Loaded<A>, LoadError>
     where
         A: Aggregate + Clone + 'static,
     {
-        for event in self.stored::<A>(&stream, sequence).await? {
+        for event in self.stored::<A>(stream, sequence).await? {
             sequence = i64::try_from(event.sequence).unwrap_or(i64::MAX);
-            let payload = self.payload::<A>(&stream, event)?.1;
+            let payload = self.payload::<A>(stream, event)?.1;
             Arc::make_mut(&mut state).apply(payload);
         }
         let aggregate_id = Arc::clone(&stream.aggregate_id);
         // A stream without events is not kept: a stranger's guesses must not fill the cache.
         if sequence > 0 {
-            self.keep(stream, Arc::clone(&state), sequence);
+            self.keep(stream.clone(), Arc::clone(&state), sequence);
         }
         Ok(Loaded { aggregate_id, state, sequence })
     }
@@ -238,7 +236,7 @@ where
         &self,
         aggregate_id: &str,
     ) -> Result<Loaded<A>, AggregateError<A::Error>> {
-        self.load(aggregate_id).await.map_err(unexpected)
+        self.load(&StreamKey::new(A::TYPE, aggregate_id)).await.map_err(unexpected)
     }
 
     /// Commits the events of one stream. `metadata` may carry the organization's id under

@@ -163,7 +163,7 @@ pub struct EventLog {
     queue: mpsc::Sender<Submission>,
     head: watch::Receiver<i64>,
     pool: sqlx::PgPool,
-    options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
 }
 
 impl EventLog {
@@ -176,7 +176,7 @@ impl EventLog {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let (moved, head) = watch::channel(position);
         tokio::spawn(Appender::new(options.clone(), waiting, moved).run());
-        Ok(Self { queue, head, pool, options: options.clone() })
+        Ok(Self { queue, head, pool, options: Arc::new(options.clone()) })
     }
 
     /// Appends, and answers after the commit.

@@ -26,6 +26,10 @@ pub(crate) use statements::sequences;
 /// How many appends share one commit at most: bounds the time the head stays locked.
 const BATCH_APPENDS_MAX: usize = 1_024;
 
+/// How many turns without anybody coming it takes to believe that nobody is on the way. Callers run
+/// on other threads, too, and one turn is a few microseconds.
+const GATHER_TURNS_MAX: usize = 4;
+
 /// An append on its way, and where its answer goes.
 pub(crate) struct Submission {
     pub(crate) append: Append,
@@ -87,7 +91,8 @@ impl Appender {
     /// them, so that the other half decides while these commit. It is a matter of turns, not of
     /// time: once nobody is on the way, it goes on with those that are there.
     async fn gather(&mut self, batch: &mut Vec<Submission>, crowd: usize) {
-        while batch.len() < crowd / 2 {
+        let mut nobody_came = 0;
+        while batch.len() < crowd / 2 && nobody_came < GATHER_TURNS_MAX {
             let gathered = batch.len();
             tokio::task::yield_now().await;
             while batch.len() < BATCH_APPENDS_MAX
@@ -95,9 +100,7 @@ impl Appender {
             {
                 batch.push(submission);
             }
-            if batch.len() == gathered {
-                break;
-            }
+            nobody_came = if batch.len() == gathered { nobody_came + 1 } else { 0 };
         }
     }
 

@@ -1,8 +1,9 @@
 //! Who did it: the actor, and the rest of an event's metadata.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use crate::roles::UnknownWord;
 use crate::roles::words;
@@ -71,27 +72,28 @@ pub struct EventMetadata {
     pub source_address: Option<String>,
 }
 
-impl EventMetadata {
-    /// As the flat map that is stored, in one order, since the stored text is what gets hashed.
-    pub fn to_map(&self) -> BTreeMap<String, String> {
-        let mut map = BTreeMap::from([
-            ("actor_kind".to_owned(), self.actor.kind.to_string()),
-            ("actor_id".to_owned(), self.actor.id.clone()),
-            ("correlation_id".to_owned(), self.correlation_id.clone()),
-        ]);
-        let optional = [
-            ("causation_id", &self.causation_id),
-            ("traceparent", &self.traceparent),
-            ("source_address", &self.source_address),
+/// As a flat object, its names in alphabetical order, since the stored text is what gets hashed.
+impl Serialize for EventMetadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("actor_id", &self.actor.id)?;
+        map.serialize_entry("actor_kind", self.actor.kind.as_str())?;
+        let others = [
+            ("causation_id", self.causation_id.as_deref()),
+            ("correlation_id", Some(&*self.correlation_id)),
+            ("source_address", self.source_address.as_deref()),
+            ("traceparent", self.traceparent.as_deref()),
         ];
-        for (name, value) in optional {
+        for (name, value) in others {
             if let Some(value) = value {
-                map.insert(name.to_owned(), value.clone());
+                map.serialize_entry(name, value)?;
             }
         }
-        map
+        map.end()
     }
+}
 
+impl EventMetadata {
     /// From the flat map that is stored.
     pub fn from_map(mut map: HashMap<String, String>) -> Result<Self, MetadataError> {
         let mut required =

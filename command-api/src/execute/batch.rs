@@ -65,10 +65,13 @@ impl<'a, C: Command> Batch<'a, C> {
     }
 
     /// Decides every command that is not settled, in order.
-    pub(super) async fn decide(
+    pub(super) async fn decide<'s>(
         &self,
-        session: &mut Session<'_>,
-    ) -> Result<Decisions<C::Outcome>, ExecuteError> {
+        session: &mut Session<'s>,
+    ) -> Result<Decisions<C::Outcome>, ExecuteError>
+    where
+        'a: 's,
+    {
         let mut decisions = Vec::with_capacity(self.commands.len());
         for ((context, command), settled) in self.commands.iter().zip(&self.settled) {
             decisions.push(match settled {

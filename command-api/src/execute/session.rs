@@ -38,12 +38,12 @@ pub struct Session<'a> {
     streams: HashMap<StreamKey, Box<dyn Working>>,
     /// The events of the commands that were not refused.
     events: Vec<NewEvent>,
-    current: Option<Current>,
+    current: Option<Current<'a>>,
 }
 
 /// The command that is running.
-struct Current {
-    context: CommandContext,
+struct Current<'a> {
+    context: &'a CommandContext,
     metadata: Arc<str>,
     organization_id: Option<OrganizationId>,
     events: Vec<NewEvent>,
@@ -75,12 +75,12 @@ impl<'a> Session<'a> {
     /// the machinery, not of the command.
     pub(super) async fn run<C: Command>(
         &mut self,
-        context: &CommandContext,
+        context: &'a CommandContext,
         command: &C,
     ) -> Result<Result<Decided<C::Outcome>, Refusal>, ExecuteError> {
         self.current = Some(Current {
-            context: context.clone(),
-            metadata: serde_json::to_string(&context.metadata.to_map())?.into(),
+            context,
+            metadata: serde_json::to_string(&context.metadata)?.into(),
             organization_id: command.organization_id(),
             events: Vec::new(),
             first_written: None,
@@ -221,9 +221,9 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let loaded = if self.up_to_date {
-            self.aggregates.refresh::<Root<D>>(&stream.aggregate_id).await
+            self.aggregates.refresh::<Root<D>>(stream).await
         } else {
-            self.aggregates.load::<Root<D>>(&stream.aggregate_id).await
+            self.aggregates.load::<Root<D>>(stream).await
         }
         .map_err(ExecuteError::Load)?;
         let working = Stream::<D>::at(loaded.state, loaded.sequence);

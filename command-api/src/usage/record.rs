@@ -90,7 +90,7 @@ impl UsageRecorder {
         organization_id: OrganizationId,
         records: &[UsageRecord],
     ) -> Result<UsageAnswer, ExecuteError> {
-        let metadata: Arc<str> = serde_json::to_string(&context.metadata.to_map())?.into();
+        let metadata: Arc<str> = serde_json::to_string(&context.metadata)?.into();
         let mut touched = Vec::new();
         for attempt in 0..TRIES_MAX {
             let mut session = match attempt {

@@ -230,10 +230,9 @@ impl Appender {
                 .find(|(stream, sequence)| stands(&plan, stream) != *sequence);
             // The same idempotency key twice in one batch: the second looks like a conflict, comes
             // back, and then finds the first one's answer. Twice in one append, it never gets in.
-            let keys: HashSet<(&str, &str)> =
-                append.claims.iter().map(|c| (&*c.scope, c.key.as_str())).collect();
-            let twice = keys.len() < append.claims.len() || !keys.is_disjoint(&claimed);
-            if stale.is_some() || twice {
+            let mut claims = append.claims.iter();
+            let mut twice = || claims.any(|claim| !claimed.insert((&*claim.scope, &*claim.key)));
+            if stale.is_some() || twice() {
                 let stream = stale.map_or_else(
                     || StreamKey::new("idempotency_key", ""),
                     |(stream, _)| stream.clone(),
@@ -241,7 +240,6 @@ impl Appender {
                 plan.conflicts.push((index, stream));
                 continue;
             }
-            claimed.extend(keys);
             plan.accepted.push((index, append, plan.last_position + 1));
             for event in &append.events {
                 let sequence = stands(&plan, &event.stream) + 1;

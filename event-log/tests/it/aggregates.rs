@@ -9,7 +9,7 @@ use event_log::{Aggregates, Loaded};
 use event_schemas::NameEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::support::{Entry, TestLog, append, claims, count, id, named, organization};
+use crate::support::{Entry, TestLog, append, claims, count, id, name_stream, named, organization};
 
 /// Who holds a name, and how often it has changed hands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ impl Aggregate for Name {
 }
 
 async fn loaded(aggregates: &Aggregates) -> Loaded<Name> {
-    aggregates.load::<Name>("n").await.expect("it loads")
+    aggregates.load::<Name>(&name_stream("n")).await.expect("it loads")
 }
 
 fn held_by(holder_id: &str, changes: u32) -> Name {
@@ -117,7 +117,7 @@ async fn a_stale_cache_is_found_out_and_refreshed() {
     assert_eq!(stale.sequence, 1);
     let decided = here.commit(vec![NameEvent::Released {}], stale, HashMap::new()).await;
     assert!(matches!(decided, Err(AggregateError::AggregateConflict)), "{decided:?}");
-    let fresh = here.refresh::<Name>("n").await.unwrap();
+    let fresh = here.refresh::<Name>(&name_stream("n")).await.unwrap();
     assert_eq!((fresh.sequence, fresh.state.changes), (3, 3));
     assert_eq!(loaded(&here).await.sequence, 3, "kept");
     let decided = here.commit(vec![NameEvent::Released {}], fresh, HashMap::new()).await;
@@ -133,7 +133,7 @@ async fn an_older_state_never_replaces_a_newer_one() {
     append(aggregates.log(), claims("n", 0, 1)).await;
     let old = loaded(&aggregates).await;
     append(aggregates.log(), claims("n", 1, 1)).await;
-    let new = aggregates.refresh::<Name>("n").await.unwrap();
+    let new = aggregates.refresh::<Name>(&name_stream("n")).await.unwrap();
     aggregates.keep(crate::support::name_stream("n"), old.state, old.sequence);
     assert_eq!(loaded(&aggregates).await.sequence, new.sequence);
 }
@@ -157,6 +157,6 @@ async fn a_payload_that_cannot_be_read_is_named() {
     event.payload = r#"{"type":"name.forgotten"}"#.to_owned();
     let strange = event_log::Append { events: vec![event], ..event_log::Append::default() };
     append(aggregates.log(), strange).await;
-    let error = aggregates.load::<Name>("n").await.unwrap_err().to_string();
+    let error = aggregates.load::<Name>(&name_stream("n")).await.unwrap_err().to_string();
     assert!(error.starts_with("event 1 of stream name n cannot be read"), "{error}");
 }

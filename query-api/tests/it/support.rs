@@ -103,7 +103,7 @@ impl World {
             &event,
             id(stream).to_string().into(),
             Some(OrganizationId(id(organization))),
-            serde_json::to_string(&metadata().to_map()).expect("it serialises").into(),
+            serde_json::to_string(&metadata()).expect("it serialises").into(),
             time(at),
         );
         let events = vec![event.expect("it serialises")];
@@ -171,7 +171,7 @@ impl World {
             records,
             expected: Vec::new(),
             prices_upto: self.log.head().await.expect("a head"),
-            metadata: serde_json::to_string(&metadata().to_map()).expect("it serialises").into(),
+            metadata: serde_json::to_string(&metadata()).expect("it serialises").into(),
             actor: "operator:ops".to_owned(),
         };
         self.usage.write(&write).await.expect("it is written");

@@ -131,5 +131,5 @@ pub(crate) fn metadata(actor: &event_schemas::Actor) -> Arc<str> {
         traceparent: None,
         source_address: None,
     };
-    serde_json::to_string(&metadata.to_map()).unwrap().into()
+    serde_json::to_string(&metadata).unwrap().into()
 }
