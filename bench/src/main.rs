@@ -11,6 +11,10 @@ mod world;
 use clap::Parser;
 use figure::Figures;
 
+/// As in `orgledger`; both sides have it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What to measure and how to say it.
 #[derive(Parser)]
 struct Args {

@@ -26,6 +26,9 @@ pub(crate) use statements::sequences;
 /// How many appends share one commit at most: bounds the time the head stays locked.
 const BATCH_APPENDS_MAX: usize = 1_024;
 
+/// How many callers the appender answers itself before it goes on.
+const ANSWERED_AT_ONCE_MAX: usize = 8;
+
 /// How many turns without anybody coming it takes to believe that nobody is on the way. Callers run
 /// on other threads, too, and one turn is a few microseconds.
 const GATHER_TURNS_MAX: usize = 4;
@@ -80,9 +83,19 @@ impl Appender {
             let verdicts = self.commit(&appends).await;
             metrics::histogram!("orgledger_append_commit_seconds")
                 .record(started.elapsed().as_secs_f64());
-            for (submission, verdict) in batch.drain(..).zip(verdicts) {
-                // A caller that has gone away does not need its answer; what it asked is done.
-                let _ = submission.reply.send(verdict);
+            let submissions = std::mem::take(&mut batch);
+            let answer = move || {
+                for (submission, verdict) in submissions.into_iter().zip(verdicts) {
+                    // A caller that has gone away does not need its answer; what it asked is done.
+                    let _ = submission.reply.send(verdict);
+                }
+                drop(appends);
+            };
+            // Many are answered beside the next batch.
+            if crowd < ANSWERED_AT_ONCE_MAX {
+                answer();
+            } else {
+                tokio::spawn(async move { answer() });
             }
         }
     }
