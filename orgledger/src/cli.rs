@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const ABOUT: &str = "\
 The system of record for an organization's use of AI: who may do what, which keys exist, what was \
-bought, what was used, by which feature, at what price, and proof of all of it.
+bought, what was used, by which feature and at what price. Every change is an event that stays.
 
 Without DATABASE_URL, every command works on a private Postgres under --data-dir, whether \
 `orgledger dev` is running on it or not.";

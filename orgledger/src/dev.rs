@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use command_api::Executor;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -26,6 +26,12 @@ pub(crate) async fn start(
     listener: TcpListener,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Running> {
+    if place.read_database_url.is_some() {
+        bail!(
+            "`dev` and `demo` keep log and read models in one database: unset \
+             ORGLEDGER_READ_DATABASE_URL, or run the roles with `orgledger serve`"
+        );
+    }
     let installation = Installation::open(place).await?;
     let metrics = services::metrics()?;
     let nats = installation.nats().await?;

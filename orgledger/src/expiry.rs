@@ -27,6 +27,9 @@ const AT_ONCE: i64 = 500;
 /// Puts on record what has ended, until the process ends.
 pub(crate) async fn run(executor: Executor, read: PgPool, shutdown: Shutdown) {
     let look = async {
+        if let Err(error) = check(&read).await {
+            tracing::warn!(error = format!("{error:#}"), "nothing expires yet");
+        }
         loop {
             if let Err(error) = sweep(&executor, &read, clock::now()).await {
                 tracing::warn!(error = format!("{error:#}"), "looking for what has expired failed");
@@ -38,6 +41,19 @@ pub(crate) async fn run(executor: Executor, read: PgPool, shutdown: Shutdown) {
         () = look => {}
         () = shutdown.wait() => {}
     }
+}
+
+/// Says where the read models are not in the database that they are looked for in.
+async fn check(read: &PgPool) -> anyhow::Result<()> {
+    let there: bool = sqlx::query_scalar("select to_regclass('read.api_keys') is not null")
+        .fetch_one(read)
+        .await?;
+    anyhow::ensure!(
+        there,
+        "the access register is not built in this database; if the read models are in another one, \
+         name it in ORGLEDGER_READ_DATABASE_URL"
+    );
+    Ok(())
 }
 
 /// Puts on record what has ended by `now`; answers how much that was.

@@ -33,6 +33,12 @@ impl Installation {
     /// database gets its schema; one that is in use and older than this program is refused, since a
     /// report must not change what others run on.
     pub(crate) async fn open(args: &PlaceArgs) -> anyhow::Result<Self> {
+        if args.database_url.is_none() && args.read_database_url.is_some() {
+            bail!(
+                "DATABASE_URL is not set: this command needs the log, and ORGLEDGER_READ_DATABASE_URL \
+                 names only the read models' database"
+            );
+        }
         let installation = Self::find(args).await?;
         prepare(&installation.log, Holds::LogAndReadModels, installation.is_private()).await?;
         if args.read_database_url.is_some() {
@@ -146,8 +152,11 @@ impl Installation {
         variable: &str,
         prefix: Option<&str>,
     ) -> anyhow::Result<String> {
-        if self.args.database_url.is_some() {
-            bail!("{variable} is not set: with DATABASE_URL, secrets are not kept in a directory");
+        if self.args.database_url.is_some() || self.args.read_database_url.is_some() {
+            bail!(
+                "{variable} is not set: with a database of your own, secrets are not kept in a \
+                 directory"
+            );
         }
         let path = self.args.data_dir.join(name);
         match std::fs::read_to_string(&path) {

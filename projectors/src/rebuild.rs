@@ -273,7 +273,9 @@ async fn sweep(read: &PgPool, projection: &Registered) -> Result<(), sqlx::Error
         let mut tx = connection.begin().await?;
         match views::drop_schema(&mut tx, &schema).await {
             Ok(()) => tx.commit().await?,
-            Err(error) if views::is_out_of_time(&error) => tx.rollback().await?,
+            Err(error) if views::is_out_of_time(&error) || views::is_depended_on(&error) => {
+                tx.rollback().await?;
+            }
             Err(error) => return Err(error),
         }
     }

@@ -31,6 +31,12 @@ pub(crate) fn is_out_of_time(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| OUT_OF_TIME.contains(&&*code))
 }
 
+/// Whether something cannot be dropped because something else is built on it.
+pub(crate) fn is_depended_on(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.as_deref() == Some("2BP01")
+}
+
 /// The pauses between tries for locks that readers hold.
 pub(crate) struct Patience(Duration);
 
@@ -172,7 +178,16 @@ pub(crate) async fn settle(read: &PgPool, projection: &Registered) -> Result<(),
         } else {
             format!("drop view read.{name}")
         };
-        patiently(read, &settled).await?;
+        match patiently(read, &settled).await {
+            Err(error) if is_depended_on(&error) => {
+                tracing::warn!(
+                    view = name,
+                    "the view is not needed any more, but something that is not orgledger's is \
+                     built on it: it stays as it was until that is dropped"
+                );
+            }
+            settled => settled?,
+        }
     }
     Ok(())
 }

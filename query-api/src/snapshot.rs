@@ -29,7 +29,7 @@ impl Projection {
     /// What holds back a switch to another build while it is locked: the first, by name, of the
     /// projection's views. A switch replaces them in that order, so whoever waits for this one
     /// holds none of the others, and nobody waits in a circle.
-    const fn gate(self) -> &'static str {
+    pub const fn gate(self) -> &'static str {
         match self {
             Self::AccessRegister => "read.api_keys",
             Self::Balances => "read.balances",

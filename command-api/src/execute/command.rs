@@ -106,8 +106,8 @@ pub struct Answer<O> {
     pub secret: Option<Secret>,
 }
 
-/// A secret in the clear. It has neither `Debug` nor `Serialize`, so that it cannot end up in a log
-/// or in an event by accident.
+/// A secret in the clear. It cannot be serialised, and `Debug` does not show it, so that it cannot
+/// end up in a log or in an event by accident.
 #[derive(Clone)]
 pub struct Secret(String);
 

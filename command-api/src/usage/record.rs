@@ -19,7 +19,8 @@ use crate::problems;
 use crate::refusal::{ExecuteError, Refusal};
 
 /// How often records are checked again when what they were checked against moves on.
-/// Within this process the second try cannot be overtaken; the others are for other processes.
+/// From the second try on, what was looked at before cannot be overtaken within this process; the
+/// others are for prices, for streams not looked at before, and for other processes.
 const TRIES_MAX: usize = 6;
 
 /// What became of a record.

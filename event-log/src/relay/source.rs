@@ -16,8 +16,8 @@ const EVENTS_MAX: i64 = 500;
 
 /// How many usage records are read at once. A message ends there, too.
 ///
-/// This and what [`cuts`] does must never change: two relays of different versions that cut a batch
-/// differently could each store a part of it.
+/// This, the weights below and what [`cuts`] does must never change: two relays of different versions
+/// that cut a batch differently could each store a part of it.
 const RECORDS_MAX: i64 = 2_000;
 
 /// How much a message of usage records weighs at most: half the server's default `max_payload`, so

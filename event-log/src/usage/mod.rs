@@ -98,6 +98,11 @@ impl NewUsage {
         };
         text(&self.project_id.to_string());
         text(&self.api_key_id.map(|id| id.to_string()).unwrap_or_default());
+        if self.api_key_id.is_none() {
+            // A key's owner comes with the key, and was not said by the sender.
+            text(&self.member_id.map(|id| id.to_string()).unwrap_or_default());
+            text(&self.service_account_id.map(|id| id.to_string()).unwrap_or_default());
+        }
         text(self.end_user.as_deref().unwrap_or_default());
         text(&self.feature);
         text(&self.provider);

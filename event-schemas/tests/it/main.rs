@@ -198,13 +198,3 @@ fn the_committed_files_are_the_generated_ones() {
         assert_eq!(committed, contents, "{path} is not what `make generate` writes");
     }
 }
-
-#[test]
-#[ignore = "writes the committed files, as `make generate` does"]
-fn write_the_committed_files() {
-    for (path, contents) in files() {
-        let path = root().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, contents).unwrap();
-    }
-}

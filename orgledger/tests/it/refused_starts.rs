@@ -33,6 +33,13 @@ async fn what_is_missing_or_wrong_is_named_before_any_server_is_asked() {
         let said = refusal(&place, &["serve", role]).await;
         assert_says(&said, &["cannot reach Postgres", "127.0.0.1:1", "DATABASE_URL"]);
     }
+    let reads_only = Place::default().with("ORGLEDGER_READ_DATABASE_URL", url);
+    for command in [&["status"][..], &["rebuild", "balances"], &["balance", "--organization", "x"]]
+    {
+        let said = reads_only.run(command).await.refused();
+        assert_says(&said, &["DATABASE_URL is not set", "needs the log"]);
+    }
+    assert_says(&refusal(&reads_only, &["dev"]).await, &["ORGLEDGER_READ_DATABASE_URL", "serve"]);
     for url in ["mysql://me:hunter2@host/db", "hunter2", "postgres://me:hunter2@host:port/db"] {
         let said = refusal(&Place::database(url), &["serve", "command-api"]).await;
         assert_says(&said, &["DATABASE_URL", "postgres://user:password@host:port/database"]);

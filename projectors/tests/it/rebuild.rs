@@ -7,7 +7,7 @@ use projectors::{Registered, all, catch_up, rebuild, status};
 use tokio::sync::Notify;
 
 use crate::support::history::Story;
-use crate::support::probe::{Probe, ProbeTwo};
+use crate::support::probe::{Probe, ProbeRenamed, ProbeTwo};
 use crate::support::usage::Usage;
 use crate::support::{House, access_register};
 
@@ -161,4 +161,28 @@ async fn a_newer_version_is_built_beside_and_takes_over() {
     assert_eq!(twice, 2 * (1..=30).sum::<i64>());
     let status = status(&house.reader).await.unwrap();
     assert_eq!((status[0].version, status[0].position), (2, 30));
+}
+
+#[tokio::test]
+async fn a_view_that_somebody_built_on_does_not_hold_up_a_version_without_it() {
+    let house = House::with(&Story::new(36).tell(30)).await;
+    let count = async |view: &str| -> Result<i64, sqlx::Error> {
+        sqlx::query_scalar(&format!("select count(*) from {view}")).fetch_one(&house.owner).await
+    };
+    catch_up(&house.read, &house.feed(), &[Registered::new(Probe::default())], 30).await.unwrap();
+    sqlx::query("create view public.ours as select position from read.probed")
+        .execute(&house.owner)
+        .await
+        .unwrap();
+    let renamed = [Registered::new(ProbeRenamed)];
+    catch_up(&house.read, &house.feed(), &renamed, 30).await.unwrap();
+    assert_eq!(count("read.probed_anew").await.unwrap(), 30);
+    assert_eq!(count("public.ours").await.unwrap(), 30, "as it was");
+    rebuild(&house.read, &house.feed(), &renamed[0], &mut |_| {}).await.unwrap();
+    // Once nothing is built on it any more, it goes.
+    sqlx::query("drop view public.ours").execute(&house.owner).await.unwrap();
+    rebuild(&house.read, &house.feed(), &renamed[0], &mut |_| {}).await.unwrap();
+    assert!(count("read.probed").await.is_err());
+    assert_eq!(count("read.probed_anew").await.unwrap(), 30);
+    assert_eq!(build_schemas(&house).await.len(), 1);
 }

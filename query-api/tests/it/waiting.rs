@@ -156,3 +156,17 @@ async fn status_says_how_far_each_read_model_is() {
     assert_eq!(names, [Some("access_register"), Some("balances"), Some("cost_per_feature")]);
     assert!(projections.iter().all(|p| p["position"] == 1 && p["state"] == "serving"));
 }
+
+#[test]
+fn a_snapshot_holds_back_a_switch_at_the_first_view_that_it_replaces() {
+    let projections = [
+        query_api::Projection::AccessRegister,
+        query_api::Projection::Balances,
+        query_api::Projection::CostPerFeature,
+    ];
+    for registered in projectors::all() {
+        let projection = projections.iter().find(|p| p.name() == registered.name);
+        let first = registered.views.iter().min().map(|view| format!("read.{view}"));
+        assert_eq!(projection.map(|p| p.gate().to_owned()), first, "{}", registered.name);
+    }
+}

@@ -146,6 +146,21 @@ async fn a_key_says_whose_usage_it_is() {
     for (request_id, expected) in expected {
         assert_eq!(world.column::<String>(request_id, owners).await, expected, "{request_id}");
     }
+    // Whose it is belongs to what was said, but where the key says it.
+    let again = world
+        .send(&[
+            world.record(
+                "b",
+                json!({"api_key_id": of_account["api_key_id"], "member_id": world.member}),
+            ),
+            world.record("b", json!({"api_key_id": of_account["api_key_id"]})),
+            world.record("c", json!({"member_id": world.member})),
+            world.record("c", json!({"service_account_id": world.service_account})),
+            world.record("c", json!({})),
+        ])
+        .await;
+    let again: Vec<&str> = again.iter().filter_map(|fate| fate["fate"].as_str()).collect();
+    assert_eq!(again, ["duplicate", "duplicate", "duplicate", "conflict", "conflict"]);
 }
 
 #[tokio::test]

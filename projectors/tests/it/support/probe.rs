@@ -63,3 +63,26 @@ impl Projection for ProbeTwo {
         Ok(())
     }
 }
+
+/// The same, at a still later version, under another name.
+#[derive(Clone, Copy)]
+pub(crate) struct ProbeRenamed;
+
+impl Projection for ProbeRenamed {
+    const NAME: &'static str = "probe";
+    const VERSION: i32 = 3;
+    const VIEWS: &'static [&'static str] = &["probed_anew"];
+
+    fn tables() -> &'static str {
+        "create table probed_anew (position bigint primary key)"
+    }
+
+    async fn apply(&self, tx: &mut PgConnection, page: &FeedPage) -> Result<(), ProjectionError> {
+        let positions: Vec<i64> = page.events.iter().map(|event| event.position).collect();
+        sqlx::query("insert into probed_anew select unnest($1::bigint[])")
+            .bind(positions)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+}
