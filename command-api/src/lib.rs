@@ -20,6 +20,7 @@ mod checks;
 mod evidence;
 mod names;
 mod parameters;
+mod permit;
 
 pub mod api_keys;
 pub mod credits;

@@ -11,6 +11,7 @@ use domain::text::TextError;
 use domain::usage::UsageError;
 use event_log::AppendError;
 use event_log::aggregates::LoadError;
+use event_schemas::Permission;
 
 /// A command was understood and refused.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,15 @@ pub enum Refusal {
     /// By the check of a usage record.
     #[error(transparent)]
     Usage(#[from] UsageError),
+    /// The one who asks does not have the permission.
+    #[error("this needs the permission '{permission}'")]
+    NotPermitted {
+        /// The permission.
+        permission: Permission,
+    },
+    /// Only who runs orgledger may do it.
+    #[error("this needs the operator's credential")]
+    OperatorOnly,
     /// A line of an imported file says what cannot be.
     #[error("{0}")]
     Import(String),

@@ -36,6 +36,6 @@ pub use name::NameEvent;
 pub use organization::{OrganizationEvent, ProjectGrant};
 pub use price_list::{MatchRule, ModelPrice, PriceListEvent, Rates};
 pub use project::ProjectEvent;
-pub use roles::{Environment, OrganizationRole, ProjectRole};
+pub use roles::{Environment, OrganizationRole, Permission, ProjectRole};
 pub use service_account::ServiceAccountEvent;
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};

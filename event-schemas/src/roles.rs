@@ -1,12 +1,11 @@
 //! Roles and environments.
 
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[doc = $variant_doc:literal])+ $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-        #[serde(rename_all = "snake_case")]
         pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
+            $($(#[doc = $variant_doc])+ #[serde(rename = $word)] $variant,)+
         }
 
         impl $name {
@@ -17,6 +16,13 @@ macro_rules! words {
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+
+                }
+            }
+
+            /// What it means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!($($variant_doc),+).trim_start(),)+
                 }
             }
         }
@@ -103,4 +109,53 @@ words! {
         Production = "production",
     }
 }
+
+words! {
+    /// One thing that somebody may do. Each is granted in the whole organization or in a project.
+    Permission, "a permission" {
+        /// See the organization's profile and settings.
+        OrganizationRead = "organization.read",
+        /// Change the organization's profile and settings.
+        OrganizationUpdate = "organization.update",
+        /// Close the organization for good.
+        OrganizationArchive = "organization.archive",
+        /// See who is in the organization and who is invited, with roles.
+        MembersRead = "members.read",
+        /// Invite people, and take invites back.
+        MembersInvite = "members.invite",
+        /// Add, rename, suspend and reinstate members, and change their roles.
+        MembersUpdate = "members.update",
+        /// Take members out.
+        MembersRemove = "members.remove",
+        /// See projects and who is in them.
+        ProjectsRead = "projects.read",
+        /// Create projects.
+        ProjectsCreate = "projects.create",
+        /// Rename projects, and move them to another stage.
+        ProjectsUpdate = "projects.update",
+        /// Close projects for good.
+        ProjectsArchive = "projects.archive",
+        /// Put members into projects, with a role, and take them out.
+        ProjectMembersUpdate = "project_members.update",
+        /// See service accounts.
+        ServiceAccountsRead = "service_accounts.read",
+        /// Create, disable and remove service accounts.
+        ServiceAccountsUpdate = "service_accounts.update",
+        /// See everybody's API keys, without their secrets.
+        ApiKeysRead = "api_keys.read",
+        /// Create API keys of one's own, and rename, rotate and revoke them.
+        ApiKeysOwn = "api_keys.own",
+        /// Create, rename, rotate and revoke anybody's API keys.
+        ApiKeysUpdate = "api_keys.update",
+        /// See credits and their movements.
+        CreditsRead = "credits.read",
+        /// Buy and grant credits.
+        CreditsUpdate = "credits.update",
+        /// See usage and cost.
+        UsageRead = "usage.read",
+        /// Record usage.
+        UsageRecord = "usage.record",
+    }
+}
+
 pub(crate) use words;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::CommandFactory;
+use domain::permission::{organization_role_allows, project_role_allows};
+use event_schemas::{OrganizationRole, Permission, ProjectRole};
 
 use crate::cli::Cli;
 
@@ -44,8 +46,51 @@ fn files() -> Vec<(PathBuf, String)> {
         .map(|(path, contents)| (Path::new("event-schemas").join(path), contents))
         .collect();
     files.push(("docs/configuration.md".into(), configuration()));
+    files.push(("docs/permissions.md".into(), permissions()));
     files.push(("docs/openapi.json".into(), crate::api::text(&crate::api::document())));
     files
+}
+
+/// Which role may do what, as a page.
+fn permissions() -> String {
+    let mut page = String::from(
+        "# Roles and permissions\n\n\
+         Written by `make generate` from `domain/src/permission.rs`. A role in the organization \
+         allows something everywhere in it; a role in a project allows it within that project. What \
+         somebody cannot see does not exist for them: it is answered 404 and not 403.\n\n",
+    );
+    page.push_str("## In the organization\n\n");
+    let table = |roles: &[(&str, &str)], allows: &dyn Fn(usize, Permission) -> bool| {
+        let mut table = String::new();
+        for (role, meaning) in roles {
+            table.push_str(&format!("- **{role}**: {meaning}\n"));
+        }
+        let names: Vec<&str> = roles.iter().map(|(role, _)| *role).collect();
+        table.push_str(&format!("\n| permission | {} | what |\n|---|", names.join(" | ")));
+        table.push_str(&":-:|".repeat(roles.len()));
+        table.push_str("---|\n");
+        for permission in Permission::ALL.iter().copied() {
+            let marks: Vec<&str> =
+                (0..roles.len()).map(|i| if allows(i, permission) { "✓" } else { "" }).collect();
+            if marks.iter().any(|mark| !mark.is_empty()) {
+                let (marks, meaning) = (marks.join(" | "), permission.meaning());
+                table.push_str(&format!("| `{permission}` | {marks} | {meaning} |\n"));
+            }
+        }
+        table
+    };
+    let roles: Vec<_> =
+        OrganizationRole::ALL.iter().map(|role| (role.as_str(), role.meaning())).collect();
+    page.push_str(&table(&roles, &|role, permission| {
+        organization_role_allows(OrganizationRole::ALL[role], permission)
+    }));
+    page.push_str("\n## In a project\n\n");
+    let roles: Vec<_> =
+        ProjectRole::ALL.iter().map(|role| (role.as_str(), role.meaning())).collect();
+    page.push_str(&table(&roles, &|role, permission| {
+        project_role_allows(ProjectRole::ALL[role], permission)
+    }));
+    page
 }
 
 /// Every setting that has an environment variable, as a page.

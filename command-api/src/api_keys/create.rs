@@ -6,7 +6,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::api_key::{ActiveOwner, ApiKey, ApiKeyCommand};
 use domain::project::Project;
-use event_schemas::{ApiKeyId, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use event_schemas::{ApiKeyId, KeyOwner, MemberId, OrganizationId, ProjectId, ServiceAccountId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -70,6 +70,14 @@ impl Command for CreateApiKey {
         let request = &self.request;
         storable("expires_at", request.expires_at)?;
         storable("rotation_due_at", request.rotation_due_at)?;
+        let owner = match (request.member_id, request.service_account_id) {
+            (Some(member_id), None) => Some(KeyOwner::Member { member_id }),
+            (None, Some(service_account_id)) => {
+                Some(KeyOwner::ServiceAccount { service_account_id })
+            }
+            (Some(_), Some(_)) | (None, None) => None,
+        };
+        session.permit_key_of(self.organization_id, request.project_id, owner).await?;
         let project = session.open_project(self.organization_id, request.project_id).await?;
         let owner = self.owner(session).await?;
         let environment = session.read::<Project>(request.project_id).await?.environment();

@@ -25,6 +25,7 @@ impl Command for ExpireApiKey {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session.permit_operator()?;
         session.own_api_key(self.organization_id, self.api_key_id).await?;
         let command = ApiKeyCommand::Expire { now: session.now() };
         session.execute::<ApiKey>(self.api_key_id, command).await?;

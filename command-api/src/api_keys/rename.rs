@@ -43,7 +43,7 @@ impl Command for RenameApiKey {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        session.own_api_key(self.organization_id, self.api_key_id).await?;
+        session.permit_key(self.organization_id, self.api_key_id).await?;
         let command = ApiKeyCommand::Rename { name: self.request.name.clone() };
         session.execute::<ApiKey>(self.api_key_id, command).await?;
         Ok(Done {})

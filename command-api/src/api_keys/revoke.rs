@@ -45,7 +45,7 @@ impl Command for RevokeApiKey {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        session.own_api_key(self.organization_id, self.api_key_id).await?;
+        session.permit_key(self.organization_id, self.api_key_id).await?;
         let command = ApiKeyCommand::Revoke { reason: self.request.reason.clone() };
         session.execute::<ApiKey>(self.api_key_id, command).await?;
         Ok(Done {})

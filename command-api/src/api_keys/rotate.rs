@@ -61,7 +61,7 @@ impl Command for RotateApiKey {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
         storable("rotation_due_at", self.request.rotation_due_at)?;
-        let project_id = session.own_api_key(self.organization_id, self.api_key_id).await?;
+        let project_id = session.permit_key(self.organization_id, self.api_key_id).await?;
         let project = session.open_project(self.organization_id, project_id).await?;
         let environment = session.read::<Project>(project_id).await?.environment();
         let secret = session.new_secret(environment)?;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::credit_account::{CreditAccount, CreditAccountCommand};
-use event_schemas::{Amount, CreditAccountId, Currency, LotId, OrganizationId};
+use event_schemas::{Amount, CreditAccountId, Currency, LotId, OrganizationId, Permission};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -52,6 +52,7 @@ impl Command for GrantCredits {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        session.permit(self.organization_id, Permission::CreditsUpdate).await?;
         let request = &self.request;
         storable("expires_at", request.expires_at)?;
         let organization = session.open_organization(self.organization_id).await?;

@@ -6,7 +6,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::credit_account::{CreditAccount, CreditAccountCommand};
 use domain::text;
-use event_schemas::{Amount, CreditAccountId, Currency, LotId, OrganizationId};
+use event_schemas::{Amount, CreditAccountId, Currency, LotId, OrganizationId, Permission};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -59,6 +59,7 @@ impl Command for PurchaseCredits {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        session.permit(self.organization_id, Permission::CreditsUpdate).await?;
         let request = &self.request;
         storable("expires_at", request.expires_at)?;
         text_in("reference", text::reason(request.reference.as_deref()))?;

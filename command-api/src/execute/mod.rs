@@ -13,6 +13,7 @@ mod session;
 use std::sync::Arc;
 use std::time::Instant;
 
+use domain::organization::Authority;
 use event_log::{Aggregates, AppendError, EventLog, StreamKey};
 
 pub use command::{Answer, Command, CommandContext, Done, ExpectedSequence, Secret};
@@ -41,16 +42,23 @@ impl Executor {
         Self { aggregates: Aggregates::new(log), locks: Arc::default(), pepper }
     }
 
-    /// A session that only reads, bringing states up to the log where `up_to_date` says so.
-    pub fn reading(&self, up_to_date: bool) -> Session<'_> {
+    /// A session that only reads, in somebody's name, bringing states up to the log where
+    /// `up_to_date` says so.
+    pub fn reading(&self, authority: Authority, up_to_date: bool) -> Session<'_> {
         Session::new(&self.aggregates, &self.locks, &self.pepper, up_to_date, Vec::new())
+            .in_the_name_of(authority)
     }
 
     /// A session that only reads, on states brought up to the log, while no command of this process
     /// can change what it looks at.
-    pub(crate) async fn reading_alone(&self, streams: &[StreamKey]) -> Session<'_> {
+    pub(crate) async fn reading_alone(
+        &self,
+        authority: Authority,
+        streams: &[StreamKey],
+    ) -> Session<'_> {
         let guards = self.locks.hold(streams).await;
         Session::new(&self.aggregates, &self.locks, &self.pepper, true, guards)
+            .in_the_name_of(authority)
     }
 
     /// The log's streams.

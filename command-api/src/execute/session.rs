@@ -39,6 +39,8 @@ pub struct Session<'a> {
     /// The events of the commands that were not refused.
     events: Vec<NewEvent>,
     current: Option<Current<'a>>,
+    /// Who reads, where no command runs; nobody may do anything then unless they are named.
+    reader: Option<Authority>,
 }
 
 /// The command that is running.
@@ -68,7 +70,14 @@ impl<'a> Session<'a> {
             streams: HashMap::new(),
             events: Vec::new(),
             current: None,
+            reader: None,
         }
+    }
+
+    /// Says in whose name it reads.
+    pub(super) fn in_the_name_of(mut self, authority: Authority) -> Self {
+        self.reader = Some(authority);
+        self
     }
 
     /// Runs one command. What a refused command has decided so far is undone. An error is one of
@@ -171,9 +180,10 @@ impl<'a> Session<'a> {
         self.events.len() + self.current.as_ref().map_or(0, |current| current.events.len())
     }
 
-    /// What the actor may do.
+    /// In whose name a command runs, or is read.
     pub fn authority(&self) -> Authority {
-        self.current.as_ref().map_or(Authority::System, |c| c.context.authority)
+        let running = self.current.as_ref().map(|current| current.context.authority);
+        running.or(self.reader).unwrap_or(Authority::Nobody)
     }
 
     /// The time now.

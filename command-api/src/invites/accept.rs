@@ -51,6 +51,7 @@ impl Command for AcceptInvite {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        session.permit_operator()?;
         let organization_id = self.organization_id;
         let organization = session.read::<Organization>(organization_id).await?;
         let invite = organization.invite(self.invite_id);

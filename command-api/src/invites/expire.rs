@@ -25,6 +25,7 @@ impl Command for ExpireInvite {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session.permit_operator()?;
         let now = session.now();
         let expire = OrganizationCommand::ExpireInvite { invite_id: self.invite_id, now };
         session.execute::<Organization>(self.organization_id, expire).await?;

@@ -4,7 +4,7 @@ use api_conventions::{Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{InviteId, OrganizationId};
+use event_schemas::{InviteId, OrganizationId, Permission};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
@@ -33,6 +33,7 @@ impl Command for RevokeInvite {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session.permit(self.organization_id, Permission::MembersInvite).await?;
         let by = session.authority();
         let revoke = OrganizationCommand::RevokeInvite { by, invite_id: self.invite_id };
         session.execute::<Organization>(self.organization_id, revoke).await?;

@@ -6,7 +6,7 @@ use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::{
-    InviteId, OrganizationId, OrganizationRole, ProjectGrant, ProjectId, ProjectRole,
+    InviteId, OrganizationId, OrganizationRole, Permission, ProjectGrant, ProjectId, ProjectRole,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -78,6 +78,7 @@ impl Command for SendInvite {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        session.permit(self.organization_id, Permission::MembersInvite).await?;
         storable("expires_at", self.request.expires_at)?;
         if self.request.projects.len() > PROJECTS_MAX {
             let why = "an invite carries at most 100 projects";

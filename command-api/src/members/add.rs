@@ -4,7 +4,7 @@ use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{MemberId, OrganizationId, OrganizationRole};
+use event_schemas::{MemberId, OrganizationId, OrganizationRole, Permission};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -53,6 +53,7 @@ impl Command for AddMember {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        session.permit(self.organization_id, Permission::MembersUpdate).await?;
         let organization = session.read::<Organization>(self.organization_id).await?;
         let present = organization.member_by_login(&self.request.login);
         let member_id = present.unwrap_or_else(|| session.new_id());

@@ -4,7 +4,7 @@ use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{MemberId, OrganizationId, OrganizationRole};
+use event_schemas::{MemberId, OrganizationId, OrganizationRole, Permission};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,6 +43,7 @@ impl Command for ChangeMemberRole {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session.permit(self.organization_id, Permission::MembersUpdate).await?;
         let by = session.authority();
         let command = OrganizationCommand::ChangeMemberRole {
             by,

@@ -4,7 +4,7 @@ use api_conventions::{Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{MemberId, OrganizationId};
+use event_schemas::{MemberId, OrganizationId, Permission};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
@@ -33,6 +33,7 @@ impl Command for ReinstateMember {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session.permit(self.organization_id, Permission::MembersUpdate).await?;
         let by = session.authority();
         let command = OrganizationCommand::ReinstateMember { by, member_id: self.member_id };
         session.execute::<Organization>(self.organization_id, command).await?;

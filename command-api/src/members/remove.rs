@@ -3,8 +3,8 @@
 use api_conventions::{Path, Problem, Query};
 use axum::extract::State;
 use axum::response::Response;
-use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{MemberId, OrganizationId};
+use domain::organization::{Authority, Organization, OrganizationCommand};
+use event_schemas::{MemberId, OrganizationId, Permission};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
@@ -47,6 +47,10 @@ impl Command for RemoveMember {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
         let by = session.authority();
+        // Anybody may leave.
+        if by != Authority::Member(self.member_id) {
+            session.permit(self.organization_id, Permission::MembersRemove).await?;
+        }
         let command = OrganizationCommand::RemoveMember {
             by,
             member_id: self.member_id,

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::name::NameScope;
 use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::OrganizationId;
+use event_schemas::{OrganizationId, Permission};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
@@ -32,6 +32,7 @@ impl Command for ArchiveOrganization {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session.permit(self.organization_id, Permission::OrganizationArchive).await?;
         let id = self.organization_id;
         session.execute::<Organization>(id, OrganizationCommand::Archive).await?;
         let name = session.read::<Organization>(id).await?.name().unwrap_or_default().to_owned();

@@ -43,6 +43,7 @@ impl Command for CreateOrganization {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        session.permit_operator()?;
         let organization_id: OrganizationId = session.new_id();
         session.belongs_to(organization_id);
         let create = OrganizationCommand::Create {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::name::NameScope;
 use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::OrganizationId;
+use event_schemas::{OrganizationId, Permission};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -46,6 +46,7 @@ impl Command for UpdateOrganization {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session.permit(self.organization_id, Permission::OrganizationUpdate).await?;
         let id = self.organization_id;
         let organization = session.read::<Organization>(id).await?;
         organization.active()?;

@@ -61,6 +61,7 @@ impl Command for PublishPriceList {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        session.permit_operator()?;
         let provider = list_name("provider", &self.provider)?;
         text_in("source", text::reason(self.source.as_deref()))?;
         storable("effective_from", self.effective_from)?;

@@ -39,6 +39,10 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::Usage(error) => Problem::new(INVALID_VALUE)
             .with_detail(error.to_string())
             .with("field", usage_field(&error)),
+        Refusal::NotPermitted { permission } => {
+            said(FORBIDDEN, &refusal).with("permission", permission.as_str())
+        }
+        Refusal::OperatorOnly => said(FORBIDDEN, &refusal),
         Refusal::Import(why) => said(INVALID_VALUE, &why),
         Refusal::Invalid { field, .. } => {
             Problem::new(INVALID_VALUE).with_detail(refusal.to_string()).with("field", field)
@@ -194,12 +198,13 @@ fn usage_field(error: &UsageError) -> &'static str {
 pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
     match refusal {
         Refusal::Organization(_) => Some("member_id"),
-        Refusal::Project(_) => Some("project_id"),
+        Refusal::Project(_) | Refusal::NotPermitted { .. } => Some("project_id"),
         Refusal::ServiceAccount(_) => Some("service_account_id"),
         Refusal::ApiKey(_) => Some("api_key_id"),
         Refusal::Usage(error) => Some(usage_field(error)),
         Refusal::TextIn { field, .. } | Refusal::Invalid { field, .. } => Some(field),
         Refusal::CreditAccount(_)
+        | Refusal::OperatorOnly
         | Refusal::PriceList(_)
         | Refusal::Name(_)
         | Refusal::Text(_)

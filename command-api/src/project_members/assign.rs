@@ -4,7 +4,7 @@ use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::project::{Project, ProjectCommand};
-use event_schemas::{MemberId, OrganizationId, ProjectId, ProjectRole};
+use event_schemas::{MemberId, OrganizationId, Permission, ProjectId, ProjectRole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -52,6 +52,9 @@ impl Command for AssignProjectMember {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session
+            .permit_in(self.organization_id, self.project_id, Permission::ProjectMembersUpdate)
+            .await?;
         let member = session.active_member(self.organization_id, self.request.member_id).await?;
         let assign = ProjectCommand::AssignMember { member, role: self.request.role };
         session.execute::<Project>(self.project_id, assign).await?;

@@ -4,7 +4,7 @@ use api_conventions::{Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::project::{Project, ProjectCommand};
-use event_schemas::{MemberId, OrganizationId, ProjectId};
+use event_schemas::{MemberId, OrganizationId, Permission, ProjectId};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
@@ -35,6 +35,9 @@ impl Command for RemoveProjectMember {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session
+            .permit_in(self.organization_id, self.project_id, Permission::ProjectMembersUpdate)
+            .await?;
         let organization = session.open_organization(self.organization_id).await?;
         let remove = ProjectCommand::RemoveMember { organization, member_id: self.member_id };
         session.execute::<Project>(self.project_id, remove).await?;

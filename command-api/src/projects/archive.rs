@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::name::NameScope;
 use domain::project::{Project, ProjectCommand};
-use event_schemas::{OrganizationId, ProjectId};
+use event_schemas::{OrganizationId, Permission, ProjectId};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
@@ -34,6 +34,9 @@ impl Command for ArchiveProject {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session
+            .permit_in(self.organization_id, self.project_id, Permission::ProjectsArchive)
+            .await?;
         let organization = session.open_organization(self.organization_id).await?;
         let archive = ProjectCommand::Archive { organization };
         session.execute::<Project>(self.project_id, archive).await?;

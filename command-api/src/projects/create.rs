@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::name::NameScope;
 use domain::project::{Project, ProjectCommand};
-use event_schemas::{Environment, OrganizationId, ProjectId};
+use event_schemas::{Environment, OrganizationId, Permission, ProjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -52,6 +52,7 @@ impl Command for CreateProject {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        session.permit(self.organization_id, Permission::ProjectsCreate).await?;
         let organization = session.open_organization(self.organization_id).await?;
         let project_id: ProjectId = session.new_id();
         let create = ProjectCommand::Create {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::name::NameScope;
 use domain::project::{Project, ProjectCommand};
-use event_schemas::{Environment, OrganizationId, ProjectId};
+use event_schemas::{Environment, OrganizationId, Permission, ProjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -48,6 +48,9 @@ impl Command for UpdateProject {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session
+            .permit_in(self.organization_id, self.project_id, Permission::ProjectsUpdate)
+            .await?;
         let organization = session.open_organization(self.organization_id).await?;
         let project = session.read::<Project>(self.project_id).await?;
         project.open(self.organization_id)?;

@@ -6,7 +6,7 @@ use axum::response::Response;
 use domain::name::NameScope;
 use domain::service_account::{ServiceAccount, ServiceAccountCommand};
 use domain::text;
-use event_schemas::{OrganizationId, ProjectId, ServiceAccountId};
+use event_schemas::{OrganizationId, Permission, ProjectId, ServiceAccountId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -56,6 +56,13 @@ impl Command for CreateServiceAccount {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
+        session
+            .permit_in(
+                self.organization_id,
+                self.request.project_id,
+                Permission::ServiceAccountsUpdate,
+            )
+            .await?;
         text_in("purpose", text::reason(self.request.purpose.as_deref()))?;
         let project_id = self.request.project_id;
         let project = session.open_project(self.organization_id, project_id).await?;

@@ -45,6 +45,7 @@ impl Command for DisableServiceAccount {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session.permit_service_account(self.organization_id, self.service_account_id).await?;
         let organization = session.open_organization(self.organization_id).await?;
         let reason = self.request.reason.clone();
         let disable = ServiceAccountCommand::Disable { organization, reason };

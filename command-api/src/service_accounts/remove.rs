@@ -34,6 +34,7 @@ impl Command for RemoveServiceAccount {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session.permit_service_account(self.organization_id, self.service_account_id).await?;
         let id = self.service_account_id;
         let organization = session.open_organization(self.organization_id).await?;
         let remove = ServiceAccountCommand::Remove { organization };

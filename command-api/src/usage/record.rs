@@ -9,7 +9,7 @@ use domain::pricing::PriceBook;
 use domain::project::Project;
 use domain::usage::UsageRecord;
 use event_log::usage::{Fate, NewUsage, Price, UsageWrite, UsageWriteError, UsageWriter};
-use event_schemas::{KeyOwner, OrganizationId, PriceListEvent};
+use event_schemas::{KeyOwner, OrganizationId, Permission, PriceListEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -95,10 +95,10 @@ impl UsageRecorder {
         let mut touched = Vec::new();
         for attempt in 0..TRIES_MAX {
             let mut session = match attempt {
-                0 => self.executor.reading(false),
-                _ => self.executor.reading_alone(&touched).await,
+                0 => self.executor.reading(context.authority, false),
+                _ => self.executor.reading_alone(context.authority, &touched).await,
             };
-            if let Err(refusal) = session.open_organization(organization_id).await {
+            if let Err(refusal) = open(&mut session, organization_id).await {
                 if attempt == 0 {
                     continue;
                 }
@@ -209,6 +209,13 @@ fn tokens(usage: &NewUsage) -> domain::pricing::Tokens {
     }
 }
 
+/// That the organization is open, for one who is of it.
+async fn open(session: &mut Session<'_>, organization_id: OrganizationId) -> Result<(), Refusal> {
+    session.permit(organization_id, Permission::OrganizationRead).await?;
+    session.open_organization(organization_id).await?;
+    Ok(())
+}
+
 /// Checks a record and finds out whose it is.
 async fn attribute(
     session: &mut Session<'_>,
@@ -217,6 +224,7 @@ async fn attribute(
     now: DateTime<Utc>,
 ) -> Result<NewUsage, Refusal> {
     record.check(now)?;
+    session.permit_in(organization_id, record.project_id, Permission::UsageRecord).await?;
     session.read::<Project>(record.project_id).await?.open(organization_id)?;
     let owner = owner(session, organization_id, record).await?;
     let (member_id, service_account_id) = match owner {

@@ -14,6 +14,8 @@ pub enum Authority {
     Member(MemberId),
     /// orgledger itself: may do all.
     System,
+    /// Nobody: may do nothing.
+    Nobody,
 }
 
 /// The proof that somebody may change the roster, and up to which rank.
@@ -49,6 +51,7 @@ impl Roster {
         let member_id = match by {
             Authority::Operator | Authority::System => return Ok(Reach::ALL),
             Authority::Member(member_id) => member_id,
+            Authority::Nobody => return Err(Refused::NotFound),
         };
         let member = self.present(member_id).ok_or(Refused::NotAllowed(member_id))?;
         if member.suspended {

@@ -1,7 +1,7 @@
 //! What an organization says of itself and its members: lookups, and the evidence that other
 //! deciders ask for. Evidence is made here alone, so whoever holds it has read the roster.
 
-use event_schemas::{InviteId, MemberId, OrganizationId};
+use event_schemas::{InviteId, MemberId, OrganizationId, OrganizationRole};
 
 use super::roster::{Invite, Member, Roster};
 use super::{Organization, OrganizationError};
@@ -55,6 +55,13 @@ impl Organization {
             return Err(OrganizationError::MemberSuspended(member_id));
         }
         Ok(ActiveMember { member_id, organization_id: roster.organization_id() })
+    }
+
+    /// The role of somebody who may act in it: a member who is not suspended. Where it is absent, or
+    /// they are not of it, there is nothing to be told.
+    pub fn acting_role(&self, member_id: MemberId) -> Option<OrganizationRole> {
+        let member = self.open_roster().ok()?.present(member_id)?;
+        (!member.suspended).then_some(member.role)
     }
 
     /// The member with a login, compared without case, suspended or not.

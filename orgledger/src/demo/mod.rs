@@ -25,7 +25,7 @@ pub(crate) struct Loaded {
 
 /// The organization, where it was loaded before.
 pub(crate) async fn find(executor: &Executor) -> anyhow::Result<Option<OrganizationId>> {
-    let mut session = executor.reading(true);
+    let mut session = executor.reading(Authority::System, true);
     let found = session.organization_named(ORGANIZATION).await;
     Ok(found.map_err(command_api::Refusal::into_error)?)
 }

@@ -146,7 +146,7 @@ async fn service_accounts(story: &Story<'_>, acme: &mut Acme) -> anyhow::Result<
             member_id: Some(acme.members[login]),
             service_account_id: None,
             name: name.to_owned(),
-            expires_at: Some(midnight("2026-09-04")?),
+            expires_at: Some(midnight("2030-09-04")?),
             rotation_due_at: None,
         };
         let created = story.on("2025-09-05", &CreateApiKey { organization_id, request }).await?;

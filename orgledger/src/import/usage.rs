@@ -13,6 +13,7 @@ use command_api::organizations::CreateOrganization;
 use command_api::projects::{CreateProject, CreateProjectRequest};
 use command_api::usage::{RecordFate, UsageRecorder};
 use command_api::{CommandContext, Executor};
+use domain::organization::Authority;
 use domain::usage::UsageRecord;
 use event_schemas::{OrganizationId, ProjectId};
 use serde::Serialize;
@@ -207,7 +208,7 @@ async fn place(
     import: &UsageImport,
     context: &CommandContext,
 ) -> anyhow::Result<(OrganizationId, ProjectId)> {
-    let mut session = executor.reading(true);
+    let mut session = executor.reading(Authority::System, true);
     let found = session.organization_named(&import.organization).await;
     let organization_id = match found.map_err(command_api::Refusal::into_error)? {
         Some(organization_id) => organization_id,
@@ -217,7 +218,7 @@ async fn place(
         }
         None => bail!("there is no organization '{}'; --create makes it", import.organization),
     };
-    let mut session = executor.reading(true);
+    let mut session = executor.reading(Authority::System, true);
     let found = session.project_named(organization_id, &import.project).await;
     let project_id = match found.map_err(command_api::Refusal::into_error)? {
         Some(project_id) => project_id,

@@ -3,6 +3,7 @@
 mod batches;
 mod concurrency;
 mod idempotency;
+mod permissions;
 mod preconditions;
 mod processes;
 mod secrets;

@@ -122,7 +122,7 @@ fn asked_by(command: &Ask) -> Option<MemberId> {
         | Ask::ReinstateMember { by, .. }
         | Ask::RemoveMember { by, .. } => match by {
             Authority::Member(member_id) => Some(*member_id),
-            Authority::Operator | Authority::System => None,
+            Authority::Operator | Authority::System | Authority::Nobody => None,
         },
         Ask::Create { .. }
         | Ask::Update { .. }

@@ -1,0 +1,433 @@
+//! Who may do what: every command, asked by every role, against the table of roles and permissions.
+
+use command_api::api_keys::{
+    CreateApiKey, CreateApiKeyRequest, RenameApiKey, RenameApiKeyRequest, RevokeApiKey,
+    RevokeApiKeyRequest, RotateApiKey, RotateApiKeyRequest,
+};
+use command_api::credits::{
+    GrantCredits, GrantCreditsRequest, PurchaseCredits, PurchaseCreditsRequest,
+};
+use command_api::invites::{RevokeInvite, SendInvite, SendInviteRequest};
+use command_api::members::{
+    AddMember, AddMemberRequest, ChangeMemberRole, ChangeMemberRoleRequest, ReinstateMember,
+    RemoveMember, RemoveMemberRequest, RenameMember, RenameMemberRequest, SuspendMember,
+    SuspendMemberRequest,
+};
+use command_api::organizations::{
+    ArchiveOrganization, CreateOrganization, UpdateOrganization, UpdateOrganizationRequest,
+};
+use command_api::project_members::{
+    AssignProjectMember, AssignProjectMemberRequest, RemoveProjectMember,
+};
+use command_api::projects::{
+    ArchiveProject, CreateProject, CreateProjectRequest, UpdateProject, UpdateProjectRequest,
+};
+use command_api::service_accounts::{
+    CreateServiceAccount, CreateServiceAccountRequest, DisableServiceAccount,
+    DisableServiceAccountRequest, RemoveServiceAccount,
+};
+use command_api::{Command, CommandContext, ExecuteError, Executor, Refusal};
+use domain::organization::{Authority, OrganizationError};
+use domain::permission::{organization_role_allows, project_role_allows};
+use domain::project::ProjectError;
+use embedded::testing::unique_name;
+use event_schemas::{
+    ApiKeyId, Currency, InviteId, MemberId, OrganizationId, OrganizationRole, Permission,
+    ProjectId, ProjectRole, ServiceAccountId,
+};
+
+use crate::support::{App, by_operator};
+
+/// What is asked, of a stage's things.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Verb {
+    UpdateOrganization,
+    ArchiveOrganization,
+    SendInvite,
+    RevokeInvite,
+    AddMember,
+    ChangeMemberRole,
+    RenameMember,
+    SuspendMember,
+    ReinstateMember,
+    RemoveMember,
+    CreateProject,
+    UpdateProject,
+    ArchiveProject,
+    AssignProjectMember,
+    RemoveProjectMember,
+    CreateServiceAccount,
+    DisableServiceAccount,
+    RemoveServiceAccount,
+    CreateOwnKey,
+    CreateAnothersKey,
+    CreateAccountsKey,
+    RenameKey,
+    RotateKey,
+    RevokeKey,
+    PurchaseCredits,
+    GrantCredits,
+}
+
+use Verb as V;
+
+/// Every verb with the permission that it needs, and whether a role in the project can give it.
+const VERBS: &[(Verb, Permission, bool)] = &[
+    (V::UpdateOrganization, Permission::OrganizationUpdate, false),
+    (V::ArchiveOrganization, Permission::OrganizationArchive, false),
+    (V::SendInvite, Permission::MembersInvite, false),
+    (V::RevokeInvite, Permission::MembersInvite, false),
+    (V::AddMember, Permission::MembersUpdate, false),
+    (V::ChangeMemberRole, Permission::MembersUpdate, false),
+    (V::RenameMember, Permission::MembersUpdate, false),
+    (V::SuspendMember, Permission::MembersUpdate, false),
+    (V::ReinstateMember, Permission::MembersUpdate, false),
+    (V::RemoveMember, Permission::MembersRemove, false),
+    (V::CreateProject, Permission::ProjectsCreate, false),
+    (V::UpdateProject, Permission::ProjectsUpdate, true),
+    (V::ArchiveProject, Permission::ProjectsArchive, true),
+    (V::AssignProjectMember, Permission::ProjectMembersUpdate, true),
+    (V::RemoveProjectMember, Permission::ProjectMembersUpdate, true),
+    (V::CreateServiceAccount, Permission::ServiceAccountsUpdate, true),
+    (V::DisableServiceAccount, Permission::ServiceAccountsUpdate, true),
+    (V::RemoveServiceAccount, Permission::ServiceAccountsUpdate, true),
+    (V::CreateOwnKey, Permission::ApiKeysOwn, true),
+    (V::CreateAnothersKey, Permission::ApiKeysUpdate, true),
+    (V::CreateAccountsKey, Permission::ApiKeysUpdate, true),
+    (V::RenameKey, Permission::ApiKeysUpdate, true),
+    (V::RotateKey, Permission::ApiKeysUpdate, true),
+    (V::RevokeKey, Permission::ApiKeysUpdate, true),
+    (V::PurchaseCredits, Permission::CreditsUpdate, false),
+    (V::GrantCredits, Permission::CreditsUpdate, false),
+];
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    /// A member with that role, in no project.
+    Organization(OrganizationRole),
+    /// A plain member with that role in the project.
+    Project(ProjectRole),
+    /// A member of the organization who was suspended, an admin.
+    Suspended,
+    /// An owner of another organization.
+    Foreign,
+}
+
+/// An organization in which everything can be asked once.
+struct Stage {
+    organization_id: OrganizationId,
+    project_id: ProjectId,
+    member_id: MemberId,
+    service_account_id: ServiceAccountId,
+    api_key_id: ApiKeyId,
+    invite_id: InviteId,
+    asking: MemberId,
+}
+
+async fn done<C: Command>(executor: &Executor, command: &C) -> C::Outcome {
+    executor.execute(&by_operator(None), command).await.expect("the operator may").outcome
+}
+
+async fn add(
+    executor: &Executor,
+    organization_id: OrganizationId,
+    role: OrganizationRole,
+) -> MemberId {
+    let request = AddMemberRequest { login: unique_name(), email: None, role };
+    done(executor, &AddMember { organization_id, request }).await.member_id
+}
+
+impl Stage {
+    async fn new(executor: &Executor, role: Role) -> Self {
+        let create = CreateOrganization { name: unique_name(), seat_limit: None };
+        let organization_id = done(executor, &create).await.organization_id;
+        let request = CreateProjectRequest { name: unique_name(), environment: None };
+        let project = CreateProject { organization_id, request };
+        let project_id = done(executor, &project).await.project_id;
+        add(executor, organization_id, OrganizationRole::Owner).await;
+        let member_id = add(executor, organization_id, OrganizationRole::Member).await;
+        let assign = |member_id, role| AssignProjectMember {
+            organization_id,
+            project_id,
+            request: AssignProjectMemberRequest { member_id, role },
+        };
+        done(executor, &assign(member_id, ProjectRole::Member)).await;
+        let request =
+            CreateServiceAccountRequest { project_id, name: unique_name(), purpose: None };
+        let account = CreateServiceAccount { organization_id, request };
+        let service_account_id = done(executor, &account).await.service_account_id;
+        let request = SendInviteRequest {
+            email: format!("{}@example.com", unique_name()),
+            role: OrganizationRole::Member,
+            projects: Vec::new(),
+            expires_at: None,
+        };
+        let invite_id = done(executor, &SendInvite { organization_id, request }).await.invite_id;
+        let asking = match role {
+            Role::Organization(role) => add(executor, organization_id, role).await,
+            Role::Project(role) => {
+                let asking = add(executor, organization_id, OrganizationRole::Member).await;
+                done(executor, &assign(asking, role)).await;
+                asking
+            }
+            Role::Suspended => {
+                let asking = add(executor, organization_id, OrganizationRole::Admin).await;
+                let request = SuspendMemberRequest { reason: None };
+                let suspend = SuspendMember { organization_id, member_id: asking, request };
+                done(executor, &suspend).await;
+                asking
+            }
+            Role::Foreign => {
+                let create = CreateOrganization { name: unique_name(), seat_limit: None };
+                let elsewhere = done(executor, &create).await.organization_id;
+                add(executor, elsewhere, OrganizationRole::Owner).await
+            }
+        };
+        let mut stage = Self {
+            organization_id,
+            project_id,
+            member_id,
+            service_account_id,
+            api_key_id: ApiKeyId::from(uuid::Uuid::nil()),
+            invite_id,
+            asking,
+        };
+        let key = stage.create_key(Some(member_id), None);
+        stage.api_key_id = done(executor, &key).await.api_key_id;
+        stage
+    }
+
+    fn create_key(
+        &self,
+        member_id: Option<MemberId>,
+        service_account_id: Option<ServiceAccountId>,
+    ) -> CreateApiKey {
+        CreateApiKey {
+            organization_id: self.organization_id,
+            request: CreateApiKeyRequest {
+                project_id: self.project_id,
+                member_id,
+                service_account_id,
+                name: unique_name(),
+                expires_at: None,
+                rotation_due_at: None,
+            },
+        }
+    }
+
+    /// Asks; an answer without an error means that it was allowed.
+    async fn ask(&self, executor: &Executor, verb: Verb) -> Result<(), ExecuteError> {
+        let authority = Authority::Member(self.asking);
+        let context = CommandContext { authority, ..by_operator(None) };
+        macro_rules! ask {
+            ($command:expr) => {
+                executor.execute(&context, &$command).await.map(|_| ())
+            };
+        }
+        let organization_id = self.organization_id;
+        let (project_id, member_id) = (self.project_id, self.member_id);
+        let (service_account_id, api_key_id) = (self.service_account_id, self.api_key_id);
+        match verb {
+            V::UpdateOrganization => {
+                let request =
+                    UpdateOrganizationRequest { name: Some(unique_name()), seat_limit: None };
+                ask!(UpdateOrganization { organization_id, request })
+            }
+            V::ArchiveOrganization => ask!(ArchiveOrganization { organization_id }),
+            V::SendInvite => {
+                let request = SendInviteRequest {
+                    email: format!("{}@example.com", unique_name()),
+                    role: OrganizationRole::Member,
+                    projects: Vec::new(),
+                    expires_at: None,
+                };
+                ask!(SendInvite { organization_id, request })
+            }
+            V::RevokeInvite => ask!(RevokeInvite { organization_id, invite_id: self.invite_id }),
+            V::AddMember => {
+                let role = OrganizationRole::Reader;
+                let request = AddMemberRequest { login: unique_name(), email: None, role };
+                ask!(AddMember { organization_id, request })
+            }
+            V::ChangeMemberRole => {
+                let request = ChangeMemberRoleRequest { role: OrganizationRole::Reader };
+                ask!(ChangeMemberRole { organization_id, member_id, request })
+            }
+            V::RenameMember => {
+                let request = RenameMemberRequest { login: unique_name() };
+                ask!(RenameMember { organization_id, member_id, request })
+            }
+            V::SuspendMember => {
+                let request = SuspendMemberRequest { reason: None };
+                ask!(SuspendMember { organization_id, member_id, request })
+            }
+            V::ReinstateMember => ask!(ReinstateMember { organization_id, member_id }),
+            V::RemoveMember => {
+                let request = RemoveMemberRequest { reason: None };
+                ask!(RemoveMember { organization_id, member_id, request })
+            }
+            V::CreateProject => {
+                let request = CreateProjectRequest { name: unique_name(), environment: None };
+                ask!(CreateProject { organization_id, request })
+            }
+            V::UpdateProject => {
+                let request = UpdateProjectRequest { name: Some(unique_name()), environment: None };
+                ask!(UpdateProject { organization_id, project_id, request })
+            }
+            V::ArchiveProject => ask!(ArchiveProject { organization_id, project_id }),
+            V::AssignProjectMember => {
+                let request = AssignProjectMemberRequest { member_id, role: ProjectRole::Reader };
+                ask!(AssignProjectMember { organization_id, project_id, request })
+            }
+            V::RemoveProjectMember => {
+                ask!(RemoveProjectMember { organization_id, project_id, member_id })
+            }
+            V::CreateServiceAccount => {
+                let request =
+                    CreateServiceAccountRequest { project_id, name: unique_name(), purpose: None };
+                ask!(CreateServiceAccount { organization_id, request })
+            }
+            V::DisableServiceAccount => {
+                let request = DisableServiceAccountRequest { reason: None };
+                ask!(DisableServiceAccount { organization_id, service_account_id, request })
+            }
+            V::RemoveServiceAccount => {
+                ask!(RemoveServiceAccount { organization_id, service_account_id })
+            }
+            V::CreateOwnKey => ask!(self.create_key(Some(self.asking), None)),
+            V::CreateAnothersKey => ask!(self.create_key(Some(member_id), None)),
+            V::CreateAccountsKey => ask!(self.create_key(None, Some(service_account_id))),
+            V::RenameKey => {
+                let request = RenameApiKeyRequest { name: unique_name() };
+                ask!(RenameApiKey { organization_id, api_key_id, request })
+            }
+            V::RotateKey => {
+                let request = RotateApiKeyRequest { grace_seconds: 0, rotation_due_at: None };
+                ask!(RotateApiKey { organization_id, api_key_id, request })
+            }
+            V::RevokeKey => {
+                let request = RevokeApiKeyRequest { reason: None };
+                ask!(RevokeApiKey { organization_id, api_key_id, request })
+            }
+            V::PurchaseCredits => {
+                let request = PurchaseCreditsRequest {
+                    amount: "1".parse().expect("an amount"),
+                    currency: usd(),
+                    expires_at: None,
+                    reference: None,
+                };
+                ask!(PurchaseCredits { organization_id, request })
+            }
+            V::GrantCredits => {
+                let request = GrantCreditsRequest {
+                    amount: "1".parse().expect("an amount"),
+                    currency: usd(),
+                    expires_at: None,
+                    reason: None,
+                };
+                ask!(GrantCredits { organization_id, request })
+            }
+        }
+    }
+}
+
+fn usd() -> Currency {
+    "USD".parse().expect("a currency")
+}
+
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Done,
+    Needs(Permission),
+    NoSuchOrganization,
+    NoSuchProject,
+}
+
+fn expected(role: Role, verb: Verb, permission: Permission, in_projects: bool) -> Answer {
+    let (organization_role, project_role) = match role {
+        Role::Organization(role) => (role, None),
+        Role::Project(role) => (OrganizationRole::Member, Some(role)),
+        Role::Suspended | Role::Foreign => return Answer::NoSuchOrganization,
+    };
+    let may = |permission| {
+        organization_role_allows(organization_role, permission)
+            || in_projects && project_role.is_some_and(|r| project_role_allows(r, permission))
+    };
+    // A key of one's own can be had by whoever may have anybody's.
+    let own = verb == V::CreateOwnKey && may(Permission::ApiKeysUpdate);
+    if may(permission) || own {
+        Answer::Done
+    } else if in_projects && !may(Permission::ProjectsRead) {
+        Answer::NoSuchProject
+    } else {
+        Answer::Needs(permission)
+    }
+}
+
+fn answer(result: Result<(), ExecuteError>) -> Answer {
+    match result {
+        Ok(()) => Answer::Done,
+        Err(ExecuteError::Refused(refusal)) => match refusal {
+            Refusal::NotPermitted { permission } => Answer::Needs(permission),
+            Refusal::Organization(OrganizationError::NotFound) => Answer::NoSuchOrganization,
+            Refusal::Project(ProjectError::NotFound) => Answer::NoSuchProject,
+            other => panic!("{other:?}"),
+        },
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_role_may_do_what_the_table_says_and_nothing_else() {
+    let app = App::new().await;
+    let executor = app.executor();
+    let roles = OrganizationRole::ALL
+        .iter()
+        .map(|role| Role::Organization(*role))
+        .chain(ProjectRole::ALL.iter().map(|role| Role::Project(*role)))
+        .chain([Role::Suspended, Role::Foreign]);
+    for role in roles {
+        let mut stage = Stage::new(executor, role).await;
+        for (verb, permission, in_projects) in VERBS.iter().copied() {
+            let before = app.head().await;
+            let answered = answer(stage.ask(executor, verb).await);
+            assert_eq!(
+                answered,
+                expected(role, verb, permission, in_projects),
+                "{verb:?} by {role:?}"
+            );
+            if answered == Answer::Done {
+                stage = Stage::new(executor, role).await;
+            } else {
+                assert_eq!(app.head().await, before, "{verb:?} by {role:?} changed something");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_member_changes_their_own_keys_and_leaves_by_themselves() {
+    let app = App::new().await;
+    let executor = app.executor();
+    let stage = Stage::new(executor, Role::Project(ProjectRole::Reader)).await;
+    // The key's owner, a member of the project.
+    let owner = Stage { asking: stage.member_id, ..stage };
+    for verb in [V::RenameKey, V::RotateKey, V::RevokeKey] {
+        owner.ask(executor, verb).await.expect("it is their own");
+    }
+    owner.ask(executor, V::RemoveMember).await.expect("anybody may leave");
+    let answered = answer(owner.ask(executor, V::CreateOwnKey).await);
+    assert_eq!(answered, Answer::NoSuchOrganization, "and is out at once");
+}
+
+#[tokio::test]
+async fn what_is_the_operators_alone_no_member_may() {
+    let app = App::new().await;
+    let stage = Stage::new(app.executor(), Role::Organization(OrganizationRole::Owner)).await;
+    let authority = Authority::Member(stage.asking);
+    let context = CommandContext { authority, ..by_operator(None) };
+    let create = CreateOrganization { name: unique_name(), seat_limit: None };
+    let refused = app.executor().execute(&context, &create).await;
+    assert!(matches!(refused, Err(ExecuteError::Refused(Refusal::OperatorOnly))), "{refused:?}");
+}
