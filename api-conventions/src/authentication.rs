@@ -1,6 +1,8 @@
 //! Who is asking: a bearer credential becomes the [`Actor`] of everything that the request does.
 
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
@@ -8,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use event_schemas::{Actor, EventMetadata};
+use event_schemas::{Actor, ApiKeyId, EventMetadata, KeyOwner, ProjectId};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -23,6 +25,8 @@ pub const OPERATOR_CREDENTIAL_CHARACTERS_MIN: usize = 16;
 pub struct Caller {
     /// Who.
     pub actor: Actor,
+    /// The API key that they presented, where it was one.
+    pub api_key: Option<PresentedKey>,
     /// The request's id.
     pub correlation_id: Arc<str>,
     /// The W3C trace context that the request came with.
@@ -97,22 +101,68 @@ impl std::fmt::Debug for OperatorCredential {
     }
 }
 
-/// Every credential that is known. Members' and service accounts' own come in here, beside the
-/// operator's; everything behind it knows an [`Actor`] and nothing else.
-#[derive(Debug, Clone)]
+/// An API key whose secret was presented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresentedKey {
+    /// The key.
+    pub api_key_id: ApiKeyId,
+    /// The stored hash of the secret that was presented.
+    pub secret_hash: Arc<str>,
+    /// Whose it is.
+    pub owner: KeyOwner,
+    /// The project that it works for.
+    pub project_id: ProjectId,
+}
+
+impl PresentedKey {
+    /// Who acts with it.
+    fn actor(&self) -> Actor {
+        match self.owner {
+            KeyOwner::Member { member_id } => Actor::member(member_id),
+            KeyOwner::ServiceAccount { service_account_id } => {
+                Actor::service_account(service_account_id)
+            }
+        }
+    }
+}
+
+/// Where API keys are looked up.
+pub trait ApiKeys: Send + Sync {
+    /// The key with this secret, if there is one that works.
+    fn find<'a>(
+        &'a self,
+        secret: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<PresentedKey>, Problem>> + Send + 'a>>;
+}
+
+/// Every credential that is known.
+#[derive(Clone)]
 pub struct Authenticator {
     operator: OperatorCredential,
+    api_keys: Option<Arc<dyn ApiKeys>>,
 }
 
 impl Authenticator {
     /// Knows the operator.
     pub fn new(operator: OperatorCredential) -> Self {
-        Self { operator }
+        Self { operator, api_keys: None }
+    }
+
+    /// The same, and API keys.
+    pub fn with_api_keys(&self, api_keys: Arc<dyn ApiKeys>) -> Self {
+        Self { api_keys: Some(api_keys), ..self.clone() }
     }
 
     /// Whose credential it is.
-    pub fn actor(&self, credential: &str) -> Option<Actor> {
-        self.operator.is(credential).then(|| Actor::operator(&self.operator.name))
+    pub async fn actor(
+        &self,
+        credential: &str,
+    ) -> Result<Option<(Actor, Option<PresentedKey>)>, Problem> {
+        if self.operator.is(credential) {
+            return Ok(Some((Actor::operator(&self.operator.name), None)));
+        }
+        let Some(api_keys) = &self.api_keys else { return Ok(None) };
+        Ok(api_keys.find(credential).await?.map(|key| (key.actor(), Some(key))))
     }
 }
 
@@ -132,13 +182,14 @@ pub async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let actor = bearer(request.headers())
-        .and_then(|credential| authenticator.actor(credential))
-        .ok_or_else(Problem::unauthorized)?;
+    let credential = bearer(request.headers()).ok_or_else(Problem::unauthorized)?;
+    let known = authenticator.actor(credential).await?;
+    let (actor, api_key) = known.ok_or_else(Problem::unauthorized)?;
     let extensions = request.extensions();
     let context = extensions.get::<RequestContext>();
     let caller = Caller {
         actor,
+        api_key,
         correlation_id: context.map_or_else(|| "".into(), |context| context.request_id.clone()),
         traceparent: context.and_then(|context| context.traceparent.clone()),
         source_address: extensions
@@ -153,14 +204,16 @@ pub async fn authenticate(
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_the_credential_itself_is_known() {
+    #[tokio::test]
+    async fn only_the_credential_itself_is_known() {
         let operator = OperatorCredential::new("ops", "0123456789abcdef").expect("long enough");
         assert!(!format!("{operator:?}").contains("0123456789abcdef"));
         let authenticator = Authenticator::new(operator);
-        assert_eq!(authenticator.actor("0123456789abcdef"), Some(Actor::operator("ops")));
+        let known = authenticator.actor("0123456789abcdef").await.expect("it answers");
+        assert_eq!(known, Some((Actor::operator("ops"), None)));
         for other in ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF"] {
-            assert_eq!(authenticator.actor(other), None, "{other}");
+            let known = authenticator.actor(other).await.expect("it answers");
+            assert_eq!(known, None, "{other}");
         }
     }
 

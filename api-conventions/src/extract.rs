@@ -48,8 +48,12 @@ pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, 
     })
 }
 
-/// Reads JSON text, and says where it is wrong.
+/// Reads a JSON object, and says where it is wrong.
 pub fn from_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    // A list would be taken for the fields in their order.
+    if text.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::invalid("body", "it is a list and must be an object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().is_data() {

@@ -73,5 +73,6 @@ pub(crate) fn at(now: DateTime<Utc>, idempotency_key: Option<String>) -> Command
         occurred_at: now,
         idempotency_key,
         expected_sequence: None,
+        presented: None,
     }
 }

@@ -1,6 +1,7 @@
 //! What a request carries beside what it asks: who asks, under which idempotency key, and of which
 //! version.
 
+use api_conventions::authentication::PresentedKey;
 use api_conventions::problem::FORBIDDEN;
 use api_conventions::{Caller, IdempotencyKey, IfMatch, Problem};
 use axum::extract::FromRequestParts;
@@ -8,7 +9,7 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use domain::organization::Authority;
 use event_log::clock;
-use event_schemas::{Actor, ActorKind};
+use event_schemas::ActorKind;
 
 use crate::execute::{CommandContext, ExpectedSequence};
 
@@ -42,7 +43,8 @@ pub(crate) fn context(caller: &Caller) -> Result<CommandContext, Problem> {
     let now = clock::now();
     Ok(CommandContext {
         metadata: caller.metadata(),
-        authority: authority(&caller.actor)?,
+        authority: authority(caller)?,
+        presented: caller.api_key.clone(),
         now,
         occurred_at: now,
         idempotency_key: None,
@@ -51,11 +53,13 @@ pub(crate) fn context(caller: &Caller) -> Result<CommandContext, Problem> {
 }
 
 /// In whose name an actor commands.
-fn authority(actor: &Actor) -> Result<Authority, Problem> {
-    match actor.kind {
+fn authority(caller: &Caller) -> Result<Authority, Problem> {
+    if let Some(PresentedKey { owner, project_id, .. }) = &caller.api_key {
+        return Ok(Authority::ApiKey { owner: *owner, project_id: *project_id });
+    }
+    match caller.actor.kind {
         ActorKind::Operator => Ok(Authority::Operator),
-        // Not every decider asks yet what a member may do, so none comes in here. The system acts
-        // inside, and external actors only in what is imported.
+        // The system acts inside, and external actors only in what is imported.
         ActorKind::Member | ActorKind::ServiceAccount | ActorKind::System | ActorKind::External => {
             Err(Problem::new(FORBIDDEN).with_detail("This credential may not change anything."))
         }

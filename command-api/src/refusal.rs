@@ -49,6 +49,9 @@ pub enum Refusal {
         /// The permission.
         permission: Permission,
     },
+    /// The key that was presented has ended since.
+    #[error("the credential does not work any more")]
+    CredentialEnded,
     /// Only who runs orgledger may do it.
     #[error("this needs the operator's credential")]
     OperatorOnly,

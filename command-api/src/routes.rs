@@ -10,6 +10,7 @@ use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
+use crate::api_keys::ApiKeyRegister;
 use crate::execute::Executor;
 use crate::usage::UsageRecorder;
 use crate::{
@@ -32,6 +33,8 @@ impl CommandApi {
     /// Routes that execute commands, for callers that the authenticator knows.
     pub fn new(executor: Executor, authenticator: Arc<Authenticator>) -> Self {
         let recorder = UsageRecorder::new(executor.clone());
+        let keys = ApiKeyRegister::new(executor.clone());
+        let authenticator = Arc::new(authenticator.with_api_keys(Arc::new(keys)));
         Self { executor, recorder, authenticator }
     }
 

@@ -57,6 +57,17 @@ pub const fn project_role_allows(role: ProjectRole, permission: Permission) -> b
     }
 }
 
+/// Whether a service account may do something in its project: it reads, and records what was used.
+pub const fn service_account_may(permission: Permission) -> bool {
+    matches!(
+        permission,
+        Permission::ProjectsRead
+            | Permission::ServiceAccountsRead
+            | Permission::UsageRead
+            | Permission::UsageRecord
+    )
+}
+
 /// Whether a permission can be granted within a project at all.
 pub fn is_of_projects(permission: Permission) -> bool {
     ProjectRole::ALL.iter().any(|role| project_role_allows(*role, permission))

@@ -31,6 +31,8 @@ pub struct LatestVersion {
     pub effective_from: DateTime<Utc>,
     /// The prices.
     pub models: Vec<ModelPrice>,
+    /// The latest date from which any version is in force.
+    last_effective_from: DateTime<Utc>,
 }
 
 /// What can be asked of a price list.
@@ -81,14 +83,6 @@ pub enum PriceListError {
         /// The text.
         regex: String,
     },
-    /// It would be in force before the version that is there.
-    #[error("{effective_from} is before {latest}, from when the latest version is in force")]
-    EffectiveBeforeLatest {
-        /// The date asked for.
-        effective_from: DateTime<Utc>,
-        /// From when the latest version is in force.
-        latest: DateTime<Utc>,
-    },
     /// A text is not as it must be.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -114,8 +108,11 @@ impl Decider for PriceList {
                 let source = text::reason(source.as_deref())?;
                 prices_something(&models)?;
                 if let Self::Published(latest) = self {
-                    latest.may_be_followed(&provider, effective_from)?;
-                    if latest.currency == currency && latest.models == models {
+                    latest.may_be_followed(&provider)?;
+                    // A version can begin before one that is there, or replace one that has not
+                    // begun; the same again from then on changes nothing only after the last of all.
+                    let goes_on = latest.begins_last() && latest.effective_from <= effective_from;
+                    if goes_on && latest.currency == currency && latest.models == models {
                         return Ok(vec![]);
                     }
                 }
@@ -143,12 +140,15 @@ impl Decider for PriceList {
                 source: _,
                 models,
             } => {
+                let last = self.latest().map(|latest| latest.last_effective_from);
+                let last = last.map_or(*effective_from, |last| last.max(*effective_from));
                 *self = Self::Published(LatestVersion {
                     version: *version,
                     provider: provider.clone(),
                     currency: *currency,
                     effective_from: *effective_from,
                     models: models.clone(),
+                    last_effective_from: last,
                 });
             }
         }
@@ -171,21 +171,16 @@ impl PriceList {
 }
 
 impl LatestVersion {
-    fn may_be_followed(
-        &self,
-        provider: &str,
-        effective_from: DateTime<Utc>,
-    ) -> Result<(), PriceListError> {
+    /// Whether no version begins after it.
+    fn begins_last(&self) -> bool {
+        self.last_effective_from <= self.effective_from
+    }
+
+    fn may_be_followed(&self, provider: &str) -> Result<(), PriceListError> {
         if fold(provider) != fold(&self.provider) {
             return Err(PriceListError::ProviderMismatch {
                 list: self.provider.clone(),
                 asked: provider.to_owned(),
-            });
-        }
-        if effective_from < self.effective_from {
-            return Err(PriceListError::EffectiveBeforeLatest {
-                effective_from,
-                latest: self.effective_from,
             });
         }
         Ok(())

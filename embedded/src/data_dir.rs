@@ -38,6 +38,11 @@ impl DataDir {
         &self.path
     }
 
+    /// Whether a private Postgres was begun in it.
+    pub fn has_postgres(&self) -> bool {
+        self.path.join(postgres::Server::DIRECTORY).is_dir()
+    }
+
     /// Where programs are looked for before the machine's own.
     pub(crate) fn program_dirs(&self) -> Vec<PathBuf> {
         let own = self.path.join(PROGRAMS);

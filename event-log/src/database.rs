@@ -173,6 +173,7 @@ fn log_migrations() -> Vec<Migration> {
         2 "events" "log/0002_events.sql",
         3 "usage" "log/0003_usage.sql",
         4 "identity" "log/0004_identity.sql",
+        5 "api key secrets" "log/0005_api_key_secrets.sql",
     ]
 }
 
@@ -200,6 +201,8 @@ fn migrator(holds: Holds) -> Migrator {
 /// Brings the database's schema to this program's version. Safe to run at once from many places.
 pub async fn migrate(options: &PgConnectOptions, holds: Holds) -> Result<(), DatabaseError> {
     let mut connection = connect(options, Role::Owner).await?;
+    // One at a time: two that change the same grants at once fail. It goes with the connection.
+    connection.execute("select pg_advisory_lock(hashtextextended('orgledger migrate', 0))").await?;
     migrator(holds).run(&mut connection).await?;
     // A service's user finds out whether the schema is at its version.
     connection.execute("grant select on _sqlx_migrations to public").await?;

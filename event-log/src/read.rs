@@ -1,7 +1,7 @@
 //! Reading by position: both lanes of the log as one gapless sequence.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use event_schemas::{OrganizationId, RecordedEvent};
+use event_schemas::{ApiKeyId, OrganizationId, RecordedEvent};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
@@ -150,6 +150,23 @@ pub async fn read_price_lists(
     .fetch_all(pool)
     .await?;
     Ok(rows.iter().map(event).collect())
+}
+
+/// The API key that was given a secret with this hash, whatever has become of it since.
+pub async fn api_key_with_secret(
+    pool: &PgPool,
+    secret_hash: &str,
+) -> Result<Option<ApiKeyId>, sqlx::Error> {
+    let found: Option<String> = sqlx::query_scalar(
+        "select aggregate_id from log.events
+         where aggregate_type = 'api_key' and event_type in ('api_key.created', 'api_key.rotated')
+           and payload ->> 'secret_hash' = $1
+         limit 1",
+    )
+    .bind(secret_hash)
+    .fetch_optional(pool)
+    .await?;
+    Ok(found.and_then(|id| id.parse().ok()))
 }
 
 fn event(row: &PgRow) -> RecordedEvent {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::ids::{MemberId, ServiceAccountId};
 pub use crate::roles::UnknownWord;
 use crate::roles::words;
 
@@ -37,6 +38,16 @@ impl Actor {
     /// The operator, under the name given to their credential.
     pub fn operator(name: &str) -> Self {
         Self { kind: ActorKind::Operator, id: name.to_owned() }
+    }
+
+    /// A member.
+    pub fn member(id: MemberId) -> Self {
+        Self { kind: ActorKind::Member, id: id.to_string() }
+    }
+
+    /// A service account.
+    pub fn service_account(id: ServiceAccountId) -> Self {
+        Self { kind: ActorKind::ServiceAccount, id: id.to_string() }
     }
 
     /// orgledger itself, acting for the reason named.

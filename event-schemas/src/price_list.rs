@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::event::stream_events;
 use crate::{Amount, Currency, PriceListId};
@@ -10,7 +11,9 @@ use crate::{Amount, Currency, PriceListId};
 /// Prices of one model, each for a million tokens, in the list's currency. A kind of token without
 /// a price of its own costs what the kind that it belongs to costs: cached and written input costs
 /// what input costs. Where neither has a price, usage of that kind is unpriced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, ToSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Rates {
     /// A million input tokens.
@@ -24,8 +27,9 @@ pub struct Rates {
 }
 
 /// How a model's name is recognised. Names are compared without case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(no_recursion)]
 pub enum MatchRule {
     /// The name is this.
     Equals(String),
@@ -44,7 +48,7 @@ pub enum MatchRule {
 }
 
 /// The price of one model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelPrice {
     /// The model's id at its provider.

@@ -117,6 +117,7 @@ async fn execute<C: Command>(
         occurred_at: now,
         idempotency_key: None,
         expected_sequence: None,
+        presented: None,
     };
     match executor.execute(&context, command).await {
         Ok(_) => Ok(true),

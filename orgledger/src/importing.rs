@@ -28,6 +28,7 @@ pub(crate) async fn run(place: &PlaceArgs, import: ImportCommand) -> anyhow::Res
             let lines = progress("lines");
             let report = membership::import(&executor, &args.file, now, lines).await?;
             output(args.json, &report, membership_text)?;
+            read_whole(report.cut_off.as_deref())?;
         }
         ImportCommand::Prices(args) => {
             let context = operator("import prices");
@@ -48,10 +49,19 @@ pub(crate) async fn run(place: &PlaceArgs, import: ImportCommand) -> anyhow::Res
             let context = operator("import usage");
             let report = usage::import(&executor, &import, &context, progress("rows")).await?;
             output(args.json, &report, usage_text)?;
+            read_whole(report.cut_off.as_deref())?;
         }
     }
     drop(executor);
     installation.close().await
+}
+
+/// An error where the file ended before its end; what was read by then is recorded and told.
+fn read_whole(cut_off: Option<&str>) -> anyhow::Result<()> {
+    match cut_off {
+        Some(why) => anyhow::bail!("{why}; what came before it is recorded as told"),
+        None => Ok(()),
+    }
 }
 
 /// The operator at this terminal, now.
@@ -70,6 +80,7 @@ fn operator(what: &str) -> CommandContext {
         occurred_at: now,
         idempotency_key: None,
         expected_sequence: None,
+        presented: None,
     }
 }
 
@@ -143,6 +154,13 @@ fn usage_text(report: &UsageReport) -> String {
         "{} rows read: {} recorded, {} duplicates, {} conflicts, {} rejected",
         report.read, report.recorded, report.duplicates, report.conflicts, report.rejected_rows
     );
+    if report.unpriced > 0 {
+        text.push_str(&format!(
+            "\n  {} of them unpriced: no list priced the model when they were used, and a price published \
+             later does not change that",
+            report.unpriced
+        ));
+    }
     let conflicting = "the request was recorded before with other content";
     let conflicts = report.conflict_lines.iter().map(|line| (*line, conflicting));
     text.push_str(&rejected_text(conflicts));

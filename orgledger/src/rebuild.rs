@@ -13,7 +13,7 @@ use crate::services::{self, PROJECTOR_CONNECTIONS_MAX};
 /// Rebuilds one read model.
 pub(crate) async fn run(place: &PlaceArgs, args: &RebuildArgs) -> anyhow::Result<()> {
     let projection = projectors::named(&args.name)?;
-    let installation = Installation::open(place).await?;
+    let installation = Installation::open_existing(place).await?;
     let read =
         database::pool(&installation.read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let feed = match (installation.reads_elsewhere(), &place.nats_url) {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use event_schemas::OrganizationId;
 use tokio::net::TcpListener;
 
@@ -29,6 +29,15 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DemoArgs) -> anyhow::Result<()
             organization_id
         }
         None => {
+            let head = running.executor.log().head().await?;
+            if head > 0 {
+                running.stop().await?;
+                bail!(
+                    "{} holds other data already, up to position {head}: name another directory \
+                     with --data-dir",
+                    place.data_dir.display()
+                );
+            }
             let loaded = demo::load(&running.executor, |what| eprintln!("· {what}")).await?;
             eprintln!("· {} usage records are recorded", loaded.usage_records);
             loaded.organization_id
@@ -43,7 +52,8 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DemoArgs) -> anyhow::Result<()
         crate::print(&format!("\n{text}"))?;
     }
     let credential = installation.operator_credential()?;
-    crate::print(&closing(address, &credential, organization_id))?;
+    let serves = if args.exit { "served" } else { "serves" };
+    crate::print(&closing(serves, address, &credential, organization_id))?;
     if args.exit {
         return running.stop().await;
     }
@@ -63,11 +73,16 @@ async fn bind_somewhere(address: SocketAddr) -> anyhow::Result<TcpListener> {
     }
 }
 
-fn closing(address: SocketAddr, credential: &str, organization_id: OrganizationId) -> String {
+fn closing(
+    serves: &str,
+    address: SocketAddr,
+    credential: &str,
+    organization_id: OrganizationId,
+) -> String {
     let base = format!("http://{address}/v1/organizations/{organization_id}");
     format!(
         "
-orgledger serves on http://{address}
+orgledger {serves} on http://{address}
 operator credential: {credential}
 
 Worth trying:

@@ -85,6 +85,12 @@ pub struct RegisterProject {
     pub name: String,
     /// The role in it.
     pub role: String,
+    /// Since when it is held. The project's members say so too, with their positions.
+    #[serde(skip)]
+    pub since: DateTime<Utc>,
+    /// Who gave it, as `kind:id`.
+    #[serde(skip)]
+    pub granted_by: String,
 }
 
 /// A service account in the register.

@@ -42,6 +42,7 @@ fn a_wrong_field_of_a_body_is_named() {
         (r#"{"name": "a", "items": [{}]}"#, "items[0].count"),
         (r#"{"name": "a", "items": [{"count": 1, "size": 2}]}"#, "items[0].size"),
         ("7", "body"),
+        (" [\"a\", []]", "body"),
     ];
     for (text, field) in cases {
         let problem = from_json::<Order>(text.as_bytes()).expect_err(text);

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use api_conventions::authentication::PresentedKey;
 use chrono::{DateTime, Utc};
 use domain::organization::Authority;
 use event_schemas::{ActorKind, EventMetadata, OrganizationId};
@@ -48,6 +49,8 @@ pub struct CommandContext {
     pub metadata: EventMetadata,
     /// What the actor may do.
     pub authority: Authority,
+    /// The API key that was presented, where it was one.
+    pub presented: Option<PresentedKey>,
     /// The time now.
     pub now: DateTime<Utc>,
     /// When what is told happened: now, but for imports.

@@ -61,6 +61,11 @@ impl Executor {
             .in_the_name_of(authority)
     }
 
+    /// What secrets are hashed with.
+    pub(crate) fn pepper(&self) -> &Pepper {
+        &self.pepper
+    }
+
     /// The log's streams.
     pub fn aggregates(&self) -> &Aggregates {
         &self.aggregates

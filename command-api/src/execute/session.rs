@@ -95,7 +95,10 @@ impl<'a> Session<'a> {
             first_written: None,
             secret: None,
         });
-        let handled = command.handle(self).await;
+        let handled = match self.vouch(context.presented.as_ref()).await {
+            Ok(()) => command.handle(self).await,
+            Err(refusal) => Err(refusal),
+        };
         let current = self.current.take();
         let outcome = match handled {
             Ok(outcome) => outcome,

@@ -37,7 +37,6 @@ pub struct PublishPriceList {
     pub source: Option<String>,
     /// The prices, each for a million tokens. The first entry that matches a model's name is its
     /// price.
-    #[schema(value_type = Vec<Object>)]
     pub models: Vec<ModelPrice>,
 }
 

@@ -72,7 +72,4 @@ kinds! {
     API_KEY_EXPIRED = "api-key-expired" CONFLICT "The API key has expired";
     /// The price list is another provider's.
     PRICE_LIST_PROVIDER = "price-list-provider" CONFLICT "The price list is another provider's";
-    /// A later version is there already.
-    PRICE_LIST_SUPERSEDED = "price-list-superseded" CONFLICT
-        "A later version of the price list is in force";
 }

@@ -18,8 +18,8 @@ use super::kinds::{
     ALREADY_EXISTS, ALREADY_MEMBER, API_KEY_EXPIRED, API_KEY_REVOKED, EXPIRY_IN_THE_PAST,
     INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN, INVITE_EXPIRED, LAST_OWNER,
     LOGIN_TAKEN, MEMBER_ABOVE_OWN, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
-    ORGANIZATION_ARCHIVED, PRICE_LIST_PROVIDER, PRICE_LIST_SUPERSEDED, PROJECT_ARCHIVED,
-    ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SERVICE_ACCOUNT_DISABLED,
+    ORGANIZATION_ARCHIVED, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN,
+    SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SERVICE_ACCOUNT_DISABLED,
     SERVICE_ACCOUNT_REMOVED,
 };
 use super::{failures, not_found, said};
@@ -42,6 +42,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::NotPermitted { permission } => {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
+        Refusal::CredentialEnded => Problem::unauthorized(),
         Refusal::OperatorOnly => said(FORBIDDEN, &refusal),
         Refusal::Import(why) => said(INVALID_VALUE, &why),
         Refusal::Invalid { field, .. } => {
@@ -154,9 +155,6 @@ fn price_list(error: &PriceListError) -> Problem {
         PriceListError::ProviderMismatch { .. } => {
             said(PRICE_LIST_PROVIDER, error).with("field", "provider")
         }
-        PriceListError::EffectiveBeforeLatest { .. } => {
-            said(PRICE_LIST_SUPERSEDED, error).with("field", "effective_from")
-        }
         PriceListError::Text(error) => text(error),
     }
 }
@@ -205,6 +203,7 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         Refusal::TextIn { field, .. } | Refusal::Invalid { field, .. } => Some(field),
         Refusal::CreditAccount(_)
         | Refusal::OperatorOnly
+        | Refusal::CredentialEnded
         | Refusal::PriceList(_)
         | Refusal::Name(_)
         | Refusal::Text(_)

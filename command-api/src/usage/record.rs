@@ -53,6 +53,8 @@ pub struct UsageAnswer {
     pub records: Vec<RecordFate>,
     /// The position up to which the log must be read to see all of them.
     pub position: i64,
+    /// For how many of the records that were recorded no price was known.
+    pub unpriced: usize,
 }
 
 /// Records usage. Cheap to clone.
@@ -98,7 +100,7 @@ impl UsageRecorder {
                 0 => self.executor.reading(context.authority, false),
                 _ => self.executor.reading_alone(context.authority, &touched).await,
             };
-            if let Err(refusal) = open(&mut session, organization_id).await {
+            if let Err(refusal) = open(&mut session, context, organization_id).await {
                 if attempt == 0 {
                     continue;
                 }
@@ -131,11 +133,16 @@ impl UsageRecorder {
             };
             match self.writer.write(&write).await {
                 Ok(written) => {
-                    for (place, fate) in places.into_iter().zip(written.fates) {
+                    let mut unpriced = 0;
+                    for ((place, fate), usage) in
+                        places.into_iter().zip(written.fates).zip(&write.records)
+                    {
+                        let recorded = matches!(fate, Fate::Recorded { .. });
+                        unpriced += usize::from(recorded && usage.price.is_none());
                         fates[place] = Some(fate.into());
                     }
                     let records = fates.into_iter().flatten().collect();
-                    return Ok(UsageAnswer { records, position: written.position });
+                    return Ok(UsageAnswer { records, position: written.position, unpriced });
                 }
                 Err(UsageWriteError::Stale) => {}
                 Err(UsageWriteError::Contended) => return Err(ExecuteError::Contended),
@@ -210,7 +217,12 @@ fn tokens(usage: &NewUsage) -> domain::pricing::Tokens {
 }
 
 /// That the organization is open, for one who is of it.
-async fn open(session: &mut Session<'_>, organization_id: OrganizationId) -> Result<(), Refusal> {
+async fn open(
+    session: &mut Session<'_>,
+    context: &CommandContext,
+    organization_id: OrganizationId,
+) -> Result<(), Refusal> {
+    session.vouch(context.presented.as_ref()).await?;
     session.permit(organization_id, Permission::OrganizationRead).await?;
     session.open_organization(organization_id).await?;
     Ok(())

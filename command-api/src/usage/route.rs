@@ -41,10 +41,10 @@ pub(crate) async fn record_usage(
 
 /// Puts the fates of the records that were read in the places left for them.
 fn answered_in_order(fates: Vec<Option<RecordFate>>, answer: UsageAnswer) -> UsageAnswer {
-    let UsageAnswer { records, position } = answer;
+    let UsageAnswer { records, position, unpriced } = answer;
     let mut read = records.into_iter();
     let records = fates.into_iter().filter_map(|fate| fate.or_else(|| read.next())).collect();
-    UsageAnswer { records, position }
+    UsageAnswer { records, position, unpriced }
 }
 
 fn respond(answer: UsageAnswer) -> Response {

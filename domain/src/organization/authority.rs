@@ -1,6 +1,6 @@
 //! Who commands, and how far their word reaches.
 
-use event_schemas::{MemberId, OrganizationRole};
+use event_schemas::{KeyOwner, MemberId, OrganizationRole, ProjectId};
 
 use super::roster::{Member, Roster};
 use super::{OrganizationError, OrganizationError as Refused};
@@ -12,10 +12,31 @@ pub enum Authority {
     Operator,
     /// A member: what their role allows.
     Member(MemberId),
+    /// Who holds an API key: what its owner may do within its project.
+    ApiKey {
+        /// Whose key it is.
+        owner: KeyOwner,
+        /// The key's project.
+        project_id: ProjectId,
+    },
     /// orgledger itself: may do all.
     System,
     /// Nobody: may do nothing.
     Nobody,
+}
+
+impl Authority {
+    /// The member who asks, if it is one.
+    pub fn member_id(self) -> Option<MemberId> {
+        match self {
+            Self::Member(member_id)
+            | Self::ApiKey { owner: KeyOwner::Member { member_id }, .. } => Some(member_id),
+            Self::Operator
+            | Self::System
+            | Self::ApiKey { owner: KeyOwner::ServiceAccount { .. }, .. }
+            | Self::Nobody => None,
+        }
+    }
 }
 
 /// The proof that somebody may change the roster, and up to which rank.
@@ -51,7 +72,8 @@ impl Roster {
         let member_id = match by {
             Authority::Operator | Authority::System => return Ok(Reach::ALL),
             Authority::Member(member_id) => member_id,
-            Authority::Nobody => return Err(Refused::NotFound),
+            // A key is for a project, not for the roster.
+            Authority::ApiKey { .. } | Authority::Nobody => return Err(Refused::NotFound),
         };
         let member = self.present(member_id).ok_or(Refused::NotAllowed(member_id))?;
         if member.suspended {

@@ -63,8 +63,11 @@ fn versions_follow_each_other() {
     let given = [published(1, 1, 5)];
     check(&given, publish(models(2), 6), Ok(vec![published(2, 2, 6)]));
     check(&given, publish(models(2), 5), Ok(vec![published(2, 2, 5)]));
-    let before = Refused::EffectiveBeforeLatest { effective_from: at(4), latest: at(5) };
-    check(&given, publish(models(2), 4), Err(before));
+    // A date that was a mistake does not hold up what comes before it, and can be replaced.
+    check(&given, publish(models(2), 4), Ok(vec![published(2, 2, 4)]));
+    let out_of_order = [published(1, 1, 9), published(2, 2, 4)];
+    check(&out_of_order, publish(models(2), 9), Ok(vec![published(3, 2, 9)]));
+    check(&out_of_order, publish(models(2), 5), Ok(vec![published(3, 2, 5)]));
 }
 
 #[test]
@@ -72,9 +75,8 @@ fn the_same_prices_again_are_no_new_version() {
     let given = [published(1, 1, 5)];
     check(&given, publish(models(1), 5), Ok(vec![]));
     check(&given, publish(models(1), 6), Ok(vec![]));
-    // To be in force earlier is a change, and one that is refused; silence would be an untruth.
-    let before = Refused::EffectiveBeforeLatest { effective_from: at(4), latest: at(5) };
-    check(&given, publish(models(1), 4), Err(before));
+    // To be in force earlier is a change.
+    check(&given, publish(models(1), 4), Ok(vec![published(2, 1, 4)]));
     let back = [published(1, 1, 5), published(2, 2, 6)];
     check(&back, publish(models(1), 7), Ok(vec![published(3, 1, 7)]));
 }
@@ -113,25 +115,36 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn versions_count_up_and_their_dates_do_not_go_back(
+    fn what_was_asked_is_in_force_from_its_date_whether_it_was_news_or_not(
         asked in prop::collection::vec((0..4_i128, 0..9_i64), 1..20),
     ) {
         let mut state = PriceList::default();
-        let mut history = vec![];
+        let mut history: Vec<Was> = vec![];
         for (pico, effective) in asked {
+            let before = history.len();
             let _ = step(&mut state, &mut history, publish(models(pico), effective));
-        }
-        let versions: Vec<_> = history.iter().map(|event| match event {
-            Was::Published { version, effective_from, models, .. } => {
-                (*version, *effective_from, models.clone())
+            // What is no news is in force from its date on without an end.
+            let until = if history.len() == before { 10 } else { effective + 1 };
+            for time in effective..until {
+                prop_assert_eq!(in_force(&history, time), Some(models(pico)), "at {}", time);
             }
-        }).collect();
-        prop_assert_eq!(state.version() as usize, versions.len());
-        for pair in versions.windows(2) {
-            prop_assert_eq!(pair[1].0, pair[0].0 + 1);
-            prop_assert!(pair[1].1 >= pair[0].1);
-            prop_assert_ne!(&pair[1].2, &pair[0].2);
+        }
+        prop_assert_eq!(state.version() as usize, history.len());
+        for (event, n) in history.iter().zip(1..) {
+            let Was::Published { version, .. } = event;
+            prop_assert_eq!(*version, n);
         }
         assert_replayable(&state, &history);
     }
+}
+
+/// Of the versions that have begun, the one that began last; of those that began then, the latest.
+fn in_force(history: &[Was], time: i64) -> Option<Vec<ModelPrice>> {
+    let begun = history.iter().filter_map(|event| match event {
+        Was::Published { effective_from, models, .. } if *effective_from <= at(time) => {
+            Some((*effective_from, models.clone()))
+        }
+        Was::Published { .. } => None,
+    });
+    begun.max_by_key(|(effective_from, _)| *effective_from).map(|(_, models)| models)
 }

@@ -6,6 +6,7 @@ mod append;
 mod append_only;
 mod conflicts;
 mod crashes;
+mod database;
 mod following;
 mod idempotency;
 mod lost_answers;

@@ -71,6 +71,7 @@ impl Story<'_> {
             occurred_at: noon,
             idempotency_key: None,
             expected_sequence: None,
+            presented: None,
         })
     }
 

@@ -12,13 +12,24 @@ use sha2::{Digest, Sha256};
 /// The longest line that is read; a longer one is not what it claims to be.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 
+/// What some programs begin UTF-8 text with.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Opens a file for reading; one whose name ends in `.gz` is decompressed on the way.
 pub(crate) fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead + Send>> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        return Ok(Box::new(BufReader::new(MultiGzDecoder::new(file))));
+    let compressed = path.extension().is_some_and(|extension| extension == "gz");
+    let mut source: Box<dyn BufRead + Send> = if compressed {
+        Box::new(BufReader::new(MultiGzDecoder::new(file)))
+    } else {
+        Box::new(BufReader::new(file))
+    };
+    // Told here, since who reads on after an error may be told that the file has ended.
+    let begin = source.fill_buf().with_context(|| format!("{} cannot be read", path.display()))?;
+    if begin.starts_with(BYTE_ORDER_MARK) {
+        source.consume(BYTE_ORDER_MARK.len());
     }
-    Ok(Box::new(BufReader::new(file)))
+    Ok(source)
 }
 
 /// A line of a file, numbered from 1. What is wrong with a line that cannot be read stands in its

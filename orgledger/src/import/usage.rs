@@ -54,6 +54,8 @@ pub(crate) struct UsageReport {
     pub read: u64,
     /// Rows recorded.
     pub recorded: u64,
+    /// Of those, rows for which no price was known.
+    pub unpriced: u64,
     /// Rows that were recorded before.
     pub duplicates: u64,
     /// Rows whose request was recorded before with other content.
@@ -66,6 +68,9 @@ pub(crate) struct UsageReport {
     pub rejected: Vec<RejectedRow>,
     /// The position up to which the log must be read to see all of them.
     pub position: i64,
+    /// Why the rest of the file could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_off: Option<String>,
 }
 
 /// A row that cannot be recorded.
@@ -90,6 +95,12 @@ struct Columns {
 impl Columns {
     fn find(headings: &csv::StringRecord, path: &Path, feature: &str) -> anyhow::Result<Self> {
         let place = |name: &str| headings.iter().position(|heading| heading.trim() == name);
+        let mut names: Vec<&str> = headings.iter().map(str::trim).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1] && !pair[0].is_empty())
+        {
+            bail!("{} has two columns '{}'", path.display(), twice[0]);
+        }
         let required = |name: &str| {
             place(name).with_context(|| {
                 let there = headings.iter().collect::<Vec<_>>().join(", ");
@@ -122,10 +133,11 @@ pub(crate) async fn import(
     context: &CommandContext,
     mut progress: impl FnMut(u64),
 ) -> anyhow::Result<UsageReport> {
-    let (organization_id, project_id) = place(executor, import, context).await?;
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(open(&import.path)?);
     let headings = reader.headers().context("the file has no headings")?.clone();
     let columns = Columns::find(&headings, &import.path, &import.feature_column)?;
+    // Only for a file that can be read: what is made stays.
+    let (organization_id, project_id) = place(executor, import, context).await?;
     let recorder = UsageRecorder::new(executor.clone());
     let mut keys = LineKeys::default();
     let mut report = UsageReport::default();
@@ -137,7 +149,7 @@ pub(crate) async fn import(
             Ok(false) => break,
             Ok(true) => {
                 report.read += 1;
-                match record(&row, &columns, import, project_id, &mut keys) {
+                match record(&row, &headings, &columns, import, project_id, &mut keys) {
                     Ok(usage) => {
                         chunk.push((row.position().map_or(line, csv::Position::line), usage));
                     }
@@ -145,7 +157,8 @@ pub(crate) async fn import(
                 }
             }
             Err(error) if error.is_io_error() => {
-                return Err(error).context("the file cannot be read on");
+                report.cut_off = Some(format!("the file cannot be read on: {error}"));
+                break;
             }
             Err(error) => {
                 report.read += 1;
@@ -186,6 +199,7 @@ async fn write(
     let (lines, records): (Vec<u64>, Vec<UsageRecord>) = chunk.drain(..).unzip();
     let answer = recorder.record(context, organization_id, &records).await?;
     report.position = report.position.max(answer.position);
+    report.unpriced += answer.unpriced as u64;
     for (line, fate) in lines.into_iter().zip(answer.records) {
         match fate {
             RecordFate::Recorded { .. } => report.recorded += 1,
@@ -238,11 +252,16 @@ async fn place(
 
 fn record(
     row: &csv::StringRecord,
+    headings: &csv::StringRecord,
     columns: &Columns,
     import: &UsageImport,
     project_id: ProjectId,
     keys: &mut LineKeys,
 ) -> Result<UsageRecord, String> {
+    // A comma too many would move every field after it into another column.
+    if row.len() != headings.len() {
+        return Err(format!("it has {} fields, and the heading {}", row.len(), headings.len()));
+    }
     let text = row.iter().collect::<Vec<_>>().join("\u{1f}");
     let key = keys.key(&text);
     let field = |place: usize, name: &str| {

@@ -14,7 +14,7 @@ const READS: &[Projection] = &[Projection::AccessRegister];
 
 /// Prints the register.
 pub(crate) async fn run(place: &PlaceArgs, args: AccessRegisterArgs) -> anyhow::Result<()> {
-    let installation = Installation::open(place).await?;
+    let installation = Installation::open_existing(place).await?;
     let query = AccessRegisterQuery {
         organization: args.organization.as_ref().map(|name| name.parse()).transpose()?,
         temporal: Temporal { as_of: args.as_of, at_position: args.at_position },
@@ -128,27 +128,37 @@ fn csv(register: &AccessRegister) -> anyhow::Result<String> {
         "project_role",
         "since",
         "granted_by",
+        "project_since",
+        "project_granted_by",
     ];
     let mut rows = Vec::new();
     for organization in &register.organizations {
         for person in &organization.people {
-            let mut line = |project: &str, project_role: &str| {
+            let mut line = |project: [String; 4]| {
+                let [project, project_role, project_since, project_granted_by] = project;
                 rows.push(vec![
                     organization.name.clone(),
                     person.login.clone(),
                     person.role.clone(),
                     person.suspended.to_string(),
-                    project.to_owned(),
-                    project_role.to_owned(),
+                    project,
+                    project_role,
                     person.since.to_rfc3339(),
                     person.granted_by.clone(),
+                    project_since,
+                    project_granted_by,
                 ]);
             };
             if person.projects.is_empty() {
-                line("", "");
+                line(Default::default());
             }
             for project in &person.projects {
-                line(&project.name, &project.role);
+                line([
+                    project.name.clone(),
+                    project.role.clone(),
+                    project.since.to_rfc3339(),
+                    project.granted_by.clone(),
+                ]);
             }
         }
     }

@@ -11,7 +11,7 @@ const TABLE_PLACES: u32 = 2;
 
 /// Prints the balance.
 pub(crate) async fn run(place: &PlaceArgs, args: BalanceArgs) -> anyhow::Result<()> {
-    let installation = Installation::open(place).await?;
+    let installation = Installation::open_existing(place).await?;
     let mut snapshot = up_to_date(&installation, balances::READS).await?;
     let found = balance(&mut snapshot, &args.organization.parse()?)
         .await

@@ -14,7 +14,7 @@ const TABLE_PLACES: u32 = 6;
 /// Prints the report.
 pub(crate) async fn run(place: &PlaceArgs, args: CostsArgs) -> anyhow::Result<()> {
     let by = args.by.iter().map(|name| dimension(name)).collect::<anyhow::Result<Vec<_>>>()?;
-    let installation = Installation::open(place).await?;
+    let installation = Installation::open_existing(place).await?;
     let query = CostsQuery {
         organization: args.organization.parse()?,
         by: by.clone(),

@@ -27,7 +27,7 @@ struct ProjectionStatus {
 
 /// Prints where everything stands.
 pub(crate) async fn run(place: &PlaceArgs, args: &StatusArgs) -> anyhow::Result<()> {
-    let installation = Installation::open(place).await?;
+    let installation = Installation::open_existing(place).await?;
     let log = database::pool(&installation.log, Role::Projector, 1).await?;
     let read = database::pool(&installation.read, Role::Projector, 1).await?;
     let position = super::head(&log).await?;

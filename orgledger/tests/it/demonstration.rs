@@ -32,7 +32,7 @@ async fn it_shows_everything_and_tells_the_same_story_twice() {
         assert!(balance.contains("USD") && balance.contains("consumed"), "{balance}");
         let costs = section(&text, "Acme Corp: usage and cost");
         assert!(costs.contains("summarization") && costs.contains("total"), "{costs}");
-        assert!(text.contains("orgledger serves on http://127.0.0.1:"), "{text}");
+        assert!(text.contains("orgledger served on http://127.0.0.1:"), "{text}");
         assert!(text.contains("operator credential: olo_"), "{text}");
         assert_eq!(curl_lines(&text).len(), 3, "{text}");
         stories.push([balance.to_owned(), costs.to_owned()]);

@@ -288,7 +288,7 @@ async fn costs_are_rounded_once_for_each_record_and_never_guessed() {
     assert_eq!((&again["published"], &again["unchanged"]), (&json!(0), &json!(1)));
 
     let report = import_odd_usage(&place, directory, "odd-1", &["--create"]).await;
-    assert_eq!(report["recorded"], 3_000, "{report}");
+    assert_eq!((&report["recorded"], &report["unpriced"]), (&json!(3_000), &json!(0)), "{report}");
     let costs = place.json(&["costs", "--organization", "odd", "--format", "json"]).await;
     for (feature, row) in (0_i128..).zip(costs["rows"].as_array().unwrap()) {
         let records = (1..=3_000).filter(|n| n % 2 == feature);
@@ -335,6 +335,8 @@ async fn bad_rows_of_usage_are_named_and_cost_no_other() {
         "r5,2025-06-01T10:00:00Z,1",
         "r1,2025-06-01T10:00:00Z,1,2,chat",
         "r1,2025-06-01T10:00:00Z,9,9,chat",
+        // A comma that nobody quoted: what follows it is in the wrong columns.
+        "2025-06-01T10:00:00Z,1,5,2,chat,r7",
         "r8,2025-06-01T10:00:00Z,9999999999999999999,2,chat",
         "r9,1999-06-01T10:00:00Z,1,2,chat",
         "r10,2025-06-01T10:00:00Z,1,2,chat",
@@ -352,13 +354,78 @@ async fn bad_rows_of_usage_are_named_and_cost_no_other() {
     };
     let report: Value = serde_json::from_str(&import("feature").await.succeeded()).unwrap();
     let named = report["rejected"].as_array().unwrap().iter().map(|one| number(&one["line"]));
-    assert_eq!(named.collect::<Vec<_>>(), [3, 4, 5, 6, 9, 10], "{report:#}");
+    assert_eq!(named.collect::<Vec<_>>(), [3, 4, 5, 6, 9, 10, 11], "{report:#}");
     assert_eq!(number(&report["recorded"]), 2, "{report}");
     assert_eq!(number(&report["duplicates"]), 1, "{report}");
     assert_eq!(number(&report["conflicts"]), 1, "{report}");
-    assert_eq!(number(&report["read"]), 10, "{report}");
+    assert_eq!(number(&report["read"]), 11, "{report}");
+    assert_eq!(number(&report["unpriced"]), 2, "no price list was there: {report}");
 
     let refused = import("no_such_column").await.refused();
     assert!(refused.contains("no column 'no_such_column'"), "{refused}");
     assert!(refused.contains("input_tokens"), "it does not say which columns there are: {refused}");
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_off_is_recorded_up_to_there_and_says_so() {
+    let (servers, place) = installation().await;
+    let directory = servers.data_dir().path();
+    let whole: String = (0..2_000).map(|n| added(&format!("m{n}")).to_string() + "\n").collect();
+    let created =
+        json!({ "ts": "2024-05-01T00:00:00Z", "kind": "org_created", "org": "Broken Ltd" });
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, format!("{created}\n{whole}").as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let file = directory.join("broken-off.jsonl.gz");
+    std::fs::write(&file, &packed[..packed.len() / 2]).unwrap();
+    let ended = place.run(&["import", "membership", file.to_str().unwrap(), "--json"]).await;
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("cannot be read on"), "{ended:?}");
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let recorded = number(&report["recorded"]);
+    assert!((100..2_001).contains(&recorded), "{report}");
+    assert!(report["cut_off"].is_string(), "{report}");
+    // The whole file afterwards brings the rest.
+    std::fs::write(&file, &packed).unwrap();
+    let report = import_membership(&place, &file).await;
+    assert_eq!(number(&report["recorded"]), 2_001 - recorded, "{report}");
+    assert_eq!(report.get("cut_off"), None);
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    let (servers, place) = installation().await;
+    let file = servers.data_dir().path().join("marked.jsonl");
+    let created = json!({ "ts": "2024-05-01T00:00:00Z", "kind": "org_created", "org": "Marked" });
+    std::fs::write(&file, format!("\u{feff}{created}\r\n")).unwrap();
+    let report = import_membership(&place, &file).await;
+    assert_eq!(number(&report["recorded"]), 1, "{report}");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_imported_makes_nothing() {
+    let (servers, place) = installation().await;
+    let file = servers.data_dir().path().join("twice.csv");
+    let missing = servers.data_dir().path().join("missing.csv");
+    std::fs::write(&file, "time,input_tokens,output_tokens,input_tokens,feature\n").unwrap();
+    for (file, why) in [(&file, "two columns 'input_tokens'"), (&missing, "cannot open")] {
+        let mut arguments = vec!["import", "usage", file.to_str().unwrap(), "--create"];
+        arguments.extend(["--organization", "Phantom", "--project", "P", "--provider", "p"]);
+        arguments.extend(["--model", "m", "--feature-column", "feature"]);
+        let refused = place.run(&arguments).await.refused();
+        assert!(refused.contains(why), "{refused}");
+    }
+    let refused = place.run(&["balance", "--organization", "Phantom"]).await.refused();
+    assert!(refused.contains("Phantom"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_question_begins_no_installation() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Place::data_dir(directory.path());
+    for command in [&["status"][..], &["access-register"], &["balance", "--organization", "x"]] {
+        let refused = place.run(command).await.refused();
+        assert!(refused.contains("no installation"), "{refused}");
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }

@@ -112,7 +112,7 @@ async fn project_roles(
     temporal: Temporal,
 ) -> Result<Grouped<RegisterProject>, QueryError> {
     let query = select(
-        "select t.member_id, p.name, t.role
+        "select t.member_id, p.name, t.role, t.since, t.granted_by
          from read.project_members t join read.projects p on p.project_id = t.project_id
          where true",
         &["t", "p"],
@@ -120,8 +120,12 @@ async fn project_roles(
         temporal,
     );
     let order = " order by lower(p.name) collate \"C\", p.project_id";
-    let rows: Vec<(Uuid, String, String)> = fetch(snapshot, query, order).await?;
-    Ok(group(rows.into_iter().map(|(id, name, role)| (id, RegisterProject { name, role }))))
+    let rows: Vec<(Uuid, String, String, DateTime<Utc>, String)> =
+        fetch(snapshot, query, order).await?;
+    let role = |(id, name, role, since, granted_by)| {
+        (id, RegisterProject { name, role, since, granted_by })
+    };
+    Ok(group(rows.into_iter().map(role)))
 }
 
 /// Service accounts by organization.

@@ -1,6 +1,7 @@
 //! The routes, by noun.
 
 mod api_keys;
+mod credentials;
 mod credits;
 mod invites;
 mod members;

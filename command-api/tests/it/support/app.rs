@@ -136,6 +136,11 @@ impl Process {
         Self { router: limits::apply(router, Limits::default()), executor, openapi }
     }
 
+    /// Who presents a key's secret, at this process.
+    pub(crate) fn presenting(&self, key: &Value) -> Client {
+        Client::new(self.router.clone(), key["secret"].as_str())
+    }
+
     /// The operator, at this process.
     pub(crate) fn operator(&self) -> Client {
         Client::new(self.router.clone(), Some(OPERATOR_SECRET))
@@ -158,6 +163,7 @@ pub(crate) fn by_operator(key: Option<&str>) -> CommandContext {
         occurred_at: now,
         idempotency_key: key.map(str::to_owned),
         expected_sequence: None,
+        presented: None,
     }
 }
 

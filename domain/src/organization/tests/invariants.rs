@@ -122,7 +122,10 @@ fn asked_by(command: &Ask) -> Option<MemberId> {
         | Ask::ReinstateMember { by, .. }
         | Ask::RemoveMember { by, .. } => match by {
             Authority::Member(member_id) => Some(*member_id),
-            Authority::Operator | Authority::System | Authority::Nobody => None,
+            Authority::Operator
+            | Authority::System
+            | Authority::ApiKey { .. }
+            | Authority::Nobody => None,
         },
         Ask::Create { .. }
         | Ask::Update { .. }

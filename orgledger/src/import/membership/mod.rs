@@ -40,6 +40,9 @@ pub(crate) struct MembershipReport {
     pub skipped: BTreeMap<String, u64>,
     /// Lines that cannot be recorded.
     pub rejected: Vec<Rejected>,
+    /// Why the rest of the file could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_off: Option<String>,
 }
 
 /// A line that cannot be recorded.
@@ -70,7 +73,15 @@ pub(crate) async fn import(
     let mut report = MembershipReport::default();
     let correlation_id = format!("import membership {}", now.to_rfc3339());
     let mut chunk = Vec::with_capacity(CHUNK_LINES);
-    while let Some(line) = lines.next()? {
+    loop {
+        let line = match lines.next() {
+            Ok(Some(line)) => line,
+            Ok(None) => break,
+            Err(error) => {
+                report.cut_off = Some(format!("{error:#}"));
+                break;
+            }
+        };
         report.read += 1;
         match prepare(&line, &mut keys, &correlation_id, now) {
             Ok(Some(ready)) => chunk.push(ready),
@@ -129,6 +140,7 @@ fn prepare(
         occurred_at: change.ts,
         idempotency_key: Some(keys.key(text)),
         expected_sequence: None,
+        presented: None,
     };
     Ok(Some(Ready { line: line.number, change, context }))
 }
