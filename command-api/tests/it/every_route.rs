@@ -195,6 +195,34 @@ async fn what_is_another_organizations_is_not_there() {
 }
 
 #[tokio::test]
+async fn to_somebody_elsewhere_what_is_there_is_as_what_is_not() {
+    let app = App::new().await;
+    let theirs = Ids::of_new_organization(&app).await;
+    let unknown = Ids::unknown();
+    // An owner of another organization, with a key of theirs.
+    let elsewhere = app.organization().await;
+    let project = app.project(&elsewhere, "elsewhere").await;
+    let owner = app.member(&elsewhere, "mallory", "owner").await;
+    let key = app.api_key(&elsewhere, &project, ("member_id", &owner)).await;
+    let mallory = app.stranger(key["secret"].as_str());
+    let head = app.head().await;
+    for route in routes(&app) {
+        let answer = async |ids: &Ids| {
+            let body = body(&route.id, ids);
+            let mut reply = route.send(&mallory, &ids.path(&route.path), body.as_ref()).await;
+            if let Some(body) = reply.body.as_object_mut() {
+                body.remove("instance");
+            }
+            (reply.status.as_u16(), reply.body)
+        };
+        let (status, body) = answer(&theirs).await;
+        assert!(matches!(status, 403 | 404), "{}: {status} {body}", route.id);
+        assert_eq!((status, body), answer(&unknown).await, "{}", route.id);
+    }
+    assert_eq!(app.head().await, head, "something was changed");
+}
+
+#[tokio::test]
 async fn every_post_wants_an_idempotency_key() {
     let app = App::new().await;
     let ids = Ids::of_new_organization(&app).await;
