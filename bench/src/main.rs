@@ -5,6 +5,7 @@ mod callers;
 mod commands;
 mod figure;
 mod rebuild;
+mod verify;
 mod visible;
 mod world;
 
@@ -40,6 +41,9 @@ async fn main() -> anyhow::Result<()> {
     let mut figures = Figures::new(args.json, &args.only);
     if figures.wants("command") {
         commands::measure(&database, &mut figures, args.seconds, args.rounds).await?;
+    }
+    if figures.wants("verify_key") {
+        verify::measure(&mut figures, args.seconds).await?;
     }
     if figures.wants("rebuild_access_register") {
         rebuild::measure(&mut figures).await?;
