@@ -149,6 +149,7 @@ impl Authenticator {
     }
 
     /// The same, and API keys.
+    #[must_use]
     pub fn with_api_keys(&self, api_keys: Arc<dyn ApiKeys>) -> Self {
         Self { api_keys: Some(api_keys), ..self.clone() }
     }

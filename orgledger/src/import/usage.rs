@@ -96,10 +96,11 @@ impl Columns {
     fn find(headings: &csv::StringRecord, path: &Path, feature: &str) -> anyhow::Result<Self> {
         let place = |name: &str| headings.iter().position(|heading| heading.trim() == name);
         let mut names: Vec<&str> = headings.iter().map(str::trim).collect();
+        names.retain(|name| !name.is_empty());
         names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1] && !pair[0].is_empty())
-        {
-            bail!("{} has two columns '{}'", path.display(), twice[0]);
+        let mut neighbours = names.iter().zip(names.iter().skip(1));
+        if let Some((twice, _)) = neighbours.find(|(one, next)| one == next) {
+            bail!("{} has two columns '{twice}'", path.display());
         }
         let required = |name: &str| {
             place(name).with_context(|| {

@@ -217,6 +217,7 @@ impl Stage {
     }
 
     /// Asks; an answer without an error means that it was allowed.
+    #[allow(clippy::too_many_lines)] // A list of commands.
     async fn ask(&self, executor: &Executor, verb: Verb) -> Result<(), ExecuteError> {
         let authority = Authority::Member(self.asking);
         let context = CommandContext { authority, ..by_operator(None) };
