@@ -1,7 +1,10 @@
 use event_schemas::{OrganizationId, ServiceAccountEvent as Was};
+use proptest::prelude::*;
 
 use super::{ServiceAccount, ServiceAccountCommand as Ask, ServiceAccountError as Refused};
-use crate::testing::{self, acme, folded, id, open_organization, open_project};
+use crate::testing::{
+    self, acme, assert_replayable, folded, id, open_organization, open_project, step,
+};
 use crate::text::TextError;
 
 #[track_caller]
@@ -96,4 +99,43 @@ fn a_service_account_says_who_it_is_to_the_end() {
     assert_eq!(account.project_id(), Some(id(0x50)));
     assert_eq!(account.organization_id(), Some(acme()));
     assert_eq!(account.service_account_id(), Some(id(0x5a)));
+}
+
+/// How far its life has gone.
+fn stage(account: &ServiceAccount) -> u8 {
+    match account {
+        ServiceAccount::Absent => 0,
+        ServiceAccount::Active(_) => 1,
+        ServiceAccount::Disabled(_) => 2,
+        ServiceAccount::Removed(_) => 3,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Its life goes one way, only its own organization moves it, and it acts only while it is
+    /// active.
+    #[test]
+    fn a_life_goes_one_way(asked in prop::collection::vec((0..3_u8, any::<bool>()), 1..20)) {
+        let mut state = ServiceAccount::default();
+        let mut history = vec![];
+        for (what, own) in asked {
+            let before = stage(&state);
+            let of = if own { acme() } else { elsewhere() };
+            let command = match what {
+                0 => create("nightly"),
+                1 => disable(of),
+                _ => remove(of),
+            };
+            let caused = step(&mut state, &mut history, command).unwrap_or(0);
+            prop_assert_eq!(stage(&state) > before, caused > 0);
+            prop_assert!(stage(&state) >= before, "it came back");
+            prop_assert!(caused == 0 || own || what == 0, "another organization moved it");
+            prop_assert_eq!(state.active(acme()).is_ok(), stage(&state) == 1);
+            prop_assert!(state.active(elsewhere()).is_err());
+        }
+        prop_assert!(history.len() <= 3);
+        assert_replayable(&state, &history);
+    }
 }
