@@ -7,7 +7,6 @@ mod balances;
 mod cost_per_feature;
 mod jetstream;
 mod live;
-mod rate;
 mod rebuild;
 mod support;
 mod switching;
