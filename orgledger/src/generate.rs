@@ -53,44 +53,47 @@ fn files() -> Vec<(PathBuf, String)> {
 
 /// Which role may do what, as a page.
 fn permissions() -> String {
-    let mut page = String::from(
+    let organization: Vec<_> =
+        OrganizationRole::ALL.iter().map(|role| (role.as_str(), role.meaning())).collect();
+    let project: Vec<_> =
+        ProjectRole::ALL.iter().map(|role| (role.as_str(), role.meaning())).collect();
+    let in_organization = |permission| {
+        OrganizationRole::ALL.iter().map(|r| organization_role_allows(*r, permission)).collect()
+    };
+    let in_project =
+        |permission| ProjectRole::ALL.iter().map(|r| project_role_allows(*r, permission)).collect();
+    format!(
         "# Roles and permissions\n\n\
          Written by `make generate` from `domain/src/permission.rs`. A role in the organization \
          allows something everywhere in it; a role in a project allows it within that project. What \
-         somebody cannot see does not exist for them: it is answered 404 and not 403.\n\n",
-    );
-    page.push_str("## In the organization\n\n");
-    let table = |roles: &[(&str, &str)], allows: &dyn Fn(usize, Permission) -> bool| {
-        let mut table = String::new();
-        for (role, meaning) in roles {
-            table.push_str(&format!("- **{role}**: {meaning}\n"));
+         somebody cannot see does not exist for them: it is answered 404 and not 403.\n\n\
+         ## In the organization\n\n{}\n## In a project\n\n{}",
+        roles_table(&organization, in_organization),
+        roles_table(&project, in_project),
+    )
+}
+
+/// Roles with what they mean, and which of them allows what; what none allows has no line.
+fn roles_table(roles: &[(&str, &str)], allows: impl Fn(Permission) -> Vec<bool>) -> String {
+    let mut table = String::new();
+    for (role, meaning) in roles {
+        table.push_str(&format!("- **{role}**: {meaning}\n"));
+    }
+    let names: Vec<&str> = roles.iter().map(|(role, _)| *role).collect();
+    let columns = ":-:|".repeat(roles.len());
+    table.push_str(&format!(
+        "\n| permission | {} | what |\n|---|{columns}---|\n",
+        names.join(" | ")
+    ));
+    for permission in Permission::ALL.iter().copied() {
+        let marks = allows(permission);
+        if marks.contains(&true) {
+            let marks: Vec<&str> = marks.iter().map(|may| if *may { "✓" } else { "" }).collect();
+            let (marks, meaning) = (marks.join(" | "), permission.meaning());
+            table.push_str(&format!("| `{permission}` | {marks} | {meaning} |\n"));
         }
-        let names: Vec<&str> = roles.iter().map(|(role, _)| *role).collect();
-        table.push_str(&format!("\n| permission | {} | what |\n|---|", names.join(" | ")));
-        table.push_str(&":-:|".repeat(roles.len()));
-        table.push_str("---|\n");
-        for permission in Permission::ALL.iter().copied() {
-            let marks: Vec<&str> =
-                (0..roles.len()).map(|i| if allows(i, permission) { "✓" } else { "" }).collect();
-            if marks.iter().any(|mark| !mark.is_empty()) {
-                let (marks, meaning) = (marks.join(" | "), permission.meaning());
-                table.push_str(&format!("| `{permission}` | {marks} | {meaning} |\n"));
-            }
-        }
-        table
-    };
-    let roles: Vec<_> =
-        OrganizationRole::ALL.iter().map(|role| (role.as_str(), role.meaning())).collect();
-    page.push_str(&table(&roles, &|role, permission| {
-        organization_role_allows(OrganizationRole::ALL[role], permission)
-    }));
-    page.push_str("\n## In a project\n\n");
-    let roles: Vec<_> =
-        ProjectRole::ALL.iter().map(|role| (role.as_str(), role.meaning())).collect();
-    page.push_str(&table(&roles, &|role, permission| {
-        project_role_allows(ProjectRole::ALL[role], permission)
-    }));
-    page
+    }
+    table
 }
 
 /// Every setting that has an environment variable, as a page.

@@ -44,6 +44,14 @@ impl<O> Decisions<O> {
         self.places(|decision| matches!(decision, Some(Err(_))))
     }
 
+    /// The places of the commands that may have been answered before, although they are refused now.
+    /// Who presents a key that has ended learns nothing, not even what they were told.
+    pub(super) fn refused_to_somebody(&self) -> Vec<usize> {
+        self.places(|decision| {
+            matches!(decision, Some(Err(refusal)) if !matches!(refusal, Refusal::CredentialEnded))
+        })
+    }
+
     /// The places of the commands that want to be recorded.
     pub(super) fn decided(&self) -> Vec<usize> {
         self.places(|decision| matches!(decision, Some(Ok(_))))

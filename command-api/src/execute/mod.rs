@@ -116,7 +116,7 @@ impl Executor {
                 }
                 // Looked up only now, on the state that the refusal stands on: what is refused may
                 // be refused because of what the same request has done, even a moment ago.
-                batch.find_replays(self.log(), decisions.refused()).await?;
+                batch.find_replays(self.log(), decisions.refused_to_somebody()).await?;
             }
             if !decisions.has_decided() {
                 return Ok(batch.answers(decisions, None));

@@ -39,8 +39,8 @@ pub struct Session<'a> {
     /// The events of the commands that were not refused.
     events: Vec<NewEvent>,
     current: Option<Current<'a>>,
-    /// Who reads, where no command runs; nobody may do anything then unless they are named.
-    reader: Option<Authority>,
+    /// Who reads, where no command runs.
+    reader: Authority,
 }
 
 /// The command that is running.
@@ -70,13 +70,13 @@ impl<'a> Session<'a> {
             streams: HashMap::new(),
             events: Vec::new(),
             current: None,
-            reader: None,
+            reader: Authority::Nobody,
         }
     }
 
     /// Says in whose name it reads.
     pub(super) fn in_the_name_of(mut self, authority: Authority) -> Self {
-        self.reader = Some(authority);
+        self.reader = authority;
         self
     }
 
@@ -185,8 +185,7 @@ impl<'a> Session<'a> {
 
     /// In whose name a command runs, or is read.
     pub fn authority(&self) -> Authority {
-        let running = self.current.as_ref().map(|current| current.context.authority);
-        running.or(self.reader).unwrap_or(Authority::Nobody)
+        self.current.as_ref().map_or(self.reader, |current| current.context.authority)
     }
 
     /// The time now.

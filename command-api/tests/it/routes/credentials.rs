@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::http::Method;
 use embedded::testing::unique_name;
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -162,6 +163,23 @@ async fn a_rotated_keys_old_secret_is_accepted_in_its_grace() {
     let again = world.app.operator().post(&rotate, json!({"grace_seconds": 3600})).await.ok();
     assert!(!world.accepts(&old).await, "two rotations ago");
     assert!(world.accepts(&new).await && world.accepts(&world.presenting(&again)).await);
+}
+
+#[tokio::test]
+async fn who_presents_a_key_that_has_ended_is_not_even_told_again() {
+    let world = World::new().await;
+    let (_, key, _) = world.member("member", "owner").await;
+    let elsewhere = world.app.process().await.presenting(&key);
+    let path = world.path("/service-accounts");
+    let body = json!({"project_id": world.project, "name": "indexer"});
+    let ask = async || elsewhere.ask(Method::POST, &path).key("once").json(&body).await;
+    let made = ask().await.id("service_account_id");
+    assert_eq!(ask().await.id("service_account_id"), made, "the answer of then");
+    // The process that is asked again has not heard of it.
+    let id = key["api_key_id"].as_str().expect("an id");
+    let revoke = world.path(&format!("/api-keys/{id}/revoke"));
+    world.app.operator().post(&revoke, json!({})).await.ok();
+    ask().await.refused(401, "unauthorized");
 }
 
 /// Renames the key by itself until it is refused; answers the positions at which it was accepted.
