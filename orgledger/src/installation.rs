@@ -32,19 +32,6 @@ impl Installation {
     /// Finds the databases, starting the private Postgres where none is named. A private or empty
     /// database gets its schema; one that is in use and older than this program is refused, since a
     /// report must not change what others run on.
-    pub(crate) async fn open_existing(args: &PlaceArgs) -> anyhow::Result<Self> {
-        let named = args.database_url.is_some() || args.read_database_url.is_some();
-        if !named && !data_dir(&args.data_dir).has_postgres() {
-            bail!(
-                "there is no installation in {}: `orgledger dev` or an import begins one, --data-dir or \
-                 DATABASE_URL names another",
-                args.data_dir.display()
-            );
-        }
-        Self::open(args).await
-    }
-
-    /// The same, and begins one where there is none.
     pub(crate) async fn open(args: &PlaceArgs) -> anyhow::Result<Self> {
         if args.database_url.is_none() && args.read_database_url.is_some() {
             bail!(
@@ -58,6 +45,19 @@ impl Installation {
             prepare(&installation.read, Holds::ReadModels, false).await?;
         }
         Ok(installation)
+    }
+
+    /// The same for who only asks: where there is no installation yet, none is begun.
+    pub(crate) async fn open_existing(args: &PlaceArgs) -> anyhow::Result<Self> {
+        let named = args.database_url.is_some() || args.read_database_url.is_some();
+        if !named && !data_dir(&args.data_dir).has_postgres() {
+            bail!(
+                "there is no installation in {}: `orgledger dev` or an import begins one, --data-dir or \
+                 DATABASE_URL names another",
+                args.data_dir.display()
+            );
+        }
+        Self::open(args).await
     }
 
     /// Finds the databases and brings their schemas to this program's version.

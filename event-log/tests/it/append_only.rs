@@ -4,8 +4,10 @@ use event_log::database::Role;
 use event_log::usage::UsageWriter;
 use sqlx::{Executor as _, PgConnection};
 
-use crate::support::{TestLog, append, claims, name_stream, organization, usage, usage_write};
-use event_log::{Append, Claim};
+use crate::support::{
+    TestLog, append, claim, claims, name_stream, organization, usage, usage_write,
+};
+use event_log::Append;
 
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
@@ -38,14 +40,7 @@ const CHANGES: [&str; 22] = [
 async fn filled() -> TestLog {
     let log = TestLog::new().await;
     let process = log.open().await;
-    let claim = Claim {
-        scope: "s".into(),
-        key: "k".to_owned(),
-        fingerprint: [0; 32],
-        outcome: "{}".to_owned(),
-        events_upto: 1,
-    };
-    append(&process, Append { claims: vec![claim], ..claims("a", 0, 1) }).await;
+    append(&process, Append { claims: vec![claim("k", 1)], ..claims("a", 0, 1) }).await;
     let records = vec![usage("r", "2026-03-01T12:00:00Z")];
     let write = usage_write(organization(1), records);
     UsageWriter::new(&process).write(&write).await.expect("it is fresh");

@@ -1,22 +1,13 @@
 //! Idempotency keys: whatever happens, one key is one set of events and one answer.
 
 use event_log::append::{Appended, Replay};
-use event_log::{Append, AppendError, Claim, EventLog};
+use event_log::{Append, AppendError, EventLog};
 use futures::future::join_all;
 
 use crate::support::{
-    TestLog, append, assert_gapless, claimed, claims, count, eventually, name_stream, release,
+    TestLog, append, assert_gapless, claim, claimed, claims, count, eventually, name_stream,
+    release,
 };
-
-fn claim(key: &str, events_upto: usize) -> Claim {
-    Claim {
-        scope: "member:1".into(),
-        key: key.to_owned(),
-        fingerprint: [7; 32],
-        outcome: format!(r#"{{"key":"{key}"}}"#),
-        events_upto,
-    }
-}
 
 /// An append to a fresh stream under a key.
 fn keyed(stream: &str, key: &str) -> Append {

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use event_log::{Append, AppendError, Claim, EventLog};
+use event_log::{Append, AppendError, EventLog};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixStream};
 
-use crate::support::{TestLog, append, assert_gapless, claims, count, in_time};
+use crate::support::{TestLog, append, assert_gapless, claim, claims, count, in_time};
 
 /// How a message of the wire protocol begins that gives a prepared statement its values.
 const BIND: u8 = b'B';
@@ -87,14 +87,7 @@ impl Way {
 
 /// An append whose idempotency key is `k`.
 fn keyed(sequence: i64) -> Append {
-    let claim = Claim {
-        scope: "s".into(),
-        key: "k".to_owned(),
-        fingerprint: [0; 32],
-        outcome: "{}".to_owned(),
-        events_upto: 1,
-    };
-    Append { claims: vec![claim], ..claims("a", sequence, 1) }
+    Append { claims: vec![claim("k", 1)], ..claims("a", sequence, 1) }
 }
 
 /// A log, a way to it, and a process that has come along it.

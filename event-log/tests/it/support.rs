@@ -9,7 +9,7 @@ use event_log::append::Appended;
 use event_log::database::{self, Holds, Role, migrate};
 use event_log::read::read_page;
 use event_log::usage::{NewUsage, UsageWrite, read_usage};
-use event_log::{Append, AppendError, EventLog, NewEvent, StreamKey};
+use event_log::{Append, AppendError, Claim, EventLog, NewEvent, StreamKey};
 use event_schemas::{NameEvent, OrganizationId, ProjectId, RecordedEvent, RecordedUsage};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Executor as _, PgConnection};
@@ -153,6 +153,17 @@ pub(crate) fn named(id: &str, event: &NameEvent) -> NewEvent {
     let metadata = r#"{"actor_kind":"system","actor_id":"test","correlation_id":"c"}"#;
     let occurred_at = at("2026-03-01T12:00:00.123456Z");
     NewEvent::new(event, id.into(), None, metadata.into(), occurred_at).expect("it serialises")
+}
+
+/// A claim of one who asks on an idempotency key.
+pub(crate) fn claim(key: &str, events_upto: usize) -> Claim {
+    Claim {
+        scope: "member:1".into(),
+        key: key.to_owned(),
+        fingerprint: [7; 32],
+        outcome: format!(r#"{{"key":"{key}"}}"#),
+        events_upto,
+    }
 }
 
 /// An append of that many events to a name that stands at `sequence`.
