@@ -6,7 +6,9 @@
 
 pub mod access_register;
 pub mod api_keys;
+pub mod approvals;
 pub mod balances;
+pub mod break_glass;
 pub mod costs;
 mod error;
 pub mod invites;
@@ -17,6 +19,7 @@ mod parameters;
 mod positions;
 pub mod project_members;
 pub mod projects;
+pub mod refusals;
 mod routes;
 pub mod service_accounts;
 mod snapshot;
