@@ -10,7 +10,8 @@ use domain::project::{Project, ProjectError};
 use domain::service_account::{ServiceAccount, ServiceAccountError};
 use event_schemas::permission::{is_of_projects, service_account_may};
 use event_schemas::{
-    KeyOwner, OrganizationId, Permission, PermissionSet, ProjectId, ProjectRole, ServiceAccountId,
+    KeyOwner, MemberId, OrganizationId, Permission, PermissionSet, ProjectId, ProjectRole,
+    ServiceAccountId,
 };
 
 use crate::execute::Session;
@@ -32,7 +33,7 @@ enum Who {
 
 impl Asking {
     /// What they may do everywhere in the organization.
-    fn in_organization(&self) -> PermissionSet {
+    pub(crate) fn in_organization(&self) -> PermissionSet {
         match (&self.who, self.only_in) {
             (Who::Member(access), None) => self.within_scopes(access.organization),
             // A project's key is for the project.
@@ -52,6 +53,11 @@ impl Asking {
             Some(_) => all.intersection(PermissionSet::that(is_of_projects)),
             None => all,
         }
+    }
+
+    /// What they may do in the project.
+    pub(crate) fn in_project(&self, project_id: ProjectId, project: &Project) -> PermissionSet {
+        self.within_scopes(self.unlimited_in(project_id, project))
     }
 
     fn within_scopes(&self, permissions: PermissionSet) -> PermissionSet {
@@ -111,6 +117,19 @@ impl Session<'_> {
         role: ProjectRole,
     ) -> Result<(), Refusal> {
         self.permit_all_in(organization_id, project_id, role.permissions()).await
+    }
+
+    /// Refuses who may not take back the role that the member has in the project.
+    pub async fn permit_taking_back(
+        &mut self,
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+        member_id: MemberId,
+    ) -> Result<(), Refusal> {
+        match self.read::<Project>(project_id).await?.role_of(member_id) {
+            Some(role) => self.permit_granting(organization_id, project_id, role).await,
+            None => Ok(()),
+        }
     }
 
     async fn permit_all_in(
