@@ -10,8 +10,8 @@ use domain::project::{Project, ProjectError};
 use domain::service_account::{ServiceAccount, ServiceAccountError};
 use event_schemas::permission::{is_of_projects, service_account_may};
 use event_schemas::{
-    KeyOwner, MemberId, OrganizationId, Permission, PermissionSet, ProjectId, ProjectRole,
-    ServiceAccountId,
+    KeyOwner, MemberId, OrganizationId, OrganizationRole, Permission, PermissionSet, ProjectId,
+    ProjectRole, ServiceAccountId,
 };
 
 use crate::execute::Session;
@@ -29,6 +29,8 @@ pub(crate) struct Asking {
 enum Who {
     Member(Access),
     ServiceAccount,
+    /// The operator, where they were not let in.
+    Operator,
 }
 
 impl Asking {
@@ -36,6 +38,7 @@ impl Asking {
     pub(crate) fn in_organization(&self) -> PermissionSet {
         match (&self.who, self.only_in) {
             (Who::Member(access), None) => self.within_scopes(access.organization),
+            (Who::Operator, _) => PermissionSet::NONE,
             // A project's key is for the project.
             (Who::Member(_), Some(_)) | (Who::ServiceAccount, _) => {
                 [Permission::OrganizationRead].into_iter().collect()
@@ -48,6 +51,7 @@ impl Asking {
         let all = match &self.who {
             Who::Member(access) => access.in_project(project_id, project),
             Who::ServiceAccount => PermissionSet::that(service_account_may),
+            Who::Operator => PermissionSet::NONE,
         };
         match self.only_in {
             Some(_) => all.intersection(PermissionSet::that(is_of_projects)),
@@ -69,6 +73,11 @@ impl Asking {
         self.scopes
     }
 
+    /// The one project that they can ask about, where their credential opens one alone.
+    pub(crate) fn only_in(&self) -> Option<ProjectId> {
+        self.only_in
+    }
+
     /// Whether they ask with a key that opens one project alone.
     pub(crate) fn is_confined(&self) -> bool {
         self.only_in.is_some()
@@ -78,7 +87,15 @@ impl Asking {
     pub(crate) fn access(&self) -> Option<&Access> {
         match &self.who {
             Who::Member(access) => Some(access),
-            Who::ServiceAccount => None,
+            Who::ServiceAccount | Who::Operator => None,
+        }
+    }
+
+    /// What is answered where they lack a permission.
+    fn refusal(&self, permission: Permission) -> Refusal {
+        match self.who {
+            Who::Operator => Refusal::BreakGlassNeeded,
+            Who::Member(_) | Who::ServiceAccount => Refusal::NotPermitted { permission },
         }
     }
 }
@@ -92,10 +109,27 @@ impl Session<'_> {
     ) -> Result<(), Refusal> {
         match self.asking(organization_id).await? {
             Some(asking) if !asking.in_organization().contains(permission) => {
-                Err(Refusal::NotPermitted { permission })
+                Err(asking.refusal(permission))
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Refuses who may not make somebody a member with this role. Where there has been no owner yet,
+    /// whoever runs orgledger may name the first.
+    pub async fn permit_naming(
+        &mut self,
+        organization_id: OrganizationId,
+        permission: Permission,
+        role: OrganizationRole,
+    ) -> Result<(), Refusal> {
+        if self.authority() == Authority::Operator && role == OrganizationRole::Owner {
+            let organization = self.read::<Organization>(organization_id).await?;
+            if organization.awaits_first_owner() {
+                return Ok(());
+            }
+        }
+        self.permit(organization_id, permission).await
     }
 
     /// Refuses who may not do this in the project.
@@ -146,10 +180,30 @@ impl Session<'_> {
         let unlimited = asking.unlimited_in(project_id, project);
         let missing = needed.without(asking.within_scopes(unlimited)).iter().next();
         let Some(permission) = missing else { return Ok(()) };
-        if unlimited.contains(Permission::ProjectsRead) {
-            return Err(Refusal::NotPermitted { permission });
+        if unlimited.contains(Permission::ProjectsRead) || matches!(asking.who, Who::Operator) {
+            return Err(asking.refusal(permission));
         }
         Err(ProjectError::NotFound.into())
+    }
+
+    /// What the one who asks may do in the project; nothing where it is not one of the organization.
+    pub(crate) async fn may_in(
+        &mut self,
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+    ) -> Result<PermissionSet, Refusal> {
+        let asking = self.asking(organization_id).await?;
+        let project = self.read::<Project>(project_id).await?;
+        if project.organization_id() != Some(organization_id) {
+            return Ok(PermissionSet::NONE);
+        }
+        Ok(match asking {
+            None => PermissionSet::that(|_| true),
+            Some(asking) if asking.only_in.is_some_and(|only| only != project_id) => {
+                PermissionSet::NONE
+            }
+            Some(asking) => asking.within_scopes(asking.unlimited_in(project_id, project)),
+        })
     }
 
     /// Refuses who may not change the service account.
@@ -185,7 +239,8 @@ impl Session<'_> {
         organization_id: OrganizationId,
     ) -> Result<Option<Asking>, Refusal> {
         let (member_id, only_in, scopes) = match self.authority() {
-            Authority::Operator | Authority::System => return Ok(None),
+            Authority::System => return Ok(None),
+            Authority::Operator => return self.asking_operator(organization_id).await,
             Authority::Invited(_) | Authority::Nobody => {
                 return Err(OrganizationError::NotFound.into());
             }
@@ -210,5 +265,21 @@ impl Session<'_> {
         let organization = self.read::<Organization>(organization_id).await?;
         let access = organization.access_of(member_id).ok_or(OrganizationError::NotFound)?;
         Ok(Some(Asking { who: Who::Member(access), only_in, scopes }))
+    }
+
+    /// The operator is limited by nothing while they are let in, and may do nothing before.
+    async fn asking_operator(
+        &mut self,
+        organization_id: OrganizationId,
+    ) -> Result<Option<Asking>, Refusal> {
+        let (operator, now) = (self.actor_name(), self.now());
+        let organization = self.read::<Organization>(organization_id).await?;
+        if organization.organization_id().is_none() {
+            return Err(OrganizationError::NotFound.into());
+        }
+        if organization.is_open_to_operator(&operator, now) {
+            return Ok(None);
+        }
+        Ok(Some(Asking { who: Who::Operator, only_in: None, scopes: None }))
     }
 }

@@ -6,7 +6,9 @@
 
 pub mod access_register;
 pub mod api_keys;
+pub mod approvals;
 pub mod balances;
+pub mod break_glass;
 pub mod costs;
 mod error;
 pub mod invites;
@@ -17,12 +19,14 @@ mod parameters;
 mod positions;
 pub mod project_members;
 pub mod projects;
+pub mod refusals;
 mod routes;
 pub mod service_accounts;
 mod snapshot;
 mod state;
 pub mod status;
 mod temporal;
+mod viewer;
 
 pub use error::{NOT_READY, NOT_YET_VISIBLE, QueryError, TOO_MANY_ROWS};
 pub use organizations::OrganizationRef;
@@ -30,3 +34,4 @@ pub use routes::{document, routes};
 pub use snapshot::{Projection, Snapshot};
 pub use state::{QueryState, WAIT_MAX_DEFAULT};
 pub use temporal::Temporal;
+pub use viewer::Visible;

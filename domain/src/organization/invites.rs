@@ -17,6 +17,7 @@ impl Roster {
         let reach = self.reach(by, Permission::MembersInvite)?;
         let email = text::email(&invite.email)?;
         self.allows_address(by, &email)?;
+        self.not_an_owner_in_passing(by, invite.role)?;
         reach.grants_role(invite.role)?;
         if invite.has_expired(now) {
             return Err(Refused::ExpiryInThePast { expires_at: invite.expires_at });

@@ -32,6 +32,7 @@ impl Roster {
     pub(super) fn add_member(&self, by: Authority, new: NewMember) -> Decision {
         let NewMember { member_id, person_id, login, email, role } = new;
         let reach = self.reach(by, Permission::MembersUpdate)?;
+        self.not_an_owner_in_passing(by, role)?;
         let login = text::login(&login)?;
         let email = email.as_deref().map(text::email).transpose()?;
         if let Some(email) = &email {

@@ -221,6 +221,7 @@ fn asked_by(command: &Ask) -> Option<Authority> {
         | Ask::Role { by, .. }
         | Ask::Group { by, .. } => Some(*by).filter(|by| by.member_id().is_some()),
         Ask::Create { .. }
+        | Ask::BreakGlass(_)
         | Ask::Update { .. }
         | Ask::Archive
         | Ask::AcceptInvite { .. }
@@ -268,7 +269,12 @@ fn rank_at_stake(before: &Organization, event: &Was) -> u8 {
         | Was::RoleWithdrawn { .. }
         | Was::GroupRenamed { .. }
         | Was::InviteAccepted { .. }
-        | Was::InviteExpired { .. } => 0,
+        | Was::InviteExpired { .. }
+        | Was::BreakGlassRequested { .. }
+        | Was::BreakGlassApproved { .. }
+        | Was::BreakGlassDeclined { .. }
+        | Was::BreakGlassEnded { .. }
+        | Was::BreakGlassReviewed { .. } => 0,
     }
 }
 

@@ -127,7 +127,12 @@ fn role_given(before: &Organization, event: &Was) -> Option<Role> {
         | Was::RoleWithdrawn { .. }
         | Was::GroupRenamed { .. }
         | Was::GroupRemoved { .. }
-        | Was::GroupMemberRemoved { .. } => None,
+        | Was::GroupMemberRemoved { .. }
+        | Was::BreakGlassRequested { .. }
+        | Was::BreakGlassApproved { .. }
+        | Was::BreakGlassDeclined { .. }
+        | Was::BreakGlassEnded { .. }
+        | Was::BreakGlassReviewed { .. } => None,
     }
 }
 
