@@ -10,8 +10,8 @@ use domain::project::{Project, ProjectError};
 use domain::service_account::{ServiceAccount, ServiceAccountError};
 use event_schemas::permission::{is_of_projects, service_account_may};
 use event_schemas::{
-    KeyOwner, OrganizationId, OrganizationRole, Permission, PermissionSet, ProjectId, ProjectRole,
-    ServiceAccountId,
+    KeyOwner, MemberId, OrganizationId, OrganizationRole, Permission, PermissionSet, ProjectId,
+    ProjectRole, ServiceAccountId,
 };
 
 use crate::execute::Session;
@@ -57,6 +57,11 @@ impl Asking {
             Some(_) => all.intersection(PermissionSet::that(is_of_projects)),
             None => all,
         }
+    }
+
+    /// What they may do in the project.
+    pub(crate) fn in_project(&self, project_id: ProjectId, project: &Project) -> PermissionSet {
+        self.within_scopes(self.unlimited_in(project_id, project))
     }
 
     fn within_scopes(&self, permissions: PermissionSet) -> PermissionSet {
@@ -146,6 +151,19 @@ impl Session<'_> {
         role: ProjectRole,
     ) -> Result<(), Refusal> {
         self.permit_all_in(organization_id, project_id, role.permissions()).await
+    }
+
+    /// Refuses who may not take back the role that the member has in the project.
+    pub async fn permit_taking_back(
+        &mut self,
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+        member_id: MemberId,
+    ) -> Result<(), Refusal> {
+        match self.read::<Project>(project_id).await?.role_of(member_id) {
+            Some(role) => self.permit_granting(organization_id, project_id, role).await,
+            None => Ok(()),
+        }
     }
 
     async fn permit_all_in(

@@ -69,9 +69,10 @@ fn organization(error: &OrganizationError) -> Problem {
         | Refused::MemberNotFound(_)
         | Refused::InviteNotFound(_)
         | Refused::InviteNotOpen(_) => not_found(),
-        Refused::AlreadyExists | Refused::InviteAlreadyExists(_) | Refused::MemberIdTaken(_) => {
-            said(ALREADY_EXISTS, error)
-        }
+        Refused::AlreadyExists
+        | Refused::InviteAlreadyExists(_)
+        | Refused::MemberIdTaken(_)
+        | Refused::GroupIdTaken(_) => said(ALREADY_EXISTS, error),
         Refused::Archived => said(ORGANIZATION_ARCHIVED, error),
         Refused::SeatLimitBelowMembers { .. } => {
             said(SEAT_LIMIT_BELOW_MEMBERS, error).with("field", "seat_limit")

@@ -134,6 +134,9 @@ pub enum OrganizationError {
     /// There is no such group.
     #[error("there is no group {0}")]
     GroupNotFound(GroupId),
+    /// The id is or was another group's; what that one was given is not for a new one.
+    #[error("the group id {0} has been used before")]
+    GroupIdTaken(GroupId),
     /// Another group has the name.
     #[error("another group has the name '{0}'")]
     GroupNameTaken(String),

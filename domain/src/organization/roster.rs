@@ -102,6 +102,8 @@ pub struct Roster {
     /// The members with a folded address.
     addresses: BTreeMap<String, BTreeSet<MemberId>>,
     former_members: BTreeSet<MemberId>,
+    /// Groups that were removed: what projects gave them must not come back to life.
+    pub(super) former_groups: BTreeSet<GroupId>,
     open_invites: BTreeMap<InviteId, Invite>,
     /// Open invites by folded address.
     invited: BTreeMap<String, InviteId>,
@@ -130,6 +132,7 @@ impl Roster {
             logins: BTreeMap::new(),
             addresses: BTreeMap::new(),
             former_members: BTreeSet::new(),
+            former_groups: BTreeSet::new(),
             open_invites: BTreeMap::new(),
             invited: BTreeMap::new(),
             ended_invites: BTreeMap::new(),
