@@ -25,12 +25,15 @@ mod permit;
 
 pub mod api_keys;
 pub mod credits;
+pub mod groups;
 pub mod invites;
 pub mod members;
 pub mod organizations;
 pub mod price_lists;
+pub mod project_groups;
 pub mod project_members;
 pub mod projects;
+pub mod roles;
 pub mod service_accounts;
 pub mod usage;
 

@@ -113,6 +113,21 @@ impl Session<'_> {
         self.permit_all_in(organization_id, project_id, role.permissions()).await
     }
 
+    /// Refuses who may not put one role in the project in another's place: nobody gives, or takes away,
+    /// more than they have.
+    pub async fn permit_replacing(
+        &mut self,
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+        present: Option<ProjectRole>,
+        role: Option<ProjectRole>,
+    ) -> Result<(), Refusal> {
+        for role in present.into_iter().chain(role) {
+            self.permit_granting(organization_id, project_id, role).await?;
+        }
+        Ok(())
+    }
+
     async fn permit_all_in(
         &mut self,
         organization_id: OrganizationId,

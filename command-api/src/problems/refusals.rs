@@ -43,7 +43,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
         Refusal::CredentialEnded => Problem::unauthorized(),
-        Refusal::OperatorOnly => said(FORBIDDEN, &refusal),
+        Refusal::OperatorOnly | Refusal::MembersOnly => said(FORBIDDEN, &refusal),
         Refusal::Import(why) => said(INVALID_VALUE, &why),
         Refusal::Invalid { field, .. } => {
             Problem::new(INVALID_VALUE).with_detail(refusal.to_string()).with("field", field)
@@ -235,6 +235,7 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         Refusal::TextIn { field, .. } | Refusal::Invalid { field, .. } => Some(field),
         Refusal::CreditAccount(_)
         | Refusal::OperatorOnly
+        | Refusal::MembersOnly
         | Refusal::CredentialEnded
         | Refusal::PriceList(_)
         | Refusal::Name(_)
