@@ -10,8 +10,8 @@ use domain::project::{Project, ProjectError};
 use domain::service_account::{ServiceAccount, ServiceAccountError};
 use event_schemas::permission::{is_of_projects, service_account_may};
 use event_schemas::{
-    KeyOwner, OrganizationId, OrganizationRole, Permission, PermissionSet, ProjectId,
-    ProjectRole, ServiceAccountId,
+    KeyOwner, OrganizationId, OrganizationRole, Permission, PermissionSet, ProjectId, ProjectRole,
+    ServiceAccountId,
 };
 
 use crate::execute::Session;
