@@ -21,25 +21,32 @@ pub(crate) enum Line {
 }
 
 /// Reads a command line; ends the program where it asks for help or is wrong.
-pub(crate) fn read(line: Vec<OsString>) -> Line {
+pub(crate) fn read(line: &[OsString]) -> Line {
     let here = Cli::command();
-    let words = words(&line);
-    let (first, second) = (words.first().copied(), words.get(1).copied());
-    match (first, second) {
-        (None, _) | (Some("help"), None) => read_here(with_nouns(here), &line),
-        (Some("help"), Some(noun)) => match words.get(2) {
-            None if here.find_subcommand(noun).is_some() => read_here(here, &line),
-            verb => {
-                let helped = [Some(&"orgledger"), Some(&noun), verb, Some(&"--help")];
-                let helped = helped.into_iter().flatten().map(OsString::from).collect();
-                read_about(here, noun, *verb.unwrap_or(&""), helped, &line)
-            }
-        },
-        (Some(noun), verb) => match here.find_subcommand(noun) {
-            Some(command) if verb.is_none() || takes_words(command) => read_here(here, &line),
-            Some(_) | None => read_about(here, noun, verb.unwrap_or_default(), line.clone(), &line),
+    let words = words(line);
+    let is_here = |word: &str| here.find_subcommand(word);
+    match words[..] {
+        [] | ["help"] => read_here(with_nouns(here), line),
+        ["help", word] if is_here(word).is_some() => read_here(with_nouns(here), line),
+        ["help", noun, ref verb @ ..] => {
+            let helped: Vec<OsString> = std::iter::once(&"orgledger")
+                .chain([&noun])
+                .chain(verb)
+                .chain([&"--help"])
+                .map(OsString::from)
+                .collect();
+            read_about(here, noun, verb.first().copied(), helped, line)
+        }
+        [word] if is_here(word).is_some() && asks_help(line) => read_here(with_nouns(here), line),
+        [word, ref further @ ..] => match is_here(word) {
+            Some(command) if further.is_empty() || takes_words(command) => read_here(here, line),
+            Some(_) | None => read_about(here, word, further.first().copied(), line.to_vec(), line),
         },
     }
+}
+
+fn asks_help(line: &[OsString]) -> bool {
+    line.iter().any(|one| one == "--help" || one == "-h")
 }
 
 /// Whether a command on this machine is followed by further words.
@@ -51,12 +58,12 @@ pub(crate) fn takes_words(command: &Command) -> bool {
 fn read_about(
     here: Command,
     noun: &str,
-    verb: &str,
+    verb: Option<&str>,
     to_server: Vec<OsString>,
     line: &[OsString],
 ) -> Line {
     let operations = remote::operations();
-    let is_verb = |one: &&Operation| one.words.verb == verb;
+    let is_verb = |one: &&Operation| Some(&*one.words.verb) == verb;
     let mut about_it = operations.iter().filter(|one| one.words.noun == noun).peekable();
     let is_noun = about_it.peek().is_some();
     let is_both = here.find_subcommand(noun).is_some();
@@ -112,22 +119,36 @@ fn words(line: &[OsString]) -> Vec<&str> {
     words
 }
 
-/// With the list of what can be said to a server.
+/// What help says of all commands to a server, in lines as wide as clap's.
+const ON_SERVERS: &str = "\
+They take --server, --credential-file and --credential, or ORGLEDGER_SERVER, ORGLEDGER_CREDENTIAL_FILE
+and ORGLEDGER_CREDENTIAL; where none is named, the server is http://127.0.0.1:8080. A noun that is also
+a command on this machine asks a server where a verb follows: `costs` reads the data directory, `costs
+get` asks a server.";
+
+/// With what can be said to a server, for help.
 fn with_nouns(here: Command) -> Command {
     let operations = remote::operations();
     let nouns = remote::verbs_by_noun(&operations);
     let width = nouns.keys().map(|noun| noun.len()).max().unwrap_or_default();
-    let mut text = String::from("Commands to a server (`orgledger help NOUN` says more):\n");
+    let mut listed = String::new();
+    let mut here = here;
     for (noun, verbs) in &nouns {
-        text.push_str(&format!("  {noun:width$}  {}\n", verbs.join(", ")));
+        let verbs = verbs.join(", ");
+        listed.push_str(&format!("  {noun:width$}  {verbs}\n"));
+        if here.find_subcommand(noun).is_some() {
+            let also = format!(
+                "With a verb it asks a server instead ({verbs}): `orgledger help {noun} get`"
+            );
+            here = here.mut_subcommand(noun, |command| command.after_help(also));
+        }
     }
-    text.push_str(
-        "\nThey take --server, --credential-file and --credential, or ORGLEDGER_SERVER, \
-         ORGLEDGER_CREDENTIAL_FILE and ORGLEDGER_CREDENTIAL, and ask http://127.0.0.1:8080 where no \
-         server is named. A noun that is also a command on this machine goes to a server with its \
-         verb: `costs` reads the data directory, `costs get` asks a server.",
-    );
-    here.after_help(text)
+    here.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n\
+         Commands on this machine:\n{{subcommands}}\n\n\
+         Commands to a server (`orgledger help NOUN` says more):\n{listed}\n\
+         {ON_SERVERS}\n\nOptions on this machine:\n{{options}}"
+    ))
 }
 
 /// With every noun as a command, so that one that is mistyped is recognised.

@@ -31,7 +31,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = match command_line::read(std::env::args_os().collect()) {
+    let cli = match command_line::read(&std::env::args_os().collect::<Vec<_>>()) {
         Line::Here(cli) => *cli,
         Line::ToServer(call) => return call.run().await,
     };

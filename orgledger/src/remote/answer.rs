@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use anyhow::bail;
+use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::connection::Answer;
@@ -12,6 +13,10 @@ use crate::report::text;
 
 /// The answer's document, where it is one; an error for what is not a success.
 pub(super) fn document(request: &Request, answer: &Answer) -> anyhow::Result<Option<Json>> {
+    if answer.status == StatusCode::NOT_MODIFIED {
+        eprintln!("orgledger: it has not changed");
+        return Ok(None);
+    }
     if !answer.status.is_success() {
         bail!(refusal(request, answer));
     }

@@ -83,34 +83,61 @@ fn read_server(text: &str) -> Result<Url, String> {
 
 /// The command of one operation.
 fn verb(operation: &Operation) -> Command {
+    let about = unwrapped(&operation.summary);
     let mut command = Command::new(operation.words.verb.clone())
-        .about(unwrapped(&operation.summary))
+        .about(about.trim_end_matches('.').to_owned())
+        .override_usage(usage(operation))
         .after_help(footer(operation));
     if !operation.description.is_empty() {
-        let both = format!("{}\n\n{}", operation.summary, operation.description);
-        command = command.long_about(unwrapped(&both));
+        command = command.long_about(format!("{about}\n\n{}", unwrapped(&operation.description)));
     }
-    for field in &operation.fields {
-        command = command.arg(argument(field, operation));
+    let mut fields: Vec<&Field> = operation.fields.iter().collect();
+    fields.sort_by_key(|field| !field.is_required);
+    for field in fields {
+        command = command.arg(argument(field));
     }
     command.args(of_request(operation)).arg(format(operation))
 }
 
+/// How it is called: with what must be given.
+fn usage(operation: &Operation) -> String {
+    let mut usage = format!("orgledger {}", operation.words);
+    for field in operation.fields.iter().filter(|field| field.is_required) {
+        usage.push_str(&format!(" --{} <{}>", field.flag, value_name(field)));
+    }
+    usage.push_str(" [OPTIONS]");
+    usage
+}
+
+/// What stands for a value in help.
+fn value_name(field: &Field) -> String {
+    match &field.kind {
+        Kind::OneOf(_) => field.name.to_uppercase(),
+        kind => kind.value_name().to_owned(),
+    }
+}
+
 /// The argument of a field.
-fn argument(field: &Field, operation: &Operation) -> Arg {
+fn argument(field: &Field) -> Arg {
     let mut help = unwrapped(&field.help).trim_end_matches('.').to_owned();
-    if let Some(example) = field.example.as_ref().filter(|_| !takes_json(&field.kind)) {
+    let example = field.example.as_ref().filter(|_| !takes_json(&field.kind));
+    if let Some(example) = example {
         help.push_str(&format!(" [example: {}]", plain(example)));
     }
-    if takes_json(&field.kind) {
-        help.push_str(" [JSON, or @FILE]");
-    }
+    help.push_str(match &field.kind {
+        Kind::List(of) if takes_json(of) => {
+            " [JSON, or @FILE of an array or with one a line; can be repeated]"
+        }
+        Kind::List(_) => " [can be repeated]",
+        kind if takes_json(kind) => " [JSON, or @FILE]",
+        _ => "",
+    });
     let argument = Arg::new(field.flag.clone())
         .long(field.flag.clone())
-        .value_name(field.kind.value_name())
+        .value_name(value_name(field))
         .value_parser(parser(&field.kind))
         .allow_hyphen_values(matches!(field.kind, Kind::Text | Kind::Integer(..) | Kind::Number))
-        .help(help);
+        .help(help.trim_start().to_owned());
     let argument = match field.kind {
         Kind::List(_) => argument.action(ArgAction::Append),
         Kind::Boolean => {
@@ -122,7 +149,7 @@ fn argument(field: &Field, operation: &Operation) -> Arg {
         return argument.required(true).env("ORGLEDGER_ORGANIZATION");
     }
     match (field.is_required, field.place) {
-        (true, Place::Body) if operation.body.is_some() => argument.required_unless_present("body"),
+        (true, Place::Body) => argument.required_unless_present("body"),
         (is_required, _) => argument.required(is_required),
     }
 }
@@ -161,63 +188,55 @@ fn parser(kind: &Kind) -> ValueParser {
 
 /// What requests take that have a body, a key, a version or pages.
 fn of_request(operation: &Operation) -> Vec<Arg> {
-    let mut arguments = Vec::new();
-    if let Some(body) = &operation.body {
-        let has_fields = operation.fields.iter().any(|field| field.place == Place::Body);
-        let what = if has_fields { "; flags replace what is in it" } else { "" };
-        arguments.push(
-            Arg::new("body")
-                .long("body")
-                .value_name("JSON")
-                .required(body.is_required && !has_fields)
-                .value_parser(ValueParser::new(|text: &str| {
-                    bytes_of(if text == "-" { "@-" } else { text })
-                }))
-                .allow_hyphen_values(true)
-                .help(format!("The whole body: itself, @FILE, or - for standard input{what}")),
-        );
-        if body.media_types.len() > 1 {
-            let media_types = body.media_types.clone();
-            arguments.push(
-                Arg::new("content-type")
-                    .long("content-type")
-                    .value_name("TYPE")
-                    .requires("body")
-                    .default_value(body.media_types[0].clone())
-                    .value_parser(PossibleValuesParser::new(media_types))
-                    .help("What the body is"),
-            );
-        }
-    }
+    let mut arguments = of_body(operation);
     if operation.takes_key {
-        arguments.push(
-            Arg::new("idempotency-key")
-                .long("idempotency-key")
-                .value_name("KEY")
-                .help("The command's own name, where it was sent before and is sent again; by default a new one"),
-        );
+        arguments.push(text_argument(
+            "idempotency-key",
+            "KEY",
+            "The command's own name: the same one where it is sent again; by default a new one",
+        ));
     }
     if operation.takes_version {
-        arguments.push(
-            Arg::new("if-match")
-                .long("if-match")
-                .value_name("ETAG")
-                .help("Only where it still has this ETag, as --headers shows it"),
-        );
+        arguments.push(text_argument(
+            "if-match",
+            "ETAG",
+            "Only where it still has this ETag, as --headers shows it",
+        ));
     }
     if operation.has_pages {
+        arguments.push(text_argument(
+            "cursor",
+            "CURSOR",
+            "The page after the one whose next_cursor this is",
+        ));
+        let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
+        arguments.push(all.conflicts_with("cursor").help("All pages, as one"));
+    }
+    arguments
+}
+
+fn text_argument(name: &'static str, value_name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value_name).help(help)
+}
+
+fn of_body(operation: &Operation) -> Vec<Arg> {
+    let Some(body) = &operation.body else { return Vec::new() };
+    let has_fields = operation.fields.iter().any(|field| field.place == Place::Body);
+    let what = if has_fields { "; flags replace what is in it" } else { "" };
+    let whole = text_argument("body", "JSON", "")
+        .required(body.is_required && !has_fields)
+        .allow_hyphen_values(true)
+        .value_parser(ValueParser::new(|text: &str| {
+            bytes_of(if text == "-" { "@-" } else { text })
+        }))
+        .help(format!("The whole body: itself, @FILE, or - for standard input{what}"));
+    let mut arguments = vec![whole];
+    if body.media_types.len() > 1 {
         arguments.push(
-            Arg::new("cursor")
-                .long("cursor")
-                .value_name("CURSOR")
-                .help("The page after the one whose next_cursor this is"),
-        );
-        arguments.push(
-            Arg::new("all")
-                .long("all")
-                .action(ArgAction::SetTrue)
-                .conflicts_with("cursor")
-                .help("All pages, as one"),
+            text_argument("content-type", "TYPE", "What the body is")
+                .requires("body")
+                .default_value(body.media_types[0].clone())
+                .value_parser(PossibleValuesParser::new(body.media_types.clone())),
         );
     }
     arguments
@@ -232,7 +251,7 @@ fn format(operation: &Operation) -> Arg {
         .value_name("FORMAT")
         .default_value("json")
         .value_parser(PossibleValuesParser::new(formats))
-        .help("How to print; JSON stands on one line where nobody looks")
+        .help("How to print; JSON is on one line where it does not go to a terminal")
 }
 
 /// The request that is sent, and how a call could look.
@@ -249,7 +268,7 @@ fn footer(operation: &Operation) -> String {
             };
             match (value, field.place) {
                 (None | Some(Value::Null), Place::Path) => {
-                    text.push_str(&format!(" --{} {}", field.flag, field.kind.value_name()));
+                    text.push_str(&format!(" --{} {}", field.flag, value_name(field)));
                 }
                 (None | Some(Value::Null), Place::Query | Place::Header | Place::Body) => {}
                 (Some(value), _) => {
