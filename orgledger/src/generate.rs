@@ -112,6 +112,9 @@ fn configuration() -> String {
         let of = format!("`{}`", subcommand.get_name());
         settings(&mut page, &mut seen, subcommand, &of);
     }
+    for command in crate::remote::commands() {
+        settings(&mut page, &mut seen, &command, "commands to a server");
+    }
     page
 }
 

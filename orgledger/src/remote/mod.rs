@@ -31,6 +31,14 @@ pub(crate) fn operations() -> Vec<Operation> {
     operation::operations(&document)
 }
 
+/// Every command to a server as clap knows it, and first the program with what all of them take.
+pub(crate) fn commands() -> Vec<clap::Command> {
+    let program = arguments::program(operations().iter());
+    let nouns: Vec<_> = program.get_subcommands().cloned().collect();
+    let verbs = nouns.iter().flat_map(clap::Command::get_subcommands).cloned();
+    std::iter::once(program).chain(verbs).collect()
+}
+
 /// The verbs of each noun.
 pub(crate) fn verbs_by_noun(operations: &[Operation]) -> BTreeMap<&str, Vec<&str>> {
     let mut verbs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
