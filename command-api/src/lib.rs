@@ -17,12 +17,16 @@ mod answers;
 mod asked;
 mod bodies;
 mod checks;
+pub mod credentials;
 mod evidence;
 mod names;
 mod parameters;
 mod permit;
+mod refused;
 
 pub mod api_keys;
+pub mod approvals;
+pub mod break_glass;
 pub mod credits;
 pub mod invites;
 pub mod members;

@@ -1,7 +1,10 @@
 //! The parameters of requests, and what every request can be refused with.
 
 use api_conventions::problem::ProblemSchema;
-use event_schemas::{ApiKeyId, InviteId, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use event_schemas::{
+    ApiKeyId, ApprovalId, BreakGlassId, InviteId, MemberId, OrganizationId, ProjectId,
+    ServiceAccountId,
+};
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
 
@@ -38,6 +41,10 @@ path! {
     }
     /// A service account of an organization.
     ServiceAccountPath { organization_id: OrganizationId, service_account_id: ServiceAccountId }
+    /// An approval of an organization.
+    ApprovalPath { organization_id: OrganizationId, approval_id: ApprovalId }
+    /// An access of the operator to an organization.
+    BreakGlassPath { organization_id: OrganizationId, break_glass_id: BreakGlassId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
 }

@@ -10,12 +10,13 @@ use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
-use crate::api_keys::ApiKeyRegister;
+use crate::credentials::CredentialRegister;
 use crate::execute::Executor;
+use crate::refused::Refused;
 use crate::usage::UsageRecorder;
 use crate::{
-    api_keys, credits, invites, members, organizations, price_lists, project_members, projects,
-    service_accounts, usage,
+    api_keys, approvals, break_glass, credits, invites, members, organizations, price_lists,
+    project_members, projects, service_accounts, usage,
 };
 
 /// The largest body that records usage: room for the most records that it may have.
@@ -26,6 +27,8 @@ pub const USAGE_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub struct CommandApi {
     pub(crate) executor: Executor,
     pub(crate) recorder: UsageRecorder,
+    credentials: CredentialRegister,
+    pub(crate) refused: Refused,
     authenticator: Arc<Authenticator>,
 }
 
@@ -34,9 +37,20 @@ impl CommandApi {
     #[allow(clippy::needless_pass_by_value)] // Shared with whoever else lets somebody in.
     pub fn new(executor: Executor, authenticator: Arc<Authenticator>) -> Self {
         let recorder = UsageRecorder::new(executor.clone());
-        let keys = ApiKeyRegister::new(executor.clone());
-        let authenticator = Arc::new(authenticator.with_api_keys(Arc::new(keys)));
-        Self { executor, recorder, authenticator }
+        let register = CredentialRegister::new(executor.clone());
+        let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register.clone())));
+        let refused = Refused::new(executor.log().clone());
+        Self { executor, recorder, credentials: register, refused, authenticator }
+    }
+
+    /// Who is let in: the operator, and whose credentials the log knows.
+    pub fn authenticator(&self) -> &Arc<Authenticator> {
+        &self.authenticator
+    }
+
+    /// What callers may see, by the head of the log.
+    pub fn credentials(&self) -> &CredentialRegister {
+        &self.credentials
     }
 
     /// What executes the commands.
@@ -85,6 +99,14 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(api_keys::rename::rename_api_key))
         .routes(routes!(api_keys::rotate::rotate_api_key))
         .routes(routes!(api_keys::revoke::revoke_api_key))
+        .routes(routes!(approvals::approve::approve_approval))
+        .routes(routes!(approvals::decline::decline_approval))
+        .routes(routes!(approvals::withdraw::withdraw_approval))
+        .routes(routes!(break_glass::request::request_break_glass))
+        .routes(routes!(break_glass::approve::approve_break_glass))
+        .routes(routes!(break_glass::decline::decline_break_glass))
+        .routes(routes!(break_glass::end::end_break_glass))
+        .routes(routes!(break_glass::review::review_break_glass))
         .routes(routes!(credits::purchase::purchase_credits))
         .routes(routes!(credits::grant::grant_credits))
         .routes(routes!(price_lists::publish::publish_price_list))

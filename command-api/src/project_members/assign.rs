@@ -52,12 +52,14 @@ impl Command for AssignProjectMember {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        session
-            .permit_in(self.organization_id, self.project_id, Permission::ProjectMembersUpdate)
-            .await?;
-        let member = session.active_member(self.organization_id, self.request.member_id).await?;
+        let (organization_id, project_id) = (self.organization_id, self.project_id);
+        session.permit_in(organization_id, project_id, Permission::ProjectMembersUpdate).await?;
+        session.permit_granting(organization_id, project_id, self.request.role).await?;
+        let member_id = self.request.member_id;
+        session.permit_taking_back(organization_id, project_id, member_id).await?;
+        let member = session.active_member(organization_id, member_id).await?;
         let assign = ProjectCommand::AssignMember { member, role: self.request.role };
-        session.execute::<Project>(self.project_id, assign).await?;
+        session.execute::<Project>(project_id, assign).await?;
         Ok(Done {})
     }
 }

@@ -35,12 +35,12 @@ impl Command for RemoveProjectMember {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        session
-            .permit_in(self.organization_id, self.project_id, Permission::ProjectMembersUpdate)
-            .await?;
-        let organization = session.open_organization(self.organization_id).await?;
+        let (organization_id, project_id) = (self.organization_id, self.project_id);
+        session.permit_in(organization_id, project_id, Permission::ProjectMembersUpdate).await?;
+        session.permit_taking_back(organization_id, project_id, self.member_id).await?;
+        let organization = session.open_organization(organization_id).await?;
         let remove = ProjectCommand::RemoveMember { organization, member_id: self.member_id };
-        session.execute::<Project>(self.project_id, remove).await?;
+        session.execute::<Project>(project_id, remove).await?;
         Ok(Done {})
     }
 }
