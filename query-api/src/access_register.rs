@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::error::QueryError;
 use crate::organizations::{self, OrganizationRef};
 use crate::parameters::{OrganizationPath, Point as _, PointQuery, Refusals};
-use crate::snapshot::{Projection, Snapshot};
+use crate::snapshot::{Projection, Reach, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 
@@ -164,7 +164,7 @@ pub(crate) async fn get_access_register(
     State(state): State<QueryState>,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    answer(&state, None, &query).await
+    answer(&state, Reach::All, &query).await
 }
 
 /// The access register of an organization.
@@ -177,15 +177,20 @@ pub(crate) async fn get_organization_access_register(
     Path(path): Path<OrganizationPath>,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    answer(&state, Some(OrganizationRef::Id(path.organization_id)), &query).await
+    answer(&state, Reach::Organization(path.organization_id), &query).await
 }
 
 async fn answer(
     state: &QueryState,
-    organization: Option<OrganizationRef>,
+    reach: Reach,
     query: &PointQuery,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    let mut snapshot = state.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
+    let organization = match reach {
+        Reach::Organization(organization_id) => Some(OrganizationRef::Id(organization_id)),
+        Reach::All => None,
+    };
+    let mut snapshot =
+        state.snapshot(reach, &[Projection::AccessRegister], query.position_min()).await?;
     let query = AccessRegisterQuery { organization, temporal: query.temporal() };
     let body = access_register(&mut snapshot, &query).await?;
     Ok(Reflecting { position: snapshot.position(), body })

@@ -27,6 +27,6 @@ mod temporal;
 pub use error::{NOT_READY, NOT_YET_VISIBLE, QueryError, TOO_MANY_ROWS};
 pub use organizations::OrganizationRef;
 pub use routes::{document, routes};
-pub use snapshot::{Projection, Snapshot};
+pub use snapshot::{Projection, Reach, Snapshot};
 pub use state::{QueryState, WAIT_MAX_DEFAULT};
 pub use temporal::Temporal;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::error::QueryError;
 use crate::list::{self, Listed, Listing, Scope};
 use crate::parameters::{ListQuery, OrganizationPath, Point as _, PointQuery, Refusals};
-use crate::snapshot::{Projection, Snapshot};
+use crate::snapshot::{Projection, Reach, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 
@@ -148,7 +148,9 @@ impl QueryState {
     ) -> Result<Reflecting<Page<T>>, Problem> {
         let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?;
         let position_min = listing.position_min().max(query.position_min());
-        let mut snapshot = self.snapshot(&[Projection::AccessRegister], position_min).await?;
+        let reach = scope.organization_id.map_or(Reach::All, Reach::Organization);
+        let mut snapshot =
+            self.snapshot(reach, &[Projection::AccessRegister], position_min).await?;
         let body = list::list(&mut snapshot, &listing).await?;
         Ok(Reflecting { position: snapshot.position(), body })
     }
@@ -160,8 +162,9 @@ impl QueryState {
         id: Uuid,
         query: &PointQuery,
     ) -> Result<Reflecting<T>, Problem> {
+        let reach = Reach::Organization(organization_id);
         let mut snapshot =
-            self.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
+            self.snapshot(reach, &[Projection::AccessRegister], query.position_min()).await?;
         let body = list::get(&mut snapshot, organization_id, id, query.temporal()).await?;
         Ok(Reflecting { position: snapshot.position(), body })
     }

@@ -15,6 +15,7 @@ use super::export::to_csv;
 use super::report::{CostReport, CostsQuery, READS, costs};
 use crate::organizations::OrganizationRef;
 use crate::parameters::{OrganizationPath, Refusals};
+use crate::snapshot::Reach;
 use crate::state::{QueryState, Reflecting, highest};
 
 /// Where a span of hours begins or ends: an RFC 3339 time, or a date, which means its start in UTC.
@@ -115,7 +116,8 @@ pub(crate) async fn get_costs(
         from: parameters.from.map(|HourBound(time)| time),
         to: parameters.to.map(|HourBound(time)| time),
     };
-    let mut snapshot = state.snapshot(READS, highest(&[parameters.min_position])).await?;
+    let reach = Reach::Organization(path.organization_id);
+    let mut snapshot = state.snapshot(reach, READS, highest(&[parameters.min_position])).await?;
     let report = costs(&mut snapshot, &query).await?;
     let position = report.position;
     Ok(match parameters.format.unwrap_or_default() {
