@@ -5,5 +5,6 @@ mod balances;
 mod costs;
 mod every_route;
 mod lists;
+mod reach;
 mod support;
 mod waiting;

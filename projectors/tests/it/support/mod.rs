@@ -1,5 +1,6 @@
 //! A log, read models beside it, and histories to fill them with.
 
+pub(crate) mod catalogue;
 pub(crate) mod history;
 pub(crate) mod naive;
 pub(crate) mod probe;
