@@ -10,7 +10,7 @@ use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
-use crate::api_keys::ApiKeyRegister;
+use crate::credentials::CredentialRegister;
 use crate::execute::Executor;
 use crate::usage::UsageRecorder;
 use crate::{
@@ -26,6 +26,7 @@ pub const USAGE_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub struct CommandApi {
     pub(crate) executor: Executor,
     pub(crate) recorder: UsageRecorder,
+    credentials: CredentialRegister,
     authenticator: Arc<Authenticator>,
 }
 
@@ -34,9 +35,19 @@ impl CommandApi {
     #[allow(clippy::needless_pass_by_value)] // Shared with whoever else lets somebody in.
     pub fn new(executor: Executor, authenticator: Arc<Authenticator>) -> Self {
         let recorder = UsageRecorder::new(executor.clone());
-        let keys = ApiKeyRegister::new(executor.clone());
-        let authenticator = Arc::new(authenticator.with_api_keys(Arc::new(keys)));
-        Self { executor, recorder, authenticator }
+        let register = CredentialRegister::new(executor.clone());
+        let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register.clone())));
+        Self { executor, recorder, credentials: register, authenticator }
+    }
+
+    /// Who is let in: the operator, and whose credentials the log knows.
+    pub fn authenticator(&self) -> &Arc<Authenticator> {
+        &self.authenticator
+    }
+
+    /// What callers may see, by the head of the log.
+    pub fn credentials(&self) -> &CredentialRegister {
+        &self.credentials
     }
 
     /// What executes the commands.

@@ -5,16 +5,17 @@ mod rows;
 use api_conventions::{Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{MemberId, OrganizationId, ServiceAccountId};
+use event_schemas::{MemberId, OrganizationId, Permission, ServiceAccountId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::QueryError;
 use crate::organizations::{self, OrganizationRef};
 use crate::parameters::{OrganizationPath, Point as _, PointQuery, Refusals};
-use crate::snapshot::{Projection, Reach, Snapshot};
+use crate::snapshot::{Projection, Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
+use crate::viewer::{AnyViewer, Viewer};
 
 /// The most rows of each kind in one register: memory stays bounded. Beyond it, ask for one
 /// organization at a time.
@@ -162,9 +163,11 @@ pub async fn access_register(
     responses((status = 200, body = AccessRegister), Refusals))]
 pub(crate) async fn get_access_register(
     State(state): State<QueryState>,
+    viewer: AnyViewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    answer(&state, Reach::All, &query).await
+    viewer.must_be_operator()?;
+    answer(&state, Rows::All, &query).await
 }
 
 /// The access register of an organization.
@@ -175,22 +178,25 @@ pub(crate) async fn get_access_register(
 pub(crate) async fn get_organization_access_register(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    answer(&state, Reach::Organization(path.organization_id), &query).await
+    viewer.must(Permission::MembersRead)?;
+    viewer.must(Permission::ProjectsRead)?;
+    answer(&state, Rows::Of(path.organization_id), &query).await
 }
 
 async fn answer(
     state: &QueryState,
-    reach: Reach,
+    rows: Rows,
     query: &PointQuery,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    let organization = match reach {
-        Reach::Organization(organization_id) => Some(OrganizationRef::Id(organization_id)),
-        Reach::All => None,
+    let organization = match rows {
+        Rows::Of(organization_id) => Some(OrganizationRef::Id(organization_id)),
+        Rows::All => None,
     };
     let mut snapshot =
-        state.snapshot(reach, &[Projection::AccessRegister], query.position_min()).await?;
+        state.snapshot(rows, &[Projection::AccessRegister], query.position_min()).await?;
     let query = AccessRegisterQuery { organization, temporal: query.temporal() };
     let body = access_register(&mut snapshot, &query).await?;
     Ok(Reflecting { position: snapshot.position(), body })

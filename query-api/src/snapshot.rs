@@ -42,19 +42,19 @@ impl Projection {
 /// Whose rows a picture has. What asks for others finds none: row-level security of the tables sees
 /// to it, whatever the query says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum Rows {
     /// This organization's alone.
-    Organization(OrganizationId),
+    Of(OrganizationId),
     /// Every organization's: for what by its nature asks across them.
     All,
 }
 
-impl Reach {
+impl Rows {
     /// What a transaction says first. Either ends with the transaction. A `select set_config(…)`
     /// would take the snapshot; this does not.
     fn statement(self) -> String {
         match self {
-            Self::Organization(OrganizationId(id)) => {
+            Self::Of(OrganizationId(id)) => {
                 format!("set local orgledger.organization_id to '{id}'")
             }
             Self::All => "set local role orgledger_operator".to_owned(),
@@ -74,7 +74,7 @@ impl Snapshot {
     /// The picture now, of at least `position_min`. The pool acts as `orgledger_reader`.
     pub async fn open(
         pool: &PgPool,
-        reach: Reach,
+        rows: Rows,
         projections: &'static [Projection],
         position_min: i64,
     ) -> Result<Self, QueryError> {
@@ -84,7 +84,7 @@ impl Snapshot {
             pool.begin_with("begin isolation level repeatable read read only").await?;
         // LOCK takes no snapshot; the next statement does. So the picture is of a moment at which no
         // switch was under way, and the views stay what they are while it lasts.
-        let mut statement = reach.statement();
+        let mut statement = rows.statement();
         for projection in projections {
             statement.push_str(&format!("; lock table {} in access share mode", projection.gate()));
             let locked = transaction.execute(statement.as_str()).await;

@@ -8,7 +8,7 @@ mod text;
 
 use event_log::database::{self, Role};
 use projectors::{Feed, PostgresFeed};
-use query_api::{Projection, QueryError, Reach, Snapshot};
+use query_api::{Projection, QueryError, Rows, Snapshot};
 use sqlx::PgPool;
 
 use crate::installation::Installation;
@@ -25,7 +25,7 @@ pub(crate) async fn up_to_date(
     let position = if elsewhere { 0 } else { catch_up(installation, projections).await? };
     let pool = database::pool(&installation.read, Role::Reader, 2).await?;
     // Who has the installation may see all of it, and names organizations as people do.
-    Ok(Snapshot::open(&pool, Reach::All, projections, position).await?)
+    Ok(Snapshot::open(&pool, Rows::All, projections, position).await?)
 }
 
 /// Brings read models to the head of the log; answers where that was.

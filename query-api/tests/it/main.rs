@@ -5,6 +5,6 @@ mod balances;
 mod costs;
 mod every_route;
 mod lists;
-mod reach;
+mod rows;
 mod support;
 mod waiting;

@@ -18,7 +18,7 @@ use event_schemas::{
     ProjectEvent, ProjectId, ProjectRole, StreamEvent,
 };
 use projectors::{Feed, PostgresFeed, Registered};
-use query_api::{Projection, QueryState, Reach, Snapshot};
+use query_api::{Projection, QueryState, Rows, Snapshot};
 use serde_json::Value;
 use sqlx::PgPool;
 use tower::ServiceExt as _;
@@ -217,7 +217,7 @@ impl World {
 
     /// A picture of all organizations.
     pub(crate) async fn snapshot(&self, projections: &'static [Projection]) -> Snapshot {
-        Snapshot::open(&self.pool, Reach::All, projections, 0).await.expect("a picture")
+        Snapshot::open(&self.pool, Rows::All, projections, 0).await.expect("a picture")
     }
 
     fn routes(&self) -> (Router, OpenApi) {
@@ -263,6 +263,7 @@ fn metadata() -> EventMetadata {
         causation_id: None,
         traceparent: None,
         source_address: None,
+        credential: None,
     }
 }
 

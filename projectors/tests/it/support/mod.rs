@@ -131,6 +131,7 @@ pub(crate) fn metadata(actor: &event_schemas::Actor) -> Arc<str> {
         causation_id: None,
         traceparent: None,
         source_address: None,
+        credential: None,
     };
     serde_json::to_string(&metadata).unwrap().into()
 }

@@ -3,7 +3,7 @@
 use event_schemas::OrganizationId;
 use query_api::access_register::{AccessRegisterQuery, access_register};
 use query_api::organizations::{OrganizationRef, find};
-use query_api::{Projection, QueryError, Reach, Snapshot};
+use query_api::{Projection, QueryError, Rows, Snapshot};
 
 use crate::support::{World, id};
 
@@ -30,11 +30,11 @@ async fn names(snapshot: &mut Snapshot) -> Vec<String> {
 #[tokio::test]
 async fn a_picture_of_an_organization_has_nothing_of_another_whatever_is_asked_of_it() {
     let world = two_organizations().await;
-    let acme = Reach::Organization(OrganizationId(id(ACME)));
-    let open = async |reach| Snapshot::open(&world.pool, reach, READS, 0).await.expect("a picture");
+    let acme = Rows::Of(OrganizationId(id(ACME)));
+    let open = async |rows| Snapshot::open(&world.pool, rows, READS, 0).await.expect("a picture");
     // This query names no organization at all.
     assert_eq!(names(&mut open(acme).await).await, ["Acme"]);
-    assert_eq!(names(&mut open(Reach::All).await).await, ["Acme", "Other"]);
+    assert_eq!(names(&mut open(Rows::All).await).await, ["Acme", "Other"]);
     let mut snapshot = open(acme).await;
     for other in
         [OrganizationRef::Id(OrganizationId(id(OTHER))), OrganizationRef::Name("Other".to_owned())]
@@ -49,7 +49,7 @@ async fn what_one_picture_may_show_the_next_one_on_its_connection_may_not() {
     let world = two_organizations().await;
     // More than the pool has connections, so that each is used by both kinds.
     for _ in 0..10 {
-        drop(Snapshot::open(&world.pool, Reach::All, READS, 0).await.expect("a picture"));
+        drop(Snapshot::open(&world.pool, Rows::All, READS, 0).await.expect("a picture"));
         let seen: i64 = sqlx::query_scalar("select count(*) from read.organizations")
             .fetch_one(&world.pool)
             .await
