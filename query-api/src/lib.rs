@@ -16,6 +16,7 @@ pub mod list;
 pub mod members;
 pub mod organizations;
 mod parameters;
+pub mod permissions;
 mod positions;
 pub mod project_members;
 pub mod projects;
