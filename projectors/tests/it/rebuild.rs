@@ -143,7 +143,7 @@ async fn first_starts_at_once_build_one() {
             .await
             .unwrap();
     let serving = |name: &str| (name.to_owned(), "serving".to_owned());
-    let expected = ["access_register", "balances", "cost_per_feature"].map(serving);
+    let expected = ["access_register", "balances", "cost_per_feature", "oversight"].map(serving);
     assert_eq!(builds, expected);
 }
 

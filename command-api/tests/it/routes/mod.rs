@@ -4,6 +4,7 @@ mod api_keys;
 mod credentials;
 mod credits;
 mod invites;
+mod joining;
 mod members;
 mod organizations;
 mod price_lists;
