@@ -36,6 +36,8 @@ impl Ids {
             "api_key",
             "break_glass",
             "approval",
+            "group",
+            "role",
         ];
         Self(names.into_iter().zip((1..).map(id)).collect())
     }
@@ -54,6 +56,11 @@ impl Ids {
         let emergency = json!({"reason": "an emergency", "minutes": 60});
         let break_glass = app.operator().post(&path, emergency).await.id("break_glass_id");
         let api_key = key["api_key_id"].as_str().expect("an id").to_owned();
+        let of = format!("/v1/organizations/{organization}");
+        let group = json!({"name": "support"});
+        let group = app.operator().post(&format!("{of}/groups"), group).await.id("group_id");
+        let role = json!({"name": "readers", "permissions": ["usage.read"]});
+        let role = app.operator().post(&format!("{of}/roles"), role).await.id("role_id");
         Self(BTreeMap::from([
             ("organization", organization),
             ("member", member),
@@ -64,6 +71,8 @@ impl Ids {
             ("break_glass", break_glass),
             // Nothing here needs one: an id of nothing.
             ("approval", uuid::Uuid::from_u128(0x7000 << 64).to_string()),
+            ("group", group),
+            ("role", role),
         ]))
     }
 
@@ -83,7 +92,12 @@ impl Ids {
 fn body(operation: &str, ids: &Ids) -> Option<Value> {
     let id = |name: &str| ids.0[name].clone();
     Some(match operation {
-        "create_organization" | "update_organization" | "update_project" => {
+        "create_organization"
+        | "update_organization"
+        | "update_project"
+        | "create_group"
+        | "update_group"
+        | "update_role" => {
             json!({"name": unique_name()})
         }
         "send_invite" => json!({"email": "bob@example.com", "role": "member"}),
@@ -91,14 +105,23 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "add_member" => json!({"login": "bob", "role": "member"}),
         "change_member_role" => json!({"role": "reader"}),
         "rename_member" => json!({"login": "ada2"}),
-        "suspend_member" | "disable_service_account" | "revoke_api_key" => {
-            json!({"reason": "because"})
-        }
         "decline_approval" | "decline_break_glass" => json!({"reason": "because"}),
         "request_break_glass" => json!({"reason": "an emergency", "minutes": 30}),
         "review_break_glass" => json!({"note": "all is well"}),
+        "suspend_member"
+        | "disable_service_account"
+        | "revoke_api_key"
+        | "revoke_api_keys_of_member"
+        | "revoke_api_keys_of_project" => json!({"reason": "because"}),
+        "replace_organization_settings" => json!({"default_role": "member",
+            "default_project_role": "member", "invite_domains": ["example.com"]}),
+        "replace_security_settings" => json!({"approvals": ["grant_owner"]}),
+        "resend_invite" => json!({"expires_at": null}),
+        "send_invites_in_bulk" => json!({"invites": [{"email": "bob@example.com"}]}),
+        "define_role" => json!({"name": unique_name(), "permissions": ["usage.read"]}),
+        "grant_role" | "withdraw_role" => json!({"member_id": id("member")}),
         "create_project" => json!({"name": "beta", "environment": "production"}),
-        "assign_project_member" => json!({"role": "member"}),
+        "assign_project_member" | "assign_project_group" => json!({"role": "member"}),
         "create_service_account" => json!({"project_id": id("project"), "name": "indexer"}),
         "create_api_key" => {
             json!({"project_id": id("project"), "member_id": id("member"), "name": "k"})
@@ -119,6 +142,13 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         | "archive_project"
         | "remove_member"
         | "remove_project_member"
+        | "remove_project_group"
+        | "remove_group"
+        | "add_group_member"
+        | "remove_group_member"
+        | "remove_role"
+        | "leave_organization"
+        | "transfer_ownership"
         | "remove_service_account" => return None,
         other => panic!("say here which body {other} takes"),
     })
