@@ -3,18 +3,20 @@
 use chrono::{DateTime, Duration, Utc};
 use event_log::NewEvent;
 use event_schemas::{
-    Actor, Amount, ApiKeyEvent, CreditAccountEvent, CreditAccountId, Currency, Environment,
-    KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole, OrganizationSettings,
-    ProjectEvent, ProjectGrant, ProjectRole, SecuritySettings, SensitiveAction,
-    ServiceAccountEvent, StreamEvent,
+    Actor, Amount, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, CreditAccountId, Currency,
+    Environment, KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole,
+    OrganizationSettings, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent, SecuritySettings,
+    SensitiveAction, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
 use super::metadata;
 use super::random::Random;
 
+mod oversight;
 mod shared;
 
+use oversight::Oversight;
 use shared::Shared;
 
 /// An event of any stream.
@@ -25,6 +27,9 @@ pub(crate) enum Event {
     ServiceAccount(Uuid, ServiceAccountEvent),
     ApiKey(Uuid, ApiKeyEvent),
     Credits(Currency, CreditAccountEvent),
+    Approval(Uuid, ApprovalEvent),
+    /// Of an actor.
+    Refusal(String, RefusalEvent),
 }
 
 /// An event, when it happened, and in which organization.
@@ -43,6 +48,8 @@ impl Happening {
             Event::Project(id, event) => self.on(&id.to_string(), event),
             Event::ServiceAccount(id, event) => self.on(&id.to_string(), event),
             Event::ApiKey(id, event) => self.on(&id.to_string(), event),
+            Event::Approval(id, event) => self.on(&id.to_string(), event),
+            Event::Refusal(actor, event) => self.on(actor, event),
             Event::Credits(currency, event) => {
                 self.on(&CreditAccountId::of(self.organization_id, *currency).to_string(), event)
             }
@@ -79,6 +86,7 @@ pub(crate) struct Story {
     keys: Vec<(Uuid, Uuid)>,
     invites: Vec<(Uuid, Uuid)>,
     shared: Shared,
+    oversight: Oversight,
 }
 
 impl Story {
@@ -94,6 +102,7 @@ impl Story {
             keys: vec![],
             invites: vec![],
             shared: Shared::default(),
+            oversight: Oversight::default(),
         }
     }
 
@@ -120,7 +129,7 @@ impl Story {
         if self.organizations.is_empty() {
             return Some(self.organization());
         }
-        match self.random.below(56) {
+        match self.random.below(62) {
             0 => Some(self.organization()),
             1 => self.organization_changes(),
             2..=5 => self.invite(),
@@ -134,6 +143,7 @@ impl Story {
             35..=37 => self.key_changes(),
             38..=43 => self.group(),
             44..=51 => self.custom_role(),
+            52..=57 => self.overseen(),
             _ => self.credits(),
         }
     }
@@ -164,6 +174,7 @@ impl Story {
             self.keys.retain(|(_, of)| *of != id);
             self.invites.retain(|(_, of)| *of != id);
             self.shared.organization_archived(id);
+            self.oversight.organization_archived(id);
             return Some((id, Event::Organization(OrganizationEvent::Archived {})));
         }
         if self.random.one_in(2) {

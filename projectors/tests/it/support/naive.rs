@@ -178,7 +178,10 @@ impl State {
                     _ => self.change(position, *at, key, |_| {}),
                 }
             }
-            Event::ServiceAccount(..) | Event::Credits(..) => {}
+            Event::ServiceAccount(..)
+            | Event::Credits(..)
+            | Event::Approval(..)
+            | Event::Refusal(..) => {}
         }
     }
 
