@@ -101,6 +101,9 @@ pub(crate) enum Refusals {
     /// A value is not possible, or the idempotency key stands for another request.
     #[response(status = 422, content_type = "application/problem+json")]
     Unprocessable(#[to_schema] ProblemSchema),
+    /// This credential, or this address, has asked too often; `Retry-After` says when to ask again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooManyRequests(#[to_schema] ProblemSchema),
     /// Too much is waiting, or the database is not there.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] ProblemSchema),

@@ -24,7 +24,7 @@ mod state;
 pub mod status;
 mod temporal;
 
-pub use error::{NOT_READY, NOT_YET_VISIBLE, QueryError, TOO_MANY_ROWS};
+pub use error::{NOT_READY, NOT_YET_VISIBLE, QueryError, TOO_MANY_ROWS, problem_types};
 pub use organizations::OrganizationRef;
 pub use routes::{document, routes};
 pub use snapshot::{Projection, Snapshot};

@@ -142,6 +142,9 @@ pub(crate) enum Refusals {
     /// There is no such thing, or it is another organization's.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(#[to_schema] ProblemSchema),
+    /// This credential, or this address, has asked too often; `Retry-After` says when to ask again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooManyRequests(#[to_schema] ProblemSchema),
     /// Not yet visible, or the database is not there.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] ProblemSchema),
