@@ -10,6 +10,7 @@ pub mod extract;
 pub mod health;
 pub mod idempotency;
 pub mod limits;
+pub mod links;
 pub mod observe;
 pub mod paging;
 pub mod problem;

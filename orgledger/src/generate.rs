@@ -47,6 +47,7 @@ fn files() -> Vec<(PathBuf, String)> {
         .collect();
     files.push(("docs/configuration.md".into(), configuration()));
     files.push(("docs/permissions.md".into(), permissions()));
+    files.push(("docs/problems.md".into(), crate::api::problems::markdown()));
     files.push(("docs/openapi.json".into(), crate::api::text(&crate::api::document())));
     files
 }

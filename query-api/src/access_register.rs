@@ -188,5 +188,5 @@ async fn answer(
     let mut snapshot = state.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
     let query = AccessRegisterQuery { organization, temporal: query.temporal() };
     let body = access_register(&mut snapshot, &query).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::new(snapshot.position(), body))
 }

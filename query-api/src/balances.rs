@@ -221,7 +221,7 @@ pub(crate) async fn get_balance(
 ) -> Result<Reflecting<OrganizationBalance>, Problem> {
     let mut snapshot = state.snapshot(READS, highest(&[query.min_position])).await?;
     let body = balance(&mut snapshot, &OrganizationRef::Id(path.organization_id)).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::new(snapshot.position(), body))
 }
 
 /// The credits that came in, in the order of the log.
@@ -243,5 +243,5 @@ pub(crate) async fn list_credit_movements(
     let position_min = movements.temporal.position_min().max(query.position_min());
     let mut snapshot = state.snapshot(READS, position_min).await?;
     let body = credit_movements(&mut snapshot, &movements).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::page(snapshot.position(), body))
 }

@@ -24,6 +24,9 @@ mod state;
 pub mod status;
 mod temporal;
 
+/// What is answered, by operation: the examples in the API's description.
+pub const EXAMPLES: &str = include_str!("examples.json");
+
 pub use error::{NOT_READY, NOT_YET_VISIBLE, QueryError, TOO_MANY_ROWS, problem_types};
 pub use organizations::OrganizationRef;
 pub use routes::{document, routes};

@@ -150,7 +150,7 @@ impl QueryState {
         let position_min = listing.position_min().max(query.position_min());
         let mut snapshot = self.snapshot(&[Projection::AccessRegister], position_min).await?;
         let body = list::list(&mut snapshot, &listing).await?;
-        Ok(Reflecting { position: snapshot.position(), body })
+        Ok(Reflecting::page(snapshot.position(), body))
     }
 
     /// Answers a request for one thing.
@@ -163,6 +163,6 @@ impl QueryState {
         let mut snapshot =
             self.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
         let body = list::get(&mut snapshot, organization_id, id, query.temporal()).await?;
-        Ok(Reflecting { position: snapshot.position(), body })
+        Ok(Reflecting::new(snapshot.position(), body))
     }
 }

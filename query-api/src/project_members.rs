@@ -68,5 +68,5 @@ pub(crate) async fn list_project_members(
     let (organization_id, id) = (path.organization_id, path.project_id.0);
     list::get::<projects::Project>(&mut snapshot, organization_id, id, listing.temporal()).await?;
     let body = list::list(&mut snapshot, &listing).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::page(snapshot.position(), body))
 }

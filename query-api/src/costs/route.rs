@@ -119,7 +119,7 @@ pub(crate) async fn get_costs(
     let report = costs(&mut snapshot, &query).await?;
     let position = report.position;
     Ok(match parameters.format.unwrap_or_default() {
-        CostFormat::Json => Reflecting { position, body: report }.into_response(),
+        CostFormat::Json => Reflecting::new(position, report).into_response(),
         CostFormat::Csv => {
             let headers = [
                 (header::CONTENT_TYPE.as_str(), "text/csv; charset=utf-8".to_owned()),
