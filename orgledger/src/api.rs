@@ -5,15 +5,16 @@ mod examples;
 mod page;
 pub(crate) mod problems;
 
+use api_conventions::problem::ProblemSchema;
 use axum::Router;
 use axum::http::header;
 use axum::routing::get;
 use command_api::CommandApi;
 use query_api::QueryState;
-use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::server::Server;
+use utoipa::{OpenApi, PartialSchema as _, ToSchema as _};
 use utoipa_axum::router::OpenApiRouter;
 
 /// What every document begins with.
@@ -77,10 +78,9 @@ fn completed(mut document: Document) -> Document {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("The secret of an API key, or the operator's credential."));
-    document
-        .components
-        .get_or_insert_default()
-        .add_security_scheme(CREDENTIAL, SecurityScheme::Http(bearer.build()));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(CREDENTIAL, SecurityScheme::Http(bearer.build()));
+    components.schemas.insert(ProblemSchema::name().into_owned(), ProblemSchema::schema());
     examples::add(&mut document);
     document
 }

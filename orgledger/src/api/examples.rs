@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use api_conventions::problem::ProblemSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::openapi::path::{Operation, Parameter};
-use utoipa::openapi::{Content, OpenApi as Document, RefOr, Schema};
+use utoipa::ToSchema as _;
+use utoipa::openapi::path::{Operation, ParameterBuilder};
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
 
 /// The bodies of one operation.
 #[derive(Debug, Default, Deserialize)]
@@ -46,8 +48,10 @@ fn table() -> BTreeMap<String, Example> {
 
 fn add_to(operation: &mut Operation, example: &Example) {
     for parameter in operation.parameters.iter_mut().flatten() {
-        if parameter.example.is_none() {
-            parameter.example = of_parameter(parameter);
+        let described = serde_json::to_value(&*parameter).unwrap_or_default();
+        if described.get("example").is_none() {
+            let example = of_parameter(&described);
+            *parameter = ParameterBuilder::from(parameter.clone()).example(example).build();
         }
     }
     let request = operation.request_body.iter_mut().flat_map(|body| body.content.values_mut());
@@ -57,6 +61,10 @@ fn add_to(operation: &mut Operation, example: &Example) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         for (kind, content) in &mut response.content {
+            if kind == "application/problem+json" {
+                // Each would bring the whole schema along.
+                content.schema = Some(Ref::from_schema_name(ProblemSchema::name()).into());
+            }
             content.example = match kind.as_str() {
                 "application/problem+json" => of_problem(status),
                 "text/csv" => example.csv.clone().map(Value::String),
@@ -72,9 +80,9 @@ fn only_a_position(content: &Content) -> Option<Value> {
     reference.ref_location.ends_with("/Answered_Done").then(|| json!({"position": POSITION}))
 }
 
-fn of_parameter(parameter: &Parameter) -> Option<Value> {
+fn of_parameter(described: &Value) -> Option<Value> {
     let id = |n: u16| Some(json!(format!("0190a1b2-77aa-7000-8000-{n:012x}")));
-    match parameter.name.as_str() {
+    match described["name"].as_str()? {
         "organization_id" => id(0x0a),
         "member_id" => id(0x1a),
         "invite_id" => id(0x2a),
@@ -86,10 +94,8 @@ fn of_parameter(parameter: &Parameter) -> Option<Value> {
         "min_position" | "at_position" => Some(json!(POSITION)),
         "limit" => Some(json!(100)),
         "reason" => Some(json!("left the company")),
-        _ => match &parameter.schema {
-            Some(RefOr::T(Schema::Object(schema))) => schema.example.clone(),
-            _ => None,
-        },
+        "format" => Some(json!("json")),
+        _ => None,
     }
 }
 
