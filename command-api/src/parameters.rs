@@ -50,10 +50,10 @@ pub(crate) struct PostHeaders {
     /// The caller's name for this command, 1 to 255 visible ASCII characters: a new one for each
     /// command, the same one when trying again. Sent again with the same body it gives the first
     /// answer again; with another body it is refused.
-    #[param(rename = "Idempotency-Key")]
+    #[param(rename = "Idempotency-Key", pattern = r"^[!-~]{1,255}$")]
     idempotency_key: String,
     /// The `ETag` that the resource must have.
-    #[param(rename = "If-Match")]
+    #[param(rename = "If-Match", pattern = r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#)]
     if_match: Option<String>,
 }
 
@@ -63,10 +63,10 @@ pub(crate) struct PostHeaders {
 #[allow(dead_code)] // Never built.
 pub(crate) struct ChangeHeaders {
     /// The caller's name for this command, as for a POST; here it may be left out.
-    #[param(rename = "Idempotency-Key")]
+    #[param(rename = "Idempotency-Key", pattern = r"^[!-~]{1,255}$")]
     idempotency_key: Option<String>,
     /// The `ETag` that the resource must have.
-    #[param(rename = "If-Match")]
+    #[param(rename = "If-Match", pattern = r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#)]
     if_match: Option<String>,
 }
 

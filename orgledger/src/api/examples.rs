@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema as _;
 use utoipa::openapi::path::{Operation, ParameterBuilder};
-use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
+use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Schema, Type};
 
 /// The bodies of one operation.
 #[derive(Debug, Default, Deserialize)]
@@ -48,6 +49,9 @@ fn table() -> BTreeMap<String, Example> {
 
 fn add_to(operation: &mut Operation, example: &Example) {
     for parameter in operation.parameters.iter_mut().flatten() {
+        if let Some(RefOr::T(schema)) = &mut parameter.schema {
+            never_null(schema);
+        }
         let described = serde_json::to_value(&*parameter).unwrap_or_default();
         if described.get("example").is_none() {
             let example = of_parameter(&described);
@@ -70,6 +74,18 @@ fn add_to(operation: &mut Operation, example: &Example) {
                 "text/csv" => example.csv.clone().map(Value::String),
                 _ => example.response.clone().or_else(|| only_a_position(content)),
             };
+        }
+    }
+}
+
+/// A parameter that may be left out is text where it is there; the derived schema says it may be null.
+fn never_null(schema: &mut Schema) {
+    if let Schema::Object(schema) = schema
+        && let SchemaType::Array(types) = &mut schema.schema_type
+    {
+        types.retain(|one| *one != Type::Null);
+        if let [one] = &types[..] {
+            schema.schema_type = SchemaType::Type(one.clone());
         }
     }
 }
