@@ -16,6 +16,7 @@ pub mod roles;
 pub mod upcast;
 pub mod usage;
 
+mod access_review;
 mod api_key;
 mod credit_account;
 mod name;
@@ -24,13 +25,16 @@ mod price_list;
 mod project;
 mod service_account;
 
+pub use access_review::{
+    AccessReviewEvent, HeldAccess, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
+};
 pub use actor::{Actor, ActorKind, EventMetadata};
 pub use api_key::{ApiKeyEvent, KeyOwner};
 pub use credit_account::CreditAccountEvent;
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
-    ApiKeyId, CreditAccountId, GroupId, InviteId, LotId, MemberId, OrganizationId, PersonId,
-    PriceListId, ProjectId, RoleId, ServiceAccountId,
+    AccessReviewId, ApiKeyId, CreditAccountId, GroupId, InviteId, LotId, MemberId, OrganizationId,
+    PersonId, PriceListId, ProjectId, ReviewLineId, RoleId, ServiceAccountId,
 };
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
 pub use name::NameEvent;
