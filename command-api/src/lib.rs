@@ -23,6 +23,7 @@ mod names;
 mod parameters;
 mod permit;
 
+pub mod access_reviews;
 pub mod api_keys;
 pub mod credits;
 pub mod invites;

@@ -1,7 +1,10 @@
 //! The parameters of requests, and what every request can be refused with.
 
 use api_conventions::problem::ProblemSchema;
-use event_schemas::{ApiKeyId, InviteId, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use event_schemas::{
+    AccessReviewId, ApiKeyId, InviteId, MemberId, OrganizationId, ProjectId, ReviewLineId,
+    ServiceAccountId,
+};
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
 
@@ -40,6 +43,14 @@ path! {
     ServiceAccountPath { organization_id: OrganizationId, service_account_id: ServiceAccountId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
+    /// An access review of an organization.
+    AccessReviewPath { organization_id: OrganizationId, access_review_id: AccessReviewId }
+    /// A line of an access review.
+    ReviewLinePath {
+        organization_id: OrganizationId,
+        access_review_id: AccessReviewId,
+        line_id: ReviewLineId
+    }
 }
 
 /// The headers of a POST. It describes what [`crate::asked::Asked`] reads.

@@ -14,8 +14,8 @@ use crate::credentials::CredentialRegister;
 use crate::execute::Executor;
 use crate::usage::UsageRecorder;
 use crate::{
-    api_keys, credits, invites, members, organizations, price_lists, project_members, projects,
-    service_accounts, usage,
+    access_reviews, api_keys, credits, invites, members, organizations, price_lists,
+    project_members, projects, service_accounts, usage,
 };
 
 /// The largest body that records usage: room for the most records that it may have.
@@ -85,6 +85,11 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(api_keys::rename::rename_api_key))
         .routes(routes!(api_keys::rotate::rotate_api_key))
         .routes(routes!(api_keys::revoke::revoke_api_key))
+        .routes(routes!(access_reviews::open::open_access_review))
+        .routes(routes!(access_reviews::attest::attest_access_review_line))
+        .routes(routes!(access_reviews::attest_many::attest_access_review_lines))
+        .routes(routes!(access_reviews::close::close_access_review))
+        .routes(routes!(access_reviews::cancel::cancel_access_review))
         .routes(routes!(credits::purchase::purchase_credits))
         .routes(routes!(credits::grant::grant_credits))
         .routes(routes!(price_lists::publish::publish_price_list))

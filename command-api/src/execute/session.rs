@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domain::organization::Authority;
 use domain::{Decider, Root};
-use event_log::{Aggregates, NewEvent, StreamKey};
+use event_log::{Aggregates, EventLog, NewEvent, StreamKey};
 use event_schemas::OrganizationId;
 use uuid::Uuid;
 
@@ -191,6 +191,11 @@ impl<'a> Session<'a> {
     /// The time now.
     pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.current.as_ref().map_or_else(event_log::clock::now, |c| c.context.now)
+    }
+
+    /// The log, for finding streams; what they say is read with [`Session::read`].
+    pub(crate) fn log(&self) -> &EventLog {
+        self.aggregates.log()
     }
 
     /// What secrets are hashed with.
