@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
-    ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent, OrganizationId, PriceListEvent,
-    ProjectEvent, RecordedEvent, ServiceAccountEvent, StreamEvent,
+    AccessReviewEvent, ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent,
+    OrganizationId, PriceListEvent, ProjectEvent, RecordedEvent, ServiceAccountEvent, StreamEvent,
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::projection::ProjectionError;
@@ -26,6 +27,8 @@ pub enum Stream {
     ServiceAccount,
     /// `api_key`
     ApiKey,
+    /// `access_review`
+    AccessReview,
     /// `credit_account`
     CreditAccount,
     /// `price_list`
@@ -42,6 +45,7 @@ impl Stream {
             ProjectEvent::STREAM => Self::Project,
             ServiceAccountEvent::STREAM => Self::ServiceAccount,
             ApiKeyEvent::STREAM => Self::ApiKey,
+            AccessReviewEvent::STREAM => Self::AccessReview,
             CreditAccountEvent::STREAM => Self::CreditAccount,
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,
@@ -93,6 +97,14 @@ pub fn stream_id(event: &RecordedEvent) -> Result<Uuid, ProjectionError> {
         .aggregate_id
         .parse()
         .map_err(|_| unreadable(event, format!("'{}' is not an UUID", event.aggregate_id)))
+}
+
+/// A part of an event as it stands in a column of its own.
+pub fn json<T: serde::Serialize>(
+    event: &RecordedEvent,
+    part: &T,
+) -> Result<Value, ProjectionError> {
+    serde_json::to_value(part).map_err(|error| unreadable(event, error.to_string()))
 }
 
 fn unreadable(event: &RecordedEvent, reason: String) -> ProjectionError {

@@ -46,7 +46,9 @@ impl Facts {
                 Stream::ApiKey => {
                     AccessEvent::ApiKey(events::stream_id(recorded)?, events::read(recorded)?)
                 }
-                Stream::CreditAccount | Stream::PriceList | Stream::Name => continue,
+                Stream::AccessReview | Stream::CreditAccount | Stream::PriceList | Stream::Name => {
+                    continue;
+                }
             };
             facts.push(Fact {
                 at: Moment { time: recorded.occurred_at, position: recorded.position },
