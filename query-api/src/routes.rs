@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, api_keys, balances, costs, invites, members, organizations, project_members,
-    projects, service_accounts, status,
+    access_register, access_reviews, api_keys, balances, costs, invites, members, organizations,
+    project_members, projects, service_accounts, status, suggestions,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -42,5 +42,9 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(costs::get_costs))
         .routes(routes!(balances::get_balance))
         .routes(routes!(balances::list_credit_movements))
+        .routes(routes!(access_reviews::reviews::list_access_reviews))
+        .routes(routes!(access_reviews::reviews::get_access_review))
+        .routes(routes!(access_reviews::lines::list_access_review_lines))
+        .routes(routes!(suggestions::list_suggestions))
         .routes(routes!(status::get_status))
 }
