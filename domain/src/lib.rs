@@ -10,6 +10,7 @@ pub mod decider;
 
 pub mod access_review;
 pub mod api_key;
+pub mod approval;
 pub mod credit_account;
 pub mod name;
 pub mod organization;

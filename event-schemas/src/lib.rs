@@ -18,11 +18,13 @@ pub mod usage;
 
 mod access_review;
 mod api_key;
+mod approval;
 mod credit_account;
 mod name;
 mod organization;
 mod price_list;
 mod project;
+mod refusal;
 mod service_account;
 
 pub use access_review::{
@@ -30,11 +32,13 @@ pub use access_review::{
 };
 pub use actor::{Actor, ActorKind, EventMetadata};
 pub use api_key::{ApiKeyEvent, KeyOwner};
+pub use approval::{ApprovalEvent, SensitiveRequest};
 pub use credit_account::CreditAccountEvent;
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
-    AccessReviewId, ApiKeyId, CreditAccountId, GroupId, InviteId, LotId, MemberId, OrganizationId,
-    PersonId, PriceListId, ProjectId, ReviewLineId, RoleId, ServiceAccountId,
+    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, GroupId, InviteId, LotId,
+    MemberId, OrganizationId, PersonId, PriceListId, ProjectId, ReviewLineId, RoleId,
+    ServiceAccountId,
 };
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
 pub use name::NameEvent;
@@ -45,6 +49,7 @@ pub use organization::{
 pub use permission::{Permission, PermissionSet};
 pub use price_list::{MatchRule, ModelPrice, PriceListEvent, Rates};
 pub use project::ProjectEvent;
+pub use refusal::RefusalEvent;
 pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};

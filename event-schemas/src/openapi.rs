@@ -5,10 +5,10 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    AccessReviewId, Amount, ApiKeyId, CreditAccountId, Currency, Environment, GroupId, InviteId,
-    LotId, MemberId, OrganizationId, OrganizationRole, Permission, PersonId, PriceListId,
-    PriceStatus, ProjectId, ProjectRole, ReviewDecision, ReviewLineId, RoleId, SensitiveAction,
-    ServiceAccountId,
+    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, Currency,
+    Environment, GroupId, InviteId, LotId, MemberId, OrganizationId, OrganizationRole, Permission,
+    PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, ReviewDecision, ReviewLineId,
+    RoleId, SensitiveAction, ServiceAccountId,
 };
 
 macro_rules! schema {
@@ -57,6 +57,8 @@ schema! {
     PersonId => uuid,
     RoleId => uuid,
     GroupId => uuid,
+    ApprovalId => uuid,
+    BreakGlassId => uuid,
     ServiceAccountId => uuid,
     ApiKeyId => uuid,
     LotId => uuid,

@@ -78,6 +78,8 @@ fn movements(page: &FeedPage) -> Result<Vec<Movement>, ProjectionError> {
             | Stream::ServiceAccount
             | Stream::ApiKey
             | Stream::AccessReview
+            | Stream::Approval
+            | Stream::Refusal
             | Stream::PriceList
             | Stream::Name => continue,
         };

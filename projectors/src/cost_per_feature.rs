@@ -51,6 +51,8 @@ impl Projection for CostPerFeature {
                 | Stream::ServiceAccount
                 | Stream::ApiKey
                 | Stream::AccessReview
+                | Stream::Approval
+                | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList
                 | Stream::Name => {}

@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
-    AccessReviewEvent, ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent,
-    OrganizationId, PriceListEvent, ProjectEvent, RecordedEvent, ServiceAccountEvent, StreamEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    OrganizationEvent, OrganizationId, PriceListEvent, ProjectEvent, RecordedEvent, RefusalEvent,
+    ServiceAccountEvent, StreamEvent,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -29,6 +30,10 @@ pub enum Stream {
     ApiKey,
     /// `access_review`
     AccessReview,
+    /// `approval`
+    Approval,
+    /// `refusal`
+    Refusal,
     /// `credit_account`
     CreditAccount,
     /// `price_list`
@@ -46,6 +51,8 @@ impl Stream {
             ServiceAccountEvent::STREAM => Self::ServiceAccount,
             ApiKeyEvent::STREAM => Self::ApiKey,
             AccessReviewEvent::STREAM => Self::AccessReview,
+            ApprovalEvent::STREAM => Self::Approval,
+            RefusalEvent::STREAM => Self::Refusal,
             CreditAccountEvent::STREAM => Self::CreditAccount,
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,

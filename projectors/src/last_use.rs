@@ -69,6 +69,8 @@ fn commands(events: &[RecordedEvent]) -> Result<Commands, ProjectionError> {
             | Stream::Project
             | Stream::ServiceAccount
             | Stream::ApiKey
+            | Stream::Approval
+            | Stream::Refusal
             | Stream::AccessReview
             | Stream::CreditAccount
             | Stream::PriceList

@@ -22,6 +22,7 @@ mod error;
 pub mod events;
 pub mod feed;
 pub mod last_use;
+mod oversight;
 pub mod projection;
 mod rebuild;
 mod runtime;

@@ -13,6 +13,7 @@ use crate::cost_per_feature::CostPerFeature;
 use crate::error::RunError;
 use crate::feed::FeedPage;
 use crate::last_use::LastUse;
+use crate::oversight::Oversight;
 
 /// Why a page could not be applied. Nothing of it was.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +123,7 @@ pub fn all() -> Vec<Registered> {
         Registered::new(CostPerFeature),
         Registered::new(AccessReviews),
         Registered::new(LastUse),
+        Registered::new(Oversight),
     ]
 }
 

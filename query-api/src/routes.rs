@@ -9,8 +9,9 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, access_reviews, api_keys, balances, costs, invites, members, organizations,
-    project_members, projects, service_accounts, status, suggestions,
+    access_register, access_reviews, api_keys, approvals, balances, break_glass, costs, invites,
+    members, organizations, permissions, project_members, projects, refusals, service_accounts,
+    status, suggestions,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -46,5 +47,9 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(access_reviews::reviews::get_access_review))
         .routes(routes!(access_reviews::lines::list_access_review_lines))
         .routes(routes!(suggestions::list_suggestions))
+        .routes(routes!(permissions::explain_permission))
+        .routes(routes!(approvals::list_approvals))
+        .routes(routes!(break_glass::list_break_glass))
+        .routes(routes!(refusals::list_refusals))
         .routes(routes!(status::get_status))
 }

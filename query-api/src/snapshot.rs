@@ -18,6 +18,8 @@ pub enum Projection {
     AccessReviews,
     /// When what somebody has was used last.
     LastUse,
+    /// Approvals, accesses of the operator, refusals.
+    Oversight,
 }
 
 impl Projection {
@@ -29,6 +31,7 @@ impl Projection {
             Self::CostPerFeature => "cost_per_feature",
             Self::AccessReviews => "access_reviews",
             Self::LastUse => "last_use",
+            Self::Oversight => "oversight",
         }
     }
 
@@ -42,6 +45,7 @@ impl Projection {
             Self::CostPerFeature => "read.usage_hourly",
             Self::AccessReviews => "read.access_review_lines",
             Self::LastUse => "read.last_commands",
+            Self::Oversight => "read.approvals",
         }
     }
 }

@@ -66,6 +66,8 @@ impl Changes {
                 | Stream::Project
                 | Stream::ServiceAccount
                 | Stream::ApiKey
+                | Stream::Approval
+                | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList
                 | Stream::Name => {}
