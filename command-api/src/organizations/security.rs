@@ -3,13 +3,13 @@
 use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
-use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{OrganizationId, Permission, SecuritySettings};
+use event_schemas::{OrganizationId, Permission, SecuritySettings, SensitiveRequest};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
+use crate::approvals::Sensitive;
 use crate::asked::Asked;
-use crate::execute::{Command, Done, Session};
+use crate::execute::{Command, Session};
 use crate::parameters::{ChangeHeaders, OrganizationPath, Refusals};
 use crate::refusal::Refusal;
 use crate::routes::CommandApi;
@@ -25,18 +25,17 @@ pub struct ReplaceSecurity {
 
 impl Command for ReplaceSecurity {
     const NAME: &'static str = "organizations.replace_security";
-    type Outcome = Done;
+    type Outcome = Sensitive;
 
     fn organization_id(&self) -> Option<OrganizationId> {
         Some(self.organization_id)
     }
 
-    async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Sensitive, Refusal> {
         session.permit(self.organization_id, Permission::SecurityUpdate).await?;
-        let (by, security) = (session.authority(), self.security.clone());
-        let change = OrganizationCommand::ChangeSecurity { by, security };
-        session.execute::<Organization>(self.organization_id, change).await?;
-        Ok(Done {})
+        let security = self.security.clone();
+        let request = SensitiveRequest::ReplaceSecuritySettings { security };
+        session.do_sensitive(self.organization_id, request).await
     }
 }
 
@@ -48,7 +47,7 @@ impl Command for ReplaceSecurity {
     tag = "organizations",
     params(OrganizationPath, ChangeHeaders),
     request_body = SecuritySettings,
-    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+    responses((status = 200, description = "It is so now.", body = Answered<Sensitive>), Refusals)
 )]
 pub(crate) async fn replace_security_settings(
     State(api): State<CommandApi>,
