@@ -23,7 +23,9 @@ impl Session<'_> {
     ) -> Result<(), Refusal> {
         match revocation.held {
             HeldAccess::MemberRole { member_id, .. } => {
-                if self.authority().member_id() != Some(member_id) {
+                if self.authority().member_id() == Some(member_id) {
+                    self.permit_leaving(organization_id).await?;
+                } else {
                     self.permit(organization_id, Permission::MembersRemove).await?;
                 }
             }
@@ -36,6 +38,12 @@ impl Session<'_> {
             HeldAccess::ProjectRole { project_id, holder, .. } => {
                 let permission = Permission::ProjectMembersUpdate;
                 self.permit_in(organization_id, project_id, permission).await?;
+                let project = self.read::<Project>(project_id).await?;
+                let present = match holder {
+                    Grantee::Member { member_id } => project.role_of(member_id),
+                    Grantee::Group { group_id } => project.role_of_group(group_id),
+                };
+                self.permit_replacing(organization_id, project_id, present, None).await?;
                 return self.outranks(organization_id, holder).await;
             }
             HeldAccess::ApiKey { api_key_id, .. } => {

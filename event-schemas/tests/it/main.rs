@@ -11,7 +11,9 @@ use event_schemas::published::{files, published};
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{
-    AccessReviewEvent, ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent, PriceListEvent, ProjectEvent, RecordedUsage, ServiceAccountEvent, StreamEvent, ApprovalEvent, RefusalEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    OrganizationEvent, PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent,
+    ServiceAccountEvent, StreamEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
