@@ -2,3 +2,4 @@
 
 mod conventions;
 mod serving;
+mod sign_in;
