@@ -37,8 +37,18 @@ impl CommandApi {
     /// Routes that execute commands, for callers that the authenticator knows.
     #[allow(clippy::needless_pass_by_value)] // Shared with whoever else lets somebody in.
     pub fn new(executor: Executor, authenticator: Arc<Authenticator>) -> Self {
+        let register = CredentialRegister::new(executor);
+        Self::with_credentials(register, authenticator)
+    }
+
+    /// Routes that execute commands on the register's log, for callers that it knows.
+    #[allow(clippy::needless_pass_by_value)] // Shared with whoever else lets somebody in.
+    pub fn with_credentials(
+        register: CredentialRegister,
+        authenticator: Arc<Authenticator>,
+    ) -> Self {
+        let executor = register.executor().clone();
         let recorder = UsageRecorder::new(executor.clone());
-        let register = CredentialRegister::new(executor.clone());
         let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register.clone())));
         let refused = Refused::new(executor.log().clone());
         Self { executor, recorder, credentials: register, refused, authenticator }
