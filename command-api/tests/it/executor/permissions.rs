@@ -181,7 +181,8 @@ impl Stage {
                 asking
             }
             Role::Foreign => {
-                let create = CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
+                let create =
+                    CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
                 let elsewhere = done(executor, &create).await.organization_id;
                 add(executor, elsewhere, OrganizationRole::Owner).await
             }
@@ -283,7 +284,8 @@ impl Stage {
             }
             V::ArchiveProject => ask!(ArchiveProject { organization_id, project_id }),
             V::AssignProjectMember => {
-                let request = AssignProjectMemberRequest { member_id, role: Some(ProjectRole::Reader) };
+                let request =
+                    AssignProjectMemberRequest { member_id, role: Some(ProjectRole::Reader) };
                 ask!(AssignProjectMember { organization_id, project_id, request })
             }
             V::RemoveProjectMember => {
