@@ -133,6 +133,11 @@ impl Problem {
         self.0.kind
     }
 
+    /// A member of its own that is a text.
+    pub fn member(&self, name: &str) -> Option<&str> {
+        self.0.members.get(name)?.as_str()
+    }
+
     /// 401, without a word on why.
     pub fn unauthorized() -> Self {
         Self::new(UNAUTHORIZED)

@@ -22,8 +22,11 @@ mod evidence;
 mod names;
 mod parameters;
 mod permit;
+mod refused;
 
 pub mod api_keys;
+pub mod approvals;
+pub mod break_glass;
 pub mod credits;
 pub mod groups;
 pub mod invites;

@@ -2,7 +2,8 @@
 
 use api_conventions::problem::ProblemSchema;
 use event_schemas::{
-    ApiKeyId, GroupId, InviteId, MemberId, OrganizationId, ProjectId, RoleId, ServiceAccountId,
+    ApiKeyId, ApprovalId, BreakGlassId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
+    RoleId, ServiceAccountId,
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
@@ -52,6 +53,10 @@ path! {
     }
     /// A service account of an organization.
     ServiceAccountPath { organization_id: OrganizationId, service_account_id: ServiceAccountId }
+    /// An approval of an organization.
+    ApprovalPath { organization_id: OrganizationId, approval_id: ApprovalId }
+    /// An access of the operator to an organization.
+    BreakGlassPath { organization_id: OrganizationId, break_glass_id: BreakGlassId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
 }

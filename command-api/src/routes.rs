@@ -12,10 +12,11 @@ use utoipa_axum::routes;
 
 use crate::credentials::CredentialRegister;
 use crate::execute::Executor;
+use crate::refused::Refused;
 use crate::usage::UsageRecorder;
 use crate::{
-    api_keys, credits, groups, invites, members, organizations, price_lists, project_groups,
-    project_members, projects, roles, service_accounts, usage,
+    api_keys, approvals, break_glass, credits, groups, invites, members, organizations,
+    price_lists, project_groups, project_members, projects, roles, service_accounts, usage,
 };
 
 /// The largest body that records usage: room for the most records that it may have.
@@ -27,6 +28,7 @@ pub struct CommandApi {
     pub(crate) executor: Executor,
     pub(crate) recorder: UsageRecorder,
     credentials: CredentialRegister,
+    pub(crate) refused: Refused,
     authenticator: Arc<Authenticator>,
 }
 
@@ -37,7 +39,8 @@ impl CommandApi {
         let recorder = UsageRecorder::new(executor.clone());
         let register = CredentialRegister::new(executor.clone());
         let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register.clone())));
-        Self { executor, recorder, credentials: register, authenticator }
+        let refused = Refused::new(executor.log().clone());
+        Self { executor, recorder, credentials: register, refused, authenticator }
     }
 
     /// Who is let in: the operator, and whose credentials the log knows.
@@ -118,6 +121,14 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(api_keys::revoke::revoke_api_key))
         .routes(routes!(api_keys::revoke_of_member::revoke_api_keys_of_member))
         .routes(routes!(api_keys::revoke_of_project::revoke_api_keys_of_project))
+        .routes(routes!(approvals::approve::approve_approval))
+        .routes(routes!(approvals::decline::decline_approval))
+        .routes(routes!(approvals::withdraw::withdraw_approval))
+        .routes(routes!(break_glass::request::request_break_glass))
+        .routes(routes!(break_glass::approve::approve_break_glass))
+        .routes(routes!(break_glass::decline::decline_break_glass))
+        .routes(routes!(break_glass::end::end_break_glass))
+        .routes(routes!(break_glass::review::review_break_glass))
         .routes(routes!(credits::purchase::purchase_credits))
         .routes(routes!(credits::grant::grant_credits))
         .routes(routes!(price_lists::publish::publish_price_list))

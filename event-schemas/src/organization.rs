@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use crate::event::stream_events;
 use crate::roles::words;
 use crate::{
-    GroupId, InviteId, MemberId, OrganizationId, OrganizationRole, PermissionSet, PersonId,
-    ProjectId, ProjectRole, RoleId,
+    BreakGlassId, GroupId, InviteId, MemberId, OrganizationId, OrganizationRole, PermissionSet,
+    PersonId, ProjectId, ProjectRole, RoleId,
 };
 
 /// A project role that an invite carries.
@@ -312,6 +312,43 @@ stream_events! {
             group_id: GroupId,
             /// The member.
             member_id: MemberId,
+        }
+        /// The operator asked to be let into the organization, for an emergency.
+        BreakGlassRequested = "break_glass.requested" "1" {
+            /// The access asked for.
+            break_glass_id: BreakGlassId,
+            /// The operator's name.
+            operator: String,
+            /// Why.
+            reason: String,
+            /// For how long, in minutes.
+            minutes: u32,
+        }
+        /// A second person let the operator in.
+        BreakGlassApproved = "break_glass.approved" "1" {
+            /// The access.
+            break_glass_id: BreakGlassId,
+            /// Until when it lasts.
+            expires_at: DateTime<Utc>,
+        }
+        /// A second person did not let the operator in.
+        BreakGlassDeclined = "break_glass.declined" "1" {
+            /// The access asked for.
+            break_glass_id: BreakGlassId,
+            /// Why.
+            reason: Option<String>,
+        }
+        /// The operator's access ended: its time was over, or somebody ended it.
+        BreakGlassEnded = "break_glass.ended" "1" {
+            /// The access.
+            break_glass_id: BreakGlassId,
+        }
+        /// Somebody of the organization looked at what the operator did, and closed the matter.
+        BreakGlassReviewed = "break_glass.reviewed" "1" {
+            /// The access.
+            break_glass_id: BreakGlassId,
+            /// What they found.
+            note: String,
         }
         /// A member went out of a group.
         GroupMemberRemoved = "group_member.removed" "1" {

@@ -39,8 +39,9 @@ pub struct Session<'a> {
     /// The events of the commands that were not refused.
     events: Vec<NewEvent>,
     current: Option<Current<'a>>,
-    /// Who reads, where no command runs.
+    /// Who reads, where no command runs, and their name.
     reader: Authority,
+    reader_name: String,
 }
 
 /// The command that is running.
@@ -71,12 +72,19 @@ impl<'a> Session<'a> {
             events: Vec::new(),
             current: None,
             reader: Authority::Nobody,
+            reader_name: String::new(),
         }
     }
 
     /// Says in whose name it reads.
     pub(super) fn in_the_name_of(mut self, authority: Authority) -> Self {
         self.reader = authority;
+        self
+    }
+
+    /// Says the name of who reads: an actor's id.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.reader_name);
         self
     }
 
@@ -187,6 +195,12 @@ impl<'a> Session<'a> {
     /// In whose name a command runs, or is read.
     pub fn authority(&self) -> Authority {
         self.current.as_ref().map_or(self.reader, |current| current.context.authority)
+    }
+
+    /// The name of who asks: the actor's id.
+    pub fn actor_name(&self) -> String {
+        let name = self.current.as_ref().map(|current| &current.context.metadata.actor.id);
+        name.unwrap_or(&self.reader_name).clone()
     }
 
     /// The time now.

@@ -3,14 +3,14 @@
 use api_conventions::{Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
-use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{MemberId, OrganizationId, Permission};
+use event_schemas::{MemberId, OrganizationId, Permission, SensitiveRequest};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
+use crate::approvals::Sensitive;
 use crate::asked::Asked;
 use crate::bodies::NoBody;
-use crate::execute::{Command, Done, Session};
+use crate::execute::{Command, Session};
 use crate::parameters::{MemberPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
 use crate::routes::CommandApi;
@@ -26,29 +26,28 @@ pub struct TransferOwnership {
 
 impl Command for TransferOwnership {
     const NAME: &'static str = "members.transfer_ownership";
-    type Outcome = Done;
+    type Outcome = Sensitive;
 
     fn organization_id(&self) -> Option<OrganizationId> {
         Some(self.organization_id)
     }
 
-    async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Sensitive, Refusal> {
         session.permit(self.organization_id, Permission::MembersUpdate).await?;
         session.active_member(self.organization_id, self.member_id).await?;
-        let (by, member_id) = (session.authority(), self.member_id);
-        let transfer = OrganizationCommand::TransferOwnership { by, member_id };
-        session.execute::<Organization>(self.organization_id, transfer).await?;
-        Ok(Done {})
+        let request = SensitiveRequest::TransferOwnership { member_id: self.member_id };
+        session.do_sensitive(self.organization_id, request).await
     }
 }
 
-/// Makes another member an owner, and the owner who asks an admin.
+/// Makes another member an owner, and the owner who asks an admin. It may need a second person's
+/// approval.
 #[utoipa::path(
     post,
     path = "/v1/organizations/{organization_id}/members/{member_id}/transfer-ownership",
     tag = "members",
     params(MemberPath, PostHeaders),
-    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+    responses((status = 200, description = "It is so now.", body = Answered<Sensitive>), Refusals)
 )]
 pub(crate) async fn transfer_ownership(
     State(api): State<CommandApi>,

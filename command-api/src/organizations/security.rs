@@ -3,13 +3,13 @@
 use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
-use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{OrganizationId, Permission, SecuritySettings};
+use event_schemas::{OrganizationId, Permission, SecuritySettings, SensitiveRequest};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
+use crate::approvals::Sensitive;
 use crate::asked::Asked;
-use crate::execute::{Command, Done, Session};
+use crate::execute::{Command, Session};
 use crate::parameters::{ChangeHeaders, OrganizationPath, Refusals};
 use crate::refusal::Refusal;
 use crate::routes::CommandApi;
@@ -25,30 +25,29 @@ pub struct ReplaceSecurity {
 
 impl Command for ReplaceSecurity {
     const NAME: &'static str = "organizations.replace_security";
-    type Outcome = Done;
+    type Outcome = Sensitive;
 
     fn organization_id(&self) -> Option<OrganizationId> {
         Some(self.organization_id)
     }
 
-    async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Sensitive, Refusal> {
         session.permit(self.organization_id, Permission::SecurityUpdate).await?;
-        let (by, security) = (session.authority(), self.security.clone());
-        let change = OrganizationCommand::ChangeSecurity { by, security };
-        session.execute::<Organization>(self.organization_id, change).await?;
-        Ok(Done {})
+        let request = SensitiveRequest::ReplaceSecuritySettings { security: self.security.clone() };
+        session.do_sensitive(self.organization_id, request).await
     }
 }
 
 /// Replaces who vouches for people signing in and what needs a second person's approval, as a whole. Send
-/// `If-Match` where nobody else's change may be overwritten.
+/// `If-Match` where nobody else's change may be overwritten. It may itself need a second person's
+/// approval.
 #[utoipa::path(
     put,
     path = "/v1/organizations/{organization_id}/security",
     tag = "organizations",
     params(OrganizationPath, ChangeHeaders),
     request_body = SecuritySettings,
-    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+    responses((status = 200, description = "It is so now.", body = Answered<Sensitive>), Refusals)
 )]
 pub(crate) async fn replace_security_settings(
     State(api): State<CommandApi>,

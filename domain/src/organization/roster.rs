@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use event_schemas::{
-    GroupId, InviteId, MemberId, OrganizationId, OrganizationRole, OrganizationSettings, PersonId,
-    ProjectGrant, RoleId, SecuritySettings,
+    BreakGlassId, GroupId, InviteId, MemberId, OrganizationId, OrganizationRole,
+    OrganizationSettings, PersonId, ProjectGrant, RoleId, SecuritySettings,
 };
 use serde::{Deserialize, Serialize};
 
+use super::break_glass::BreakGlass;
 use super::custom_roles::{CustomRole, RoleGrant};
 use super::groups::Group;
 use crate::text::fold;
@@ -91,12 +92,18 @@ pub struct Roster {
     pub(super) custom_roles: BTreeMap<RoleId, CustomRole>,
     /// Custom roles by folded name.
     pub(super) role_names: BTreeMap<String, RoleId>,
+    /// Accesses of the operator that wait for an answer, last, or wait for their review.
+    pub(super) break_glass: BTreeMap<BreakGlassId, BreakGlass>,
+    /// Whether there ever was an owner.
+    had_owner: bool,
     members: BTreeMap<MemberId, Member>,
     /// By folded login.
     logins: BTreeMap<String, MemberId>,
     /// The members with a folded address.
     addresses: BTreeMap<String, BTreeSet<MemberId>>,
     former_members: BTreeSet<MemberId>,
+    /// Groups that were removed: what projects gave them must not come back to life.
+    pub(super) former_groups: BTreeSet<GroupId>,
     open_invites: BTreeMap<InviteId, Invite>,
     /// Open invites by folded address.
     invited: BTreeMap<String, InviteId>,
@@ -119,10 +126,13 @@ impl Roster {
             group_names: BTreeMap::new(),
             custom_roles: BTreeMap::new(),
             role_names: BTreeMap::new(),
+            break_glass: BTreeMap::new(),
+            had_owner: false,
             members: BTreeMap::new(),
             logins: BTreeMap::new(),
             addresses: BTreeMap::new(),
             former_members: BTreeSet::new(),
+            former_groups: BTreeSet::new(),
             open_invites: BTreeMap::new(),
             invited: BTreeMap::new(),
             ended_invites: BTreeMap::new(),
@@ -198,6 +208,11 @@ impl Roster {
         self.ended_invites.get(&invite_id).copied()
     }
 
+    /// Whether there ever was an owner.
+    pub(super) fn has_had_owner(&self) -> bool {
+        self.had_owner
+    }
+
     /// Whether somebody else than this member could still do everything.
     pub(super) fn has_owner_besides(&self, member_id: MemberId) -> bool {
         self.members().any(|other| other.is_acting_owner() && other.member_id != member_id)
@@ -252,6 +267,7 @@ impl Roster {
     }
 
     pub(super) fn member_added(&mut self, member: Member) {
+        self.had_owner |= member.role == OrganizationRole::Owner;
         self.logins.insert(fold(&member.login), member.member_id);
         if let Some(email) = &member.email {
             self.addresses.entry(fold(email)).or_default().insert(member.member_id);
@@ -268,6 +284,7 @@ impl Roster {
     }
 
     pub(super) fn member_role_changed(&mut self, member_id: MemberId, role: OrganizationRole) {
+        self.had_owner |= role == OrganizationRole::Owner;
         if let Some(member) = self.members.get_mut(&member_id) {
             member.role = role;
         }

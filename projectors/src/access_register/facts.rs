@@ -54,7 +54,11 @@ impl Facts {
                 Stream::ApiKey => {
                     AccessEvent::ApiKey(events::stream_id(recorded)?, events::read(recorded)?)
                 }
-                Stream::CreditAccount | Stream::PriceList | Stream::Name => continue,
+                Stream::Approval
+                | Stream::Refusal
+                | Stream::CreditAccount
+                | Stream::PriceList
+                | Stream::Name => continue,
             };
             facts.push(Fact {
                 at: Moment { time: recorded.occurred_at, position: recorded.position },
@@ -160,6 +164,12 @@ impl TouchedIds {
                 self.groups.push(group_id.0);
                 self.removed_groups.push(group_id.0);
             }
+            // Oversight's.
+            OrganizationEvent::BreakGlassRequested { .. }
+            | OrganizationEvent::BreakGlassApproved { .. }
+            | OrganizationEvent::BreakGlassDeclined { .. }
+            | OrganizationEvent::BreakGlassEnded { .. }
+            | OrganizationEvent::BreakGlassReviewed { .. } => {}
             OrganizationEvent::GroupMemberAdded { group_id: _, member_id }
             | OrganizationEvent::GroupMemberRemoved { group_id: _, member_id } => {
                 self.group_members.push(member_id.0);
