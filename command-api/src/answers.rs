@@ -66,21 +66,6 @@ pub(crate) async fn create<C: Command>(
     Ok(response)
 }
 
-/// Carries a command out that makes several secrets: 200, with what `show` makes of them and the
-/// outcome. There are none where the answer was given before.
-pub(crate) async fn carry_out_showing<C: Command, T: Serialize>(
-    api: &CommandApi,
-    Asked(context): Asked,
-    command: C,
-    show: impl FnOnce(C::Outcome, Vec<Secret>) -> T,
-) -> Result<Response, Problem> {
-    let answer = execute(api, &context, &command).await?;
-    let Answer { outcome, position, sequence, replayed, secrets } = answer;
-    let has_secret = !secrets.is_empty();
-    let body = Answered { position, outcome: show(outcome, secrets), secret: None };
-    Ok(respond(body, sequence, replayed, has_secret))
-}
-
 /// Executes a command; where it is refused, that is on record before it is answered.
 async fn execute<C: Command>(
     api: &CommandApi,
@@ -98,6 +83,21 @@ async fn execute<C: Command>(
         api.refused.record(context, C::NAME, &problem).await;
     }
     Err(problem)
+}
+
+/// Carries a command out that makes several secrets: 200, with what `show` makes of them and the
+/// outcome. There are none where the answer was given before.
+pub(crate) async fn carry_out_showing<C: Command, T: Serialize>(
+    api: &CommandApi,
+    Asked(context): Asked,
+    command: C,
+    show: impl FnOnce(C::Outcome, Vec<Secret>) -> T,
+) -> Result<Response, Problem> {
+    let answer = execute(api, &context, &command).await?;
+    let Answer { outcome, position, sequence, replayed, secrets } = answer;
+    let has_secret = !secrets.is_empty();
+    let body = Answered { position, outcome: show(outcome, secrets), secret: None };
+    Ok(respond(body, sequence, replayed, has_secret))
 }
 
 fn answer<O: Serialize>(answer: Answer<O>) -> Response {

@@ -40,8 +40,8 @@ impl Command for TransferOwnership {
     }
 }
 
-/// Makes another member an owner, and the owner who asks an admin. It may need a second person's
-/// approval.
+/// Makes another member an owner, and the owner who asks an admin. It may need a second
+/// person's approval.
 #[utoipa::path(
     post,
     path = "/v1/organizations/{organization_id}/members/{member_id}/transfer-ownership",

@@ -33,7 +33,8 @@ impl Command for ReplaceSecurity {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Sensitive, Refusal> {
         session.permit(self.organization_id, Permission::SecurityUpdate).await?;
-        let request = SensitiveRequest::ReplaceSecuritySettings { security: self.security.clone() };
+        let security = self.security.clone();
+        let request = SensitiveRequest::ReplaceSecuritySettings { security };
         session.do_sensitive(self.organization_id, request).await
     }
 }

@@ -260,9 +260,9 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         Refusal::TextIn { field, .. } | Refusal::Invalid { field, .. } => Some(field),
         Refusal::CreditAccount(_)
         | Refusal::OperatorOnly
-        | Refusal::MembersOnly
         | Refusal::Approval(_)
         | Refusal::BreakGlassNeeded
+        | Refusal::MembersOnly
         | Refusal::CredentialEnded
         | Refusal::PriceList(_)
         | Refusal::Name(_)
