@@ -14,7 +14,7 @@ use event_log::database::{self, Holds, Role};
 use event_log::usage::{NewUsage, UsageWrite, UsageWriter};
 use event_log::{Append, EventLog, NewEvent};
 use event_schemas::{
-    Actor, EventMetadata, MemberId, OrganizationEvent, OrganizationId, OrganizationRole,
+    Actor, EventMetadata, MemberId, OrganizationEvent, OrganizationId, OrganizationRole, PersonId,
     ProjectEvent, ProjectId, ProjectRole, StreamEvent,
 };
 use projectors::{Feed, PostgresFeed, Registered};
@@ -129,6 +129,7 @@ impl World {
     ) -> i64 {
         let event = OrganizationEvent::MemberAdded {
             member_id: MemberId(id(member)),
+            person_id: PersonId(id(member)),
             login: login.to_owned(),
             email: Some(format!("{login}@example.com")),
             role: OrganizationRole::Member,
