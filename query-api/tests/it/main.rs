@@ -4,6 +4,7 @@ mod access_register;
 mod balances;
 mod costs;
 mod every_route;
+mod inherited;
 mod lists;
 mod support;
 mod waiting;

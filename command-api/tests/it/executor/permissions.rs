@@ -152,7 +152,7 @@ impl Stage {
         let assign = |member_id, role| AssignProjectMember {
             organization_id,
             project_id,
-            request: AssignProjectMemberRequest { member_id, role },
+            request: AssignProjectMemberRequest { member_id, role: Some(role) },
         };
         done(executor, &assign(member_id, ProjectRole::Member)).await;
         let request =
@@ -236,11 +236,8 @@ impl Stage {
         let (service_account_id, api_key_id) = (self.service_account_id, self.api_key_id);
         match verb {
             V::UpdateOrganization => {
-                let request = UpdateOrganizationRequest {
-                    name: Some(unique_name()),
-                    seat_limit: None,
-                    owner: None,
-                };
+                let request =
+                    UpdateOrganizationRequest { name: Some(unique_name()), seat_limit: None };
                 ask!(UpdateOrganization { organization_id, request })
             }
             V::ArchiveOrganization => ask!(ArchiveOrganization { organization_id }),
@@ -287,7 +284,8 @@ impl Stage {
             }
             V::ArchiveProject => ask!(ArchiveProject { organization_id, project_id }),
             V::AssignProjectMember => {
-                let request = AssignProjectMemberRequest { member_id, role: ProjectRole::Reader };
+                let request =
+                    AssignProjectMemberRequest { member_id, role: Some(ProjectRole::Reader) };
                 ask!(AssignProjectMember { organization_id, project_id, request })
             }
             V::RemoveProjectMember => {
