@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::list::{self, Listed, Listing, Scope};
 use crate::parameters::{GroupPath, ListQuery, OrganizationPath, Point as _, PointQuery, Refusals};
-use crate::snapshot::Projection;
+use crate::snapshot::Rows;
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::{Viewer, Visible};
 
@@ -124,8 +124,9 @@ pub(crate) async fn get_group(
 ) -> Result<Reflecting<GroupWithMembers>, Problem> {
     viewer.must(Permission::MembersRead)?;
     let listing = Listing::new(members_of(&path), query.temporal(), None, None)?;
-    let mut snapshot = state.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
     let (organization_id, id) = (path.organization_id, path.group_id.0);
+    let rows = Rows::Of(organization_id);
+    let mut snapshot = state.snapshot(rows, Group::READS, query.position_min()).await?;
     let group =
         list::get(&mut snapshot, organization_id, id, query.temporal(), &Visible::All).await?;
     let members = list::list(&mut snapshot, &listing).await?;

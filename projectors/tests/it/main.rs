@@ -9,5 +9,7 @@ mod invited;
 mod jetstream;
 mod live;
 mod rebuild;
+mod row_security;
+mod service_users;
 mod support;
 mod switching;

@@ -6,5 +6,6 @@ mod costs;
 mod every_route;
 mod inherited;
 mod lists;
+mod rows;
 mod support;
 mod waiting;
