@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
 use crate::list::{Listed, Scope};
-use crate::parameters::{ListQuery, MemberPath, OrganizationPath, PointQuery, Refusals};
+use crate::parameters::{MemberListQuery, MemberPath, OrganizationPath, PointQuery, Refusals};
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::Viewer;
 
@@ -47,6 +47,8 @@ impl Listed for Member {
     const ID: &'static str = "t.member_id";
     const OWNER: Option<&'static str> = Some("t.member_id");
 
+    const STATE: &'static str = "case when t.suspended then 'suspended' else 'active' end";
+
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             member_id: MemberId(row.try_get("member_id")?),
@@ -63,16 +65,17 @@ impl Listed for Member {
 
 /// The members, by login.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/members",
-    operation_id = "list_members", tag = "members", params(OrganizationPath, ListQuery),
+    operation_id = "list_members", tag = "members", params(OrganizationPath, MemberListQuery),
     responses((status = 200, body = Page<Member>), Refusals))]
 pub(crate) async fn list_members(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
     viewer: Viewer,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<MemberListQuery>,
 ) -> Result<Reflecting<Page<Member>>, Problem> {
     let visible = viewer.visible_own(Permission::MembersRead);
-    state.list(Scope::organization(path.organization_id), visible, &query).await
+    let scope = Scope::organization(path.organization_id).state(query.state);
+    state.list(scope, visible, &query.list()).await
 }
 
 /// A member.

@@ -40,7 +40,8 @@ impl Command for ReplaceSecurity {
 }
 
 /// Replaces who vouches for people signing in and what needs a second person's approval, as a whole. Send
-/// `If-Match` where nobody else's change may be overwritten.
+/// `If-Match` where nobody else's change may be overwritten. It may itself need a second person's
+/// approval.
 #[utoipa::path(
     put,
     path = "/v1/organizations/{organization_id}/security",

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use event_schemas::{
-    ApiKeyEvent, OrganizationEvent, OrganizationId, ProjectEvent, RecordedEvent,
+    ActorKind, ApiKeyEvent, OrganizationEvent, OrganizationId, ProjectEvent, RecordedEvent,
     ServiceAccountEvent,
 };
 use uuid::Uuid;
@@ -25,6 +25,14 @@ pub(super) struct Fact {
     pub(super) actor: String,
     pub(super) organization_id: OrganizationId,
     pub(super) event: AccessEvent,
+}
+
+impl Fact {
+    /// The invite that did it, where whoever held one did: by accepting it.
+    pub(super) fn by_invite(&self) -> Option<Uuid> {
+        let kind = ActorKind::Invite.as_str();
+        self.actor.strip_prefix(kind)?.strip_prefix(':')?.parse().ok()
+    }
 }
 
 /// What a page says about access, in order.
@@ -71,6 +79,7 @@ impl Facts {
     pub(super) fn touched(&self) -> TouchedIds {
         let mut touched = TouchedIds::default();
         for fact in &self.0 {
+            touched.invites.extend(fact.by_invite());
             match &fact.event {
                 AccessEvent::Organization(event) => {
                     touched.by_organization(fact.organization_id.0, event);
