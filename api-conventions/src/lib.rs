@@ -19,7 +19,7 @@ pub mod serve;
 pub mod temporal;
 
 pub use authentication::{Authenticator, Caller, OperatorCredential};
-pub use etag::IfMatch;
+pub use etag::{IfMatch, IfMatchRequired};
 pub use extract::{Json, Path, Query};
 pub use idempotency::IdempotencyKey;
 pub use limits::Limits;

@@ -3,15 +3,19 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId};
+use event_schemas::{
+    ApiKeyEvent, ApiKeyId, MemberId, ProjectId, ServiceAccountId, StreamEvent as _,
+};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::list::{Listed, Scope};
-use crate::parameters::{ApiKeyPath, OrganizationPath, PointQuery, ProjectListQuery, Refusals};
+use crate::list::{Listed, Scope, Stream};
+use crate::parameters::{
+    ApiKeyPath, OrganizationPath, PointHeaders, PointQuery, ProjectListQuery, Refusals, Unmodified,
+};
 use crate::state::{QueryState, Reflecting};
 
 /// An API key.
@@ -57,6 +61,7 @@ impl Listed for ApiKey {
          t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.api_key_id";
+    const STREAM: Option<Stream> = Some(Stream::Own(ApiKeyEvent::STREAM));
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         let service_account_id: Option<Uuid> = row.try_get("service_account_id")?;
@@ -93,8 +98,9 @@ pub(crate) async fn list_api_keys(
 
 /// An API key.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
-    operation_id = "get_api_key", tag = "API keys", params(ApiKeyPath, PointQuery),
-    responses((status = 200, body = ApiKey), Refusals))]
+    operation_id = "get_api_key", tag = "API keys", params(ApiKeyPath, PointQuery, PointHeaders),
+    responses((status = 200, body = ApiKey,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_api_key(
     State(state): State<QueryState>,
     Path(path): Path<ApiKeyPath>,

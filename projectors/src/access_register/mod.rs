@@ -1,9 +1,10 @@
 //! Who may do what, and since when: organizations, members, invites, projects and their members,
-//! service accounts and API keys, each as of any time and any position.
+//! service accounts and API keys, each as of any time and any position; and where their streams stand.
 
 mod facts;
 mod register;
 mod rows;
+mod sequences;
 
 use sqlx::PgConnection;
 
@@ -11,6 +12,7 @@ use crate::feed::FeedPage;
 use crate::projection::{Projection, ProjectionError};
 use facts::Facts;
 use register::Register;
+use sequences::Sequences;
 
 /// The access register.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +20,7 @@ pub struct AccessRegister;
 
 impl Projection for AccessRegister {
     const NAME: &'static str = "access_register";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const VIEWS: &'static [&'static str] = &[
         "api_keys",
         "invites",
@@ -26,6 +28,7 @@ impl Projection for AccessRegister {
         "organizations",
         "project_members",
         "projects",
+        "sequences",
         "service_accounts",
     ];
 
@@ -43,6 +46,7 @@ impl Projection for AccessRegister {
             register.apply(fact);
         }
         register.write(tx).await?;
+        Sequences::of(page)?.write(tx).await?;
         Ok(())
     }
 }

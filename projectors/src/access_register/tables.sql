@@ -128,3 +128,11 @@ create index on api_keys (organization_id, known_from);
 create index on api_keys (project_id);
 create index on api_keys (member_id);
 create index on api_keys (service_account_id);
+
+create table sequences (
+    stream_type text not null,
+    stream_id uuid not null,
+    organization_id uuid not null,
+    sequence bigint not null,
+    primary key (stream_type, stream_id)
+) with (fillfactor = 85);

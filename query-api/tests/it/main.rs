@@ -6,4 +6,5 @@ mod costs;
 mod every_route;
 mod lists;
 mod support;
+mod versions;
 mod waiting;
