@@ -13,6 +13,7 @@ pub mod limits;
 pub mod links;
 pub mod observe;
 pub mod paging;
+pub mod permissions;
 pub mod problem;
 pub mod rate;
 pub mod serve;

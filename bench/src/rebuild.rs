@@ -62,7 +62,7 @@ async fn history(world: &World) -> anyhow::Result<()> {
             request: AddMemberRequest {
                 login: format!("member-{number}"),
                 email: None,
-                role: OrganizationRole::Member,
+                role: Some(OrganizationRole::Member),
             },
         })
         .collect();
@@ -90,7 +90,7 @@ async fn history(world: &World) -> anyhow::Result<()> {
                 project_id: project(number),
                 request: AssignProjectMemberRequest {
                     member_id: member.member_id,
-                    role: ProjectRole::Member,
+                    role: Some(ProjectRole::Member),
                 },
             })
             .collect();

@@ -1,7 +1,10 @@
 //! The parameters of requests, and what every request can be refused with.
 
 use api_conventions::problem::ProblemSchema;
-use event_schemas::{ApiKeyId, InviteId, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use event_schemas::{
+    ApiKeyId, ApprovalId, BreakGlassId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
+    RoleId, ServiceAccountId,
+};
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
 
@@ -36,8 +39,24 @@ path! {
         project_id: ProjectId,
         member_id: MemberId
     }
+    /// A group of an organization.
+    GroupPath { organization_id: OrganizationId, group_id: GroupId }
+    /// A member of a group.
+    GroupMemberPath { organization_id: OrganizationId, group_id: GroupId, member_id: MemberId }
+    /// A custom role of an organization.
+    RolePath { organization_id: OrganizationId, role_id: RoleId }
+    /// A group of a project.
+    ProjectGroupPath {
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+        group_id: GroupId
+    }
     /// A service account of an organization.
     ServiceAccountPath { organization_id: OrganizationId, service_account_id: ServiceAccountId }
+    /// An approval of an organization.
+    ApprovalPath { organization_id: OrganizationId, approval_id: ApprovalId }
+    /// An access of the operator to an organization.
+    BreakGlassPath { organization_id: OrganizationId, break_glass_id: BreakGlassId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
 }
@@ -69,6 +88,26 @@ pub(crate) struct ChangeHeaders {
     #[param(rename = "If-Match", pattern = r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#)]
     if_match: Option<String>,
 }
+
+/// The headers of a PUT that replaces a whole document, as [`PostHeaders`].
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // Never built.
+pub(crate) struct ReplaceHeaders {
+    /// The caller's name for this command, as for a POST; here it may be left out.
+    #[param(rename = "Idempotency-Key", pattern = r"^[!-~]{1,255}$")]
+    idempotency_key: Option<String>,
+    /// The `ETag` that the resource must have; `*` replaces whatever is there.
+    #[param(rename = "If-Match", pattern = r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#)]
+    if_match: String,
+}
+
+/// What a command that replaces a whole document can be refused with too.
+#[derive(IntoResponses)]
+#[response(status = 428, content_type = "application/problem+json")]
+#[allow(dead_code)] // Never built: it describes what `IfMatchRequired` answers.
+/// The version to replace is not named by `If-Match`.
+pub(crate) struct VersionRequired(#[to_schema] ProblemSchema);
 
 /// What every command can be refused with.
 #[derive(IntoResponses)]

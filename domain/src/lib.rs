@@ -9,10 +9,10 @@
 pub mod decider;
 
 pub mod api_key;
+pub mod approval;
 pub mod credit_account;
 pub mod name;
 pub mod organization;
-pub mod permission;
 pub mod price_list;
 pub mod pricing;
 pub mod project;

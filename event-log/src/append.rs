@@ -179,6 +179,15 @@ impl EventLog {
         Ok(Self { queue, head, pool, options: Arc::new(options.clone()) })
     }
 
+    /// Connects to read alone, as a role that may not write: every append is answered
+    /// [`AppendError::Closed`].
+    pub async fn reading(options: &PgConnectOptions) -> Result<Self, DatabaseError> {
+        let pool = database::pool(options, Role::Projector, 8).await?;
+        let (queue, _) = mpsc::channel(1);
+        let (_, head) = watch::channel(0);
+        Ok(Self { queue, head, pool, options: Arc::new(options.clone()) })
+    }
+
     /// Appends, and answers after the commit.
     pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
         let (reply, answer) = oneshot::channel();

@@ -48,8 +48,18 @@ uuid_id! {
     /// One person's membership in one organization. A person who leaves and comes back is a new
     /// member with a new id, so that nothing granted to the old membership can come back to life.
     MemberId,
+    /// A person, as far as their personal data goes: the key that seals it is theirs.
+    PersonId,
     /// An invite to an organization.
     InviteId,
+    /// A role that an organization has defined.
+    RoleId,
+    /// A group of members.
+    GroupId,
+    /// A request for a second person's approval.
+    ApprovalId,
+    /// A time-boxed access of the operator to an organization.
+    BreakGlassId,
     /// A service account of a project.
     ServiceAccountId,
     /// An API key: the resource, not its secret.

@@ -37,12 +37,8 @@ pub(crate) async fn start(
     let metrics = services::metrics()?;
     let nats = installation.nats().await?;
     let authenticator = Arc::new(installation.authenticator()?);
-    let commands = services::command_api(
-        &installation.log,
-        installation.pepper()?,
-        Arc::clone(&authenticator),
-    )
-    .await?;
+    let commands =
+        services::command_api(&installation.log, installation.pepper()?, authenticator).await?;
     let executor = commands.executor().clone();
     let own_head = executor.log().own_head();
 
@@ -68,7 +64,10 @@ pub(crate) async fn start(
     }
     let expiry = services::expiry(&executor, &installation.read, shutdown.clone()).await?;
     parts.spawn(expiry);
+    let known = Arc::new(commands.credentials().clone());
+    let authenticator = Arc::clone(commands.authenticator());
     let queries = services::query_state(&installation.read, authenticator).await?;
+    let queries = queries.with_permissions(known);
     let ready = executor.log().pool().clone();
     let router = services::guarded(crate::api::both(commands, queries), ready, &metrics, rate);
     let end = shutdown.clone();

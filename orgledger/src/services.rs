@@ -9,6 +9,7 @@ use anyhow::Context;
 use api_conventions::{Authenticator, Limits, RateLimiter, health, limits, rate, serve};
 use axum::Router;
 use command_api::api_keys::secret::Pepper;
+use command_api::credentials::CredentialRegister;
 use command_api::{CommandApi, Executor};
 use event_log::database::{self, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cli::{PlaceArgs, RateArgs};
+use crate::installation::Installation;
 
 /// How long requests that have begun may take to finish at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
@@ -109,6 +111,26 @@ pub(crate) async fn query_state(
     Ok(QueryState::new(pool, authenticator, WAIT_MAX_DEFAULT))
 }
 
+/// The reading half in a process of its own. Whose a credential is and what it opens is read from the
+/// log itself; where no log is named, only the operator's credential is known.
+pub(crate) async fn queries(
+    place: &PlaceArgs,
+    installation: &Installation,
+) -> anyhow::Result<QueryState> {
+    let authenticator = installation.authenticator()?;
+    if place.database_url.is_none() || place.key_pepper.is_none() {
+        tracing::warn!(
+            "without DATABASE_URL and ORGLEDGER_KEY_PEPPER only the operator's credential is known here"
+        );
+        return query_state(&installation.read, Arc::new(authenticator)).await;
+    }
+    let log = EventLog::reading(&installation.log).await?;
+    let register = CredentialRegister::new(Executor::new(log, installation.pepper()?));
+    let register = Arc::new(register);
+    let authenticator = Arc::new(authenticator.with_credentials(register.clone()));
+    Ok(query_state(&installation.read, authenticator).await?.with_permissions(register))
+}
+
 /// A feed from the log's Postgres that is told of new entries.
 pub(crate) async fn postgres_feed(
     log: &PgConnectOptions,
@@ -160,7 +182,8 @@ pub(crate) async fn expiry(
     read: &PgConnectOptions,
     shutdown: Shutdown,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
-    let read = database::pool(read, Role::Reader, 1).await?;
+    // Whatever has ended, in any organization.
+    let read = database::pool(read, Role::Operator, 1).await?;
     let run = crate::expiry::run(executor.clone(), read, shutdown);
     Ok(async move {
         run.await;

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
-    ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent, OrganizationId, PriceListEvent,
-    ProjectEvent, RecordedEvent, ServiceAccountEvent, StreamEvent,
+    ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent, OrganizationEvent, OrganizationId,
+    PriceListEvent, ProjectEvent, RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
@@ -26,6 +26,10 @@ pub enum Stream {
     ServiceAccount,
     /// `api_key`
     ApiKey,
+    /// `approval`
+    Approval,
+    /// `refusal`
+    Refusal,
     /// `credit_account`
     CreditAccount,
     /// `price_list`
@@ -42,6 +46,8 @@ impl Stream {
             ProjectEvent::STREAM => Self::Project,
             ServiceAccountEvent::STREAM => Self::ServiceAccount,
             ApiKeyEvent::STREAM => Self::ApiKey,
+            ApprovalEvent::STREAM => Self::Approval,
+            RefusalEvent::STREAM => Self::Refusal,
             CreditAccountEvent::STREAM => Self::CreditAccount,
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,

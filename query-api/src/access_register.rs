@@ -5,16 +5,17 @@ mod rows;
 use api_conventions::{Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{MemberId, OrganizationId, ServiceAccountId};
+use event_schemas::{MemberId, OrganizationId, Permission, ServiceAccountId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::QueryError;
 use crate::organizations::{self, OrganizationRef};
 use crate::parameters::{OrganizationPath, Point as _, PointQuery, Refusals};
-use crate::snapshot::{Projection, Snapshot};
+use crate::snapshot::{Projection, Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
+use crate::viewer::{AnyViewer, Viewer};
 
 /// The most rows of each kind in one register: memory stays bounded. Beyond it, ask for one
 /// organization at a time.
@@ -157,14 +158,16 @@ pub async fn access_register(
 }
 
 /// The access register of every organization.
-#[utoipa::path(get, path = "/v1/access-register", operation_id = "get_access_register",
+#[utoipa::path(get, path = "/v1/access-register", operation_id = "get_all_access_registers",
     tag = "access register", params(PointQuery),
     responses((status = 200, body = AccessRegister), Refusals))]
 pub(crate) async fn get_access_register(
     State(state): State<QueryState>,
+    viewer: AnyViewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    answer(&state, None, &query).await
+    viewer.must_be_operator()?;
+    answer(&state, Rows::All, &query).await
 }
 
 /// The access register of an organization.
@@ -175,17 +178,25 @@ pub(crate) async fn get_access_register(
 pub(crate) async fn get_organization_access_register(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    answer(&state, Some(OrganizationRef::Id(path.organization_id)), &query).await
+    viewer.must(Permission::MembersRead)?;
+    viewer.must(Permission::ProjectsRead)?;
+    answer(&state, Rows::Of(path.organization_id), &query).await
 }
 
 async fn answer(
     state: &QueryState,
-    organization: Option<OrganizationRef>,
+    rows: Rows,
     query: &PointQuery,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    let mut snapshot = state.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
+    let organization = match rows {
+        Rows::Of(organization_id) => Some(OrganizationRef::Id(organization_id)),
+        Rows::All => None,
+    };
+    let mut snapshot =
+        state.snapshot(rows, &[Projection::AccessRegister], query.position_min()).await?;
     let query = AccessRegisterQuery { organization, temporal: query.temporal() };
     let body = access_register(&mut snapshot, &query).await?;
     Ok(Reflecting::new(snapshot.position(), body))

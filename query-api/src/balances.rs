@@ -3,7 +3,7 @@
 use api_conventions::{Cursor, Limit, Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{Amount, LotId, OrganizationId};
+use event_schemas::{Amount, LotId, OrganizationId, Permission};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{QueryBuilder, Row as _};
@@ -12,9 +12,10 @@ use utoipa::ToSchema;
 use crate::error::QueryError;
 use crate::organizations::{self, OrganizationRef};
 use crate::parameters::{ListQuery, NowQuery, OrganizationPath, Point as _, Refusals};
-use crate::snapshot::{Projection, Snapshot};
+use crate::snapshot::{Projection, Rows, Snapshot};
 use crate::state::{QueryState, Reflecting, highest};
 use crate::temporal::Temporal;
+use crate::viewer::Viewer;
 
 /// What a balance is read from: the register knows the organization, the balances its credits.
 pub const READS: &[Projection] = &[Projection::AccessRegister, Projection::Balances];
@@ -217,9 +218,12 @@ fn movement(row: &PgRow) -> Result<CreditMovement, QueryError> {
 pub(crate) async fn get_balance(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<NowQuery>,
 ) -> Result<Reflecting<OrganizationBalance>, Problem> {
-    let mut snapshot = state.snapshot(READS, highest(&[query.min_position])).await?;
+    viewer.must(Permission::CreditsRead)?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
     let body = balance(&mut snapshot, &OrganizationRef::Id(path.organization_id)).await?;
     Ok(Reflecting::new(snapshot.position(), body))
 }
@@ -232,8 +236,10 @@ pub(crate) async fn get_balance(
 pub(crate) async fn list_credit_movements(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<CreditMovement>>, Problem> {
+    viewer.must(Permission::CreditsRead)?;
     let movements = CreditMovementsQuery::new(
         path.organization_id,
         query.temporal(),
@@ -241,7 +247,8 @@ pub(crate) async fn list_credit_movements(
         query.cursor.as_ref(),
     )?;
     let position_min = movements.temporal.position_min().max(query.position_min());
-    let mut snapshot = state.snapshot(READS, position_min).await?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, READS, position_min).await?;
     let body = credit_movements(&mut snapshot, &movements).await?;
     Ok(Reflecting::page(snapshot.position(), body))
 }

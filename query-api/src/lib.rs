@@ -6,7 +6,9 @@
 
 pub mod access_register;
 pub mod api_keys;
+pub mod approvals;
 pub mod balances;
+pub mod break_glass;
 pub mod costs;
 mod error;
 pub mod invites;
@@ -14,15 +16,18 @@ pub mod list;
 pub mod members;
 pub mod organizations;
 mod parameters;
+pub mod permissions;
 mod positions;
 pub mod project_members;
 pub mod projects;
+pub mod refusals;
 mod routes;
 pub mod service_accounts;
 mod snapshot;
 mod state;
 pub mod status;
 mod temporal;
+mod viewer;
 
 /// What is answered, by operation: the examples in the API's description.
 pub const EXAMPLES: &str = include_str!("examples.json");
@@ -30,6 +35,7 @@ pub const EXAMPLES: &str = include_str!("examples.json");
 pub use error::{NOT_READY, NOT_YET_VISIBLE, QueryError, TOO_MANY_ROWS, problem_types};
 pub use organizations::OrganizationRef;
 pub use routes::{document, routes};
-pub use snapshot::{Projection, Snapshot};
+pub use snapshot::{Projection, Rows, Snapshot};
 pub use state::{QueryState, WAIT_MAX_DEFAULT};
 pub use temporal::Temporal;
+pub use viewer::Visible;

@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use crate::error::QueryError;
 use crate::organizations;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Projection, Snapshot};
 use crate::temporal::Temporal;
+use crate::viewer::Visible;
 
 /// Rows of a temporal view (or of a join of some) that can be listed and looked up.
 pub trait Listed: Sized {
@@ -25,6 +26,8 @@ pub trait Listed: Sized {
     const ALIASES: &'static [&'static str];
     /// What is read of them.
     const COLUMNS: &'static str;
+    /// The read models that the views are of.
+    const READS: &'static [Projection] = &[Projection::AccessRegister];
     /// The text that lists are ordered by.
     const SORT: &'static str;
     /// What identifies one, and orders those of the same name.
@@ -32,6 +35,10 @@ pub trait Listed: Sized {
 
     /// Whose history tells when one of them changes; none where it is not read one by one.
     const STREAM: Option<Stream> = None;
+    /// What says which project one belongs to, where they belong to projects.
+    const PROJECT: Option<&'static str> = None;
+    /// What says which member's one is, where they are members'.
+    const OWNER: Option<&'static str> = None;
 
     /// Reads the columns.
     fn read(row: &PgRow) -> Result<Self, sqlx::Error>;
@@ -94,6 +101,7 @@ pub struct Listing<T> {
     temporal: Temporal,
     limit: Limit,
     after: Option<(String, Uuid)>,
+    visible: Visible,
     items: PhantomData<T>,
 }
 
@@ -107,7 +115,8 @@ impl<T: Listed> Listing<T> {
     ) -> Result<Self, QueryError> {
         let limit = limit.unwrap_or_default();
         let Some(cursor) = cursor else {
-            return Ok(Self { scope, temporal, limit, after: None, items: PhantomData });
+            let (after, visible) = (None, Visible::All);
+            return Ok(Self { scope, temporal, limit, after, visible, items: PhantomData });
         };
         let unfit = |why: &str| QueryError::invalid("cursor", why);
         let place: Place =
@@ -121,7 +130,13 @@ impl<T: Listed> Listing<T> {
         }
         let temporal = Temporal { at_position: Some(place.at_position), ..temporal };
         let after = Some((place.sort, place.id));
-        Ok(Self { scope, temporal, limit, after, items: PhantomData })
+        Ok(Self { scope, temporal, limit, after, visible: Visible::All, items: PhantomData })
+    }
+
+    /// Lists only what somebody sees.
+    #[must_use]
+    pub fn visible(self, visible: Visible) -> Self {
+        Self { visible, ..self }
     }
 
     /// The position that a picture must have to answer.
@@ -144,6 +159,7 @@ impl<T: Listed> Listing<T> {
             from = T::FROM,
         ));
         self.scope.push(&mut query);
+        self.visible.push(&mut query, T::PROJECT, T::OWNER);
         for alias in T::ALIASES {
             temporal.push(&mut query, alias);
         }
@@ -216,12 +232,14 @@ pub async fn get<T: Listed>(
     organization_id: OrganizationId,
     id: Uuid,
     temporal: Temporal,
+    visible: &Visible,
 ) -> Result<T, QueryError> {
     temporal.check(snapshot)?;
     let mut query =
         QueryBuilder::new(format!("select {} from {} where {} = ", T::COLUMNS, T::FROM, T::ID));
     query.push_bind(id);
     Scope::organization(organization_id).push(&mut query);
+    visible.push(&mut query, T::PROJECT, T::OWNER);
     for alias in T::ALIASES {
         temporal.push(&mut query, alias);
     }

@@ -3,7 +3,7 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::MemberId;
+use event_schemas::{MemberId, Permission};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -14,6 +14,7 @@ use crate::parameters::{
     ListQuery, MemberPath, OrganizationPath, PointHeaders, PointQuery, Refusals, Unmodified,
 };
 use crate::state::{QueryState, Reflecting};
+use crate::viewer::Viewer;
 
 /// A member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -47,6 +48,7 @@ impl Listed for Member {
     const SORT: &'static str = "lower(t.login)";
     const ID: &'static str = "t.member_id";
     const STREAM: Option<Stream> = Some(Stream::Organization);
+    const OWNER: Option<&'static str> = Some("t.member_id");
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -69,9 +71,11 @@ impl Listed for Member {
 pub(crate) async fn list_members(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Member>>, Problem> {
-    state.list(Scope::organization(path.organization_id), &query).await
+    let visible = viewer.visible_own(Permission::MembersRead);
+    state.list(Scope::organization(path.organization_id), visible, &query).await
 }
 
 /// A member.
@@ -82,7 +86,9 @@ pub(crate) async fn list_members(
 pub(crate) async fn get_member(
     State(state): State<QueryState>,
     Path(path): Path<MemberPath>,
+    viewer: Viewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<Member>, Problem> {
-    state.get(path.organization_id, path.member_id.0, &query).await
+    let visible = viewer.visible_own(Permission::MembersRead);
+    state.get(path.organization_id, path.member_id.0, &visible, &query).await
 }

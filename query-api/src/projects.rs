@@ -3,7 +3,7 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{ProjectEvent, ProjectId, StreamEvent as _};
+use event_schemas::{Permission, ProjectEvent, ProjectId, StreamEvent as _};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -14,6 +14,7 @@ use crate::parameters::{
     ListQuery, OrganizationPath, PointHeaders, PointQuery, ProjectPath, Refusals, Unmodified,
 };
 use crate::state::{QueryState, Reflecting};
+use crate::viewer::{Viewer, Visible};
 
 /// A project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -38,6 +39,7 @@ impl Listed for Project {
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.project_id";
     const STREAM: Option<Stream> = Some(Stream::Own(ProjectEvent::STREAM));
+    const PROJECT: Option<&'static str> = Some("t.project_id");
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -56,9 +58,11 @@ impl Listed for Project {
 pub(crate) async fn list_projects(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Project>>, Problem> {
-    state.list(Scope::organization(path.organization_id), &query).await
+    let visible = viewer.visible(&state, Permission::ProjectsRead).await?;
+    state.list(Scope::organization(path.organization_id), visible, &query).await
 }
 
 /// A project.
@@ -69,7 +73,9 @@ pub(crate) async fn list_projects(
 pub(crate) async fn get_project(
     State(state): State<QueryState>,
     Path(path): Path<ProjectPath>,
+    viewer: Viewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<Project>, Problem> {
-    state.get(path.organization_id, path.project_id.0, &query).await
+    viewer.must_in(&state, path.project_id, Permission::ProjectsRead).await?;
+    state.get(path.organization_id, path.project_id.0, &Visible::All, &query).await
 }

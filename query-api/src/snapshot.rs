@@ -1,6 +1,7 @@
 //! One consistent picture of the read models.
 
 use chrono::{DateTime, Utc};
+use event_schemas::OrganizationId;
 use sqlx::{Executor as _, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::error::QueryError;
@@ -14,6 +15,8 @@ pub enum Projection {
     Balances,
     /// Usage and cost by the hour.
     CostPerFeature,
+    /// Approvals, accesses of the operator, refusals.
+    Oversight,
 }
 
 impl Projection {
@@ -23,6 +26,7 @@ impl Projection {
             Self::AccessRegister => "access_register",
             Self::Balances => "balances",
             Self::CostPerFeature => "cost_per_feature",
+            Self::Oversight => "oversight",
         }
     }
 
@@ -34,6 +38,30 @@ impl Projection {
             Self::AccessRegister => "read.api_keys",
             Self::Balances => "read.balances",
             Self::CostPerFeature => "read.usage_hourly",
+            Self::Oversight => "read.approvals",
+        }
+    }
+}
+
+/// Whose rows a picture has. What asks for others finds none: row-level security of the tables sees
+/// to it, whatever the query says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// This organization's alone.
+    Of(OrganizationId),
+    /// Every organization's: for what by its nature asks across them.
+    All,
+}
+
+impl Rows {
+    /// What a transaction says first. Either ends with the transaction. A `select set_config(…)`
+    /// would take the snapshot; this does not.
+    fn statement(self) -> String {
+        match self {
+            Self::Of(OrganizationId(id)) => {
+                format!("set local orgledger.organization_id to '{id}'")
+            }
+            Self::All => "set local role orgledger_operator".to_owned(),
         }
     }
 }
@@ -47,9 +75,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The picture now, of at least `position_min`.
+    /// The picture now, of at least `position_min`. The pool acts as `orgledger_reader`.
     pub async fn open(
         pool: &PgPool,
+        rows: Rows,
         projections: &'static [Projection],
         position_min: i64,
     ) -> Result<Self, QueryError> {
@@ -59,9 +88,12 @@ impl Snapshot {
             pool.begin_with("begin isolation level repeatable read read only").await?;
         // LOCK takes no snapshot; the next statement does. So the picture is of a moment at which no
         // switch was under way, and the views stay what they are while it lasts.
+        let mut statement = rows.statement();
         for projection in projections {
-            let lock = format!("lock table {} in access share mode", projection.gate());
-            match transaction.execute(lock.as_str()).await {
+            statement.push_str(&format!("; lock table {} in access share mode", projection.gate()));
+            let locked = transaction.execute(statement.as_str()).await;
+            statement.clear();
+            match locked {
                 Err(error) if is_undefined(&error) => {
                     return Err(QueryError::NotReady(projection.name()));
                 }

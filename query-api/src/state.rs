@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use api_conventions::etag::etag;
 use api_conventions::links::NextPage;
+use api_conventions::permissions::Permissions;
 use api_conventions::{Authenticator, POSITION_HEADER, Page, Position};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::error::QueryError;
 use crate::positions::Positions;
-use crate::snapshot::{Projection, Snapshot};
+use crate::snapshot::{Projection, Rows, Snapshot};
 
 /// How long a query waits for a position, where nothing else is set.
 pub const WAIT_MAX_DEFAULT: Duration = Duration::from_secs(5);
@@ -29,13 +30,22 @@ pub struct QueryState {
     positions: Positions,
     wait_max: Duration,
     pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) permissions: Option<Arc<dyn Permissions>>,
 }
 
 impl QueryState {
-    /// Reads through `pool`; waits for a position `wait_max` at most, which must be less than a
-    /// request may take.
+    /// Reads through `pool`, which acts as `orgledger_reader`; waits for a position `wait_max` at
+    /// most, which must be less than a request may take.
     pub fn new(pool: PgPool, authenticator: Arc<Authenticator>, wait_max: Duration) -> Self {
-        Self { positions: Positions::new(pool.clone()), pool, wait_max, authenticator }
+        let positions = Positions::new(pool.clone());
+        Self { positions, pool, wait_max, authenticator, permissions: None }
+    }
+
+    /// The same, for callers whose permissions are known there. Without it only who runs orgledger
+    /// is to be let in.
+    #[must_use]
+    pub fn with_permissions(self, permissions: Arc<dyn Permissions>) -> Self {
+        Self { permissions: Some(permissions), ..self }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -45,13 +55,15 @@ impl QueryState {
     /// A picture of at least `position_min`, waited for.
     pub async fn snapshot(
         &self,
+        rows: Rows,
         projections: &'static [Projection],
         position_min: i64,
     ) -> Result<Snapshot, QueryError> {
         let deadline = Instant::now() + self.wait_max;
         let mut has_waited = false;
         loop {
-            let behind = match Snapshot::open(&self.pool, projections, position_min).await {
+            let opened = Snapshot::open(&self.pool, rows, projections, position_min).await;
+            let behind = match opened {
                 Err(error @ QueryError::NotYetVisible { .. }) => error,
                 opened => return opened,
             };

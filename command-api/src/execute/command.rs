@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use api_conventions::authentication::PresentedKey;
+use api_conventions::authentication::Presented;
 use chrono::{DateTime, Utc};
 use domain::organization::Authority;
 use event_schemas::{ActorKind, EventMetadata, OrganizationId};
@@ -49,8 +49,8 @@ pub struct CommandContext {
     pub metadata: EventMetadata,
     /// What the actor may do.
     pub authority: Authority,
-    /// The API key that was presented, where it was one.
-    pub presented: Option<PresentedKey>,
+    /// What was presented, where it was not the operator's credential.
+    pub presented: Option<Presented>,
     /// The time now.
     pub now: DateTime<Utc>,
     /// When what is told happened: now, but for imports.
@@ -89,6 +89,7 @@ impl CommandContext {
             ActorKind::Operator
             | ActorKind::Member
             | ActorKind::ServiceAccount
+            | ActorKind::Invite
             | ActorKind::System => self.metadata.actor.to_string().into(),
         }
     }
@@ -105,8 +106,9 @@ pub struct Answer<O> {
     pub sequence: Option<i64>,
     /// Whether this is the answer given to the same idempotency key before.
     pub replayed: bool,
-    /// A secret that is shown this once. A repeated answer has none: it was never stored.
-    pub secret: Option<Secret>,
+    /// The secrets that are shown this once, in the order in which they were made: one at most, but
+    /// for what makes several. A repeated answer has none: they were never stored.
+    pub secrets: Vec<Secret>,
 }
 
 /// A secret in the clear. It cannot be serialised, and `Debug` does not show it, so that it cannot

@@ -5,6 +5,7 @@ use api_conventions::etag::etag;
 use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED};
 use axum::http::header;
 use domain::api_key::ApiKeyError;
+use domain::approval::ApprovalError;
 use domain::credit_account::CreditAccountError;
 use domain::name::NameError;
 use domain::organization::OrganizationError;
@@ -15,12 +16,14 @@ use domain::text::TextError;
 use domain::usage::UsageError;
 
 use super::kinds::{
-    ALREADY_EXISTS, ALREADY_MEMBER, API_KEY_EXPIRED, API_KEY_REVOKED, EXPIRY_IN_THE_PAST,
-    INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN, INVITE_EXPIRED, LAST_OWNER,
-    LOGIN_TAKEN, MEMBER_ABOVE_OWN, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
-    ORGANIZATION_ARCHIVED, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN,
-    SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SERVICE_ACCOUNT_DISABLED,
-    SERVICE_ACCOUNT_REMOVED,
+    AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER, API_KEY_EXPIRED,
+    API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_STILL_OPEN,
+    DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED,
+    INVITE_ALREADY_OPEN, INVITE_EXPIRED, LAST_OWNER, LOGIN_TAKEN, MEMBER_ABOVE_OWN,
+    MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED, ORGANIZATION_ARCHIVED, OWNERS_NEED_APPROVAL,
+    PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN,
+    SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED,
+    SERVICE_ACCOUNT_REMOVED, TOO_MANY,
 };
 use super::{failures, not_found, said};
 use crate::refusal::Refusal;
@@ -31,6 +34,8 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::Project(error) => project(&error),
         Refusal::ServiceAccount(error) => service_account(&error),
         Refusal::ApiKey(error) => api_key(&error),
+        Refusal::Approval(error) => approval(&error),
+        Refusal::BreakGlassNeeded => said(BREAK_GLASS_NEEDED, &refusal),
         Refusal::CreditAccount(error) => credit_account(&error),
         Refusal::PriceList(error) => price_list(&error),
         Refusal::Name(error) => name(&error),
@@ -43,7 +48,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
         Refusal::CredentialEnded => Problem::unauthorized(),
-        Refusal::OperatorOnly => said(FORBIDDEN, &refusal),
+        Refusal::OperatorOnly | Refusal::MembersOnly => said(FORBIDDEN, &refusal),
         Refusal::Import(why) => said(INVALID_VALUE, &why),
         Refusal::Invalid { field, .. } => {
             Problem::new(INVALID_VALUE).with_detail(refusal.to_string()).with("field", field)
@@ -64,9 +69,10 @@ fn organization(error: &OrganizationError) -> Problem {
         | Refused::MemberNotFound(_)
         | Refused::InviteNotFound(_)
         | Refused::InviteNotOpen(_) => not_found(),
-        Refused::AlreadyExists | Refused::InviteAlreadyExists(_) | Refused::MemberIdTaken(_) => {
-            said(ALREADY_EXISTS, error)
-        }
+        Refused::AlreadyExists
+        | Refused::InviteAlreadyExists(_)
+        | Refused::MemberIdTaken(_)
+        | Refused::GroupIdTaken(_) => said(ALREADY_EXISTS, error),
         Refused::Archived => said(ORGANIZATION_ARCHIVED, error),
         Refused::SeatLimitBelowMembers { .. } => {
             said(SEAT_LIMIT_BELOW_MEMBERS, error).with("field", "seat_limit")
@@ -88,7 +94,44 @@ fn organization(error: &OrganizationError) -> Problem {
         Refused::NotAllowed(_) => said(FORBIDDEN, error),
         Refused::RoleAboveOwn(_) => said(ROLE_ABOVE_OWN, error).with("field", "role"),
         Refused::MemberAboveOwn(_) => said(MEMBER_ABOVE_OWN, error),
+        Refused::PermissionAboveOwn(permission) => {
+            said(PERMISSION_ABOVE_OWN, error).with("permission", permission.as_str())
+        }
+        Refused::NotAnOwner => said(FORBIDDEN, error),
+        Refused::DomainNotAllowed => said(DOMAIN_NOT_ALLOWED, error).with("field", "email"),
+        Refused::Setting { field, .. } => said(INVALID_VALUE, error).with("field", *field),
+        Refused::RoleNotFound(_) | Refused::GroupNotFound(_) => not_found(),
+        Refused::RoleNameTaken(_) | Refused::GroupNameTaken(_) => {
+            said(NAME_TAKEN, error).with("field", "name")
+        }
+        Refused::RoleWithoutPermissions | Refused::NotOfCustomRoles(_) => {
+            said(INVALID_VALUE, error).with("field", "permissions")
+        }
+        Refused::RoleNotOfProjects(_) => said(INVALID_VALUE, error).with("field", "project_id"),
+        Refused::OwnersAreNotInherited => said(INVALID_VALUE, error).with("field", "role"),
+        Refused::BreakGlassNotFound(_) => not_found(),
+        Refused::BreakGlassDecided(_) | Refused::BreakGlassNotOpen(_) => {
+            said(ALREADY_DECIDED, error)
+        }
+        Refused::BreakGlassStillOpen { .. } => said(BREAK_GLASS_STILL_OPEN, error),
+        Refused::SecondPersonNeeded => said(SECOND_PERSON_NEEDED, error),
+        Refused::OwnersNeedApproval => said(OWNERS_NEED_APPROVAL, error).with("field", "role"),
+        Refused::TooManyRoles { max }
+        | Refused::TooManyGroups { max }
+        | Refused::TooManyBreakGlass { max } => said(TOO_MANY, error).with("max", *max),
         Refused::Text(error) => text(error),
+    }
+}
+
+fn approval(error: &ApprovalError) -> Problem {
+    match error {
+        ApprovalError::NotFound => not_found(),
+        ApprovalError::AlreadyExists => said(ALREADY_EXISTS, error),
+        ApprovalError::Decided => said(ALREADY_DECIDED, error),
+        ApprovalError::Expired { .. } => said(APPROVAL_EXPIRED, error),
+        ApprovalError::SecondPersonNeeded => said(SECOND_PERSON_NEEDED, error),
+        ApprovalError::NotYours => said(FORBIDDEN, error),
+        ApprovalError::Text(error) => text(error),
     }
 }
 
@@ -118,6 +161,20 @@ fn api_key(error: &ApiKeyError) -> Problem {
         ApiKeyError::OwnerOfAnotherProject => {
             said(INVALID_VALUE, error).with("field", "service_account_id")
         }
+        ApiKeyError::AdminKeyOfServiceAccount => {
+            said(INVALID_VALUE, error).with("field", "project_id")
+        }
+        ApiKeyError::NoScopes => said(INVALID_VALUE, error).with("field", "scopes"),
+        ApiKeyError::NameAgainstConvention { .. } => {
+            said(AGAINST_KEY_RULES, error).with("field", "name")
+        }
+        ApiKeyError::LivesTooLong { .. } => {
+            said(AGAINST_KEY_RULES, error).with("field", "expires_at")
+        }
+        ApiKeyError::RotatedTooSeldom { .. } => {
+            said(AGAINST_KEY_RULES, error).with("field", "rotation_days")
+        }
+        ApiKeyError::RotationDays => said(INVALID_VALUE, error).with("field", "rotation_days"),
         ApiKeyError::ExpiryInThePast { .. } => {
             said(EXPIRY_IN_THE_PAST, error).with("field", "expires_at")
         }
@@ -174,7 +231,7 @@ fn text(error: &TextError) -> Problem {
         | TextError::TooLong { what, .. }
         | TextError::ControlCharacter { what }
         | TextError::WhiteSpace { what } => what,
-        TextError::NotAnAddress => "email",
+        TextError::NotAnAddress | TextError::NotAscii => "email",
     };
     said(INVALID_VALUE, error).with("field", field)
 }
@@ -203,6 +260,9 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         Refusal::TextIn { field, .. } | Refusal::Invalid { field, .. } => Some(field),
         Refusal::CreditAccount(_)
         | Refusal::OperatorOnly
+        | Refusal::Approval(_)
+        | Refusal::BreakGlassNeeded
+        | Refusal::MembersOnly
         | Refusal::CredentialEnded
         | Refusal::PriceList(_)
         | Refusal::Name(_)

@@ -4,9 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use event_schemas::{InviteId, MemberId, OrganizationId, OrganizationRole, ProjectGrant};
+use event_schemas::{
+    BreakGlassId, GroupId, InviteId, MemberId, OrganizationId, OrganizationRole,
+    OrganizationSettings, PersonId, ProjectGrant, RoleId, SecuritySettings,
+};
 use serde::{Deserialize, Serialize};
 
+use super::break_glass::BreakGlass;
+use super::custom_roles::{CustomRole, RoleGrant};
+use super::groups::Group;
 use crate::text::fold;
 
 /// A member of an organization.
@@ -14,6 +20,8 @@ use crate::text::fold;
 pub struct Member {
     /// The membership.
     pub member_id: MemberId,
+    /// Whose login and address these are.
+    pub person_id: PersonId,
     /// The name that the person is known by, compared without case.
     pub login: String,
     /// The person's address.
@@ -22,6 +30,10 @@ pub struct Member {
     pub role: OrganizationRole,
     /// Whether access is suspended.
     pub suspended: bool,
+    /// The groups that the member is in.
+    pub groups: BTreeSet<GroupId>,
+    /// The custom roles granted to the member.
+    pub custom_roles: BTreeSet<RoleGrant>,
 }
 
 impl Member {
@@ -35,6 +47,8 @@ impl Member {
 pub struct Invite {
     /// Its id.
     pub invite_id: InviteId,
+    /// Whose address it is.
+    pub person_id: PersonId,
     /// The address invited.
     pub email: String,
     /// The role that accepting it gives.
@@ -43,6 +57,10 @@ pub struct Invite {
     pub projects: Vec<ProjectGrant>,
     /// Until when it can be accepted.
     pub expires_at: DateTime<Utc>,
+    /// The hash of the token that accepts it.
+    pub token_hash: Option<String>,
+    /// The member who invited, where it was one.
+    pub invited_by: Option<MemberId>,
 }
 
 impl Invite {
@@ -66,12 +84,26 @@ pub struct Roster {
     organization_id: OrganizationId,
     name: String,
     seat_limit: Option<u32>,
+    pub(super) settings: OrganizationSettings,
+    pub(super) security: SecuritySettings,
+    pub(super) groups: BTreeMap<GroupId, Group>,
+    /// Groups by folded name.
+    pub(super) group_names: BTreeMap<String, GroupId>,
+    pub(super) custom_roles: BTreeMap<RoleId, CustomRole>,
+    /// Custom roles by folded name.
+    pub(super) role_names: BTreeMap<String, RoleId>,
+    /// Accesses of the operator that wait for an answer, last, or wait for their review.
+    pub(super) break_glass: BTreeMap<BreakGlassId, BreakGlass>,
+    /// Whether there ever was an owner.
+    had_owner: bool,
     members: BTreeMap<MemberId, Member>,
     /// By folded login.
     logins: BTreeMap<String, MemberId>,
-    /// How many members have a folded address.
-    addresses: BTreeMap<String, u32>,
+    /// The members with a folded address.
+    addresses: BTreeMap<String, BTreeSet<MemberId>>,
     former_members: BTreeSet<MemberId>,
+    /// Groups that were removed: what projects gave them must not come back to life.
+    pub(super) former_groups: BTreeSet<GroupId>,
     open_invites: BTreeMap<InviteId, Invite>,
     /// Open invites by folded address.
     invited: BTreeMap<String, InviteId>,
@@ -88,10 +120,19 @@ impl Roster {
             organization_id,
             name: name.to_owned(),
             seat_limit,
+            settings: OrganizationSettings::default(),
+            security: SecuritySettings::default(),
+            groups: BTreeMap::new(),
+            group_names: BTreeMap::new(),
+            custom_roles: BTreeMap::new(),
+            role_names: BTreeMap::new(),
+            break_glass: BTreeMap::new(),
+            had_owner: false,
             members: BTreeMap::new(),
             logins: BTreeMap::new(),
             addresses: BTreeMap::new(),
             former_members: BTreeSet::new(),
+            former_groups: BTreeSet::new(),
             open_invites: BTreeMap::new(),
             invited: BTreeMap::new(),
             ended_invites: BTreeMap::new(),
@@ -137,6 +178,20 @@ impl Roster {
         self.addresses.contains_key(&fold(email))
     }
 
+    /// The one member with an address; nobody where several share it.
+    pub(super) fn by_address(&self, email: &str) -> Option<&Member> {
+        let members = self.addresses.get(&fold(email)).filter(|members| members.len() == 1)?;
+        self.present(*members.first()?)
+    }
+
+    pub(super) fn present_mut(&mut self, member_id: MemberId) -> Option<&mut Member> {
+        self.members.get_mut(&member_id)
+    }
+
+    pub(super) fn members_mut(&mut self) -> impl Iterator<Item = &mut Member> {
+        self.members.values_mut()
+    }
+
     pub(super) fn open_invites(&self) -> impl Iterator<Item = &Invite> {
         self.open_invites.values()
     }
@@ -151,6 +206,11 @@ impl Roster {
 
     pub(super) fn invite_end(&self, invite_id: InviteId) -> Option<InviteEnd> {
         self.ended_invites.get(&invite_id).copied()
+    }
+
+    /// Whether there ever was an owner.
+    pub(super) fn has_had_owner(&self) -> bool {
+        self.had_owner
     }
 
     /// Whether somebody else than this member could still do everything.
@@ -175,6 +235,18 @@ impl Roster {
         self.open_invites.insert(invite.invite_id, invite);
     }
 
+    pub(super) fn invite_resent(
+        &mut self,
+        invite_id: InviteId,
+        expires_at: DateTime<Utc>,
+        token_hash: &str,
+    ) {
+        if let Some(invite) = self.open_invites.get_mut(&invite_id) {
+            invite.expires_at = expires_at;
+            invite.token_hash = Some(token_hash.to_owned());
+        }
+    }
+
     pub(super) fn invite_accepted(&mut self, invite_id: InviteId) {
         self.invite_ended(invite_id, InviteEnd::Accepted);
     }
@@ -195,9 +267,10 @@ impl Roster {
     }
 
     pub(super) fn member_added(&mut self, member: Member) {
+        self.had_owner |= member.role == OrganizationRole::Owner;
         self.logins.insert(fold(&member.login), member.member_id);
         if let Some(email) = &member.email {
-            *self.addresses.entry(fold(email)).or_default() += 1;
+            self.addresses.entry(fold(email)).or_default().insert(member.member_id);
         }
         self.members.insert(member.member_id, member);
     }
@@ -211,6 +284,7 @@ impl Roster {
     }
 
     pub(super) fn member_role_changed(&mut self, member_id: MemberId, role: OrganizationRole) {
+        self.had_owner |= role == OrganizationRole::Owner;
         if let Some(member) = self.members.get_mut(&member_id) {
             member.role = role;
         }
@@ -226,15 +300,20 @@ impl Roster {
         let Some(member) = self.members.remove(&member_id) else { return };
         self.logins.remove(&fold(&member.login));
         if let Some(email) = &member.email {
-            self.address_given_up(&fold(email));
+            self.address_given_up(&fold(email), member_id);
+        }
+        for group_id in &member.groups {
+            if let Some(group) = self.groups.get_mut(group_id) {
+                group.members.remove(&member_id);
+            }
         }
         self.former_members.insert(member_id);
     }
 
-    fn address_given_up(&mut self, folded: &str) {
+    fn address_given_up(&mut self, folded: &str, member_id: MemberId) {
         if let Some(members) = self.addresses.get_mut(folded) {
-            *members -= 1;
-            if *members == 0 {
+            members.remove(&member_id);
+            if members.is_empty() {
                 self.addresses.remove(folded);
             }
         }

@@ -1,7 +1,9 @@
 //! Who may do what, and since when: organizations, members, invites, projects and their members,
-//! service accounts and API keys, each as of any time and any position; and where their streams stand.
+//! groups, custom roles, service accounts and API keys, each as of any time and any position; and where
+//! their streams stand.
 
 mod facts;
+mod groups;
 mod register;
 mod rows;
 mod sequences;
@@ -20,14 +22,19 @@ pub struct AccessRegister;
 
 impl Projection for AccessRegister {
     const NAME: &'static str = "access_register";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const VIEWS: &'static [&'static str] = &[
         "api_keys",
+        "group_members",
+        "groups",
         "invites",
         "members",
         "organizations",
+        "project_groups",
         "project_members",
         "projects",
+        "role_grants",
+        "roles",
         "sequences",
         "service_accounts",
     ];

@@ -22,7 +22,11 @@ impl<'a> Sequences<'a> {
                 | Stream::Project
                 | Stream::ServiceAccount
                 | Stream::ApiKey => {}
-                Stream::CreditAccount | Stream::PriceList | Stream::Name => continue,
+                Stream::CreditAccount
+                | Stream::PriceList
+                | Stream::Name
+                | Stream::Approval
+                | Stream::Refusal => continue,
             }
             let stream = (recorded.aggregate_type.as_str(), events::stream_id(recorded)?);
             last.insert(stream, (events::organization(recorded)?.0, recorded.sequence));

@@ -5,6 +5,7 @@ mod balances;
 mod costs;
 mod every_route;
 mod lists;
+mod rows;
 mod support;
 mod versions;
 mod waiting;

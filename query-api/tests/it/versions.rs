@@ -36,13 +36,15 @@ async fn acme() -> World {
     let created = ApiKeyEvent::Created {
         api_key_id: event_schemas::ApiKeyId(id(KEY)),
         organization_id: event_schemas::OrganizationId(id(ACME)),
-        project_id: ProjectId(id(PROJECT)),
+        project_id: Some(ProjectId(id(PROJECT))),
         owner: KeyOwner::Member { member_id: MemberId(id(ADA)) },
         name: "of ada".to_owned(),
         redacted: "olk_prd_abcd…wxyz".to_owned(),
         secret_hash: "0".repeat(64),
         expires_at: None,
         rotation_due_at: Some(time("2026-06-01T00:00:00Z")),
+        rotation_days: None,
+        scopes: None,
     };
     world.append(ACME, KEY, "2026-01-01T00:00:00Z", created).await;
     world.project_all().await;

@@ -28,9 +28,9 @@ use command_api::service_accounts::{
 };
 use command_api::{Command, CommandContext, ExecuteError, Executor, Refusal};
 use domain::organization::{Authority, OrganizationError};
-use domain::permission::{organization_role_allows, project_role_allows};
 use domain::project::ProjectError;
 use embedded::testing::unique_name;
+use event_schemas::permission::{organization_role_allows, project_role_allows};
 use event_schemas::{
     ApiKeyId, Currency, InviteId, MemberId, OrganizationId, OrganizationRole, Permission,
     ProjectId, ProjectRole, ServiceAccountId,
@@ -125,8 +125,10 @@ struct Stage {
     asking: MemberId,
 }
 
+/// What happens before the test asks anything: nothing limits who does it.
 async fn done<C: Command>(executor: &Executor, command: &C) -> C::Outcome {
-    executor.execute(&by_operator(None), command).await.expect("the operator may").outcome
+    let context = CommandContext { authority: Authority::System, ..by_operator(None) };
+    executor.execute(&context, command).await.expect("nothing limits it").outcome
 }
 
 async fn add(
@@ -134,13 +136,13 @@ async fn add(
     organization_id: OrganizationId,
     role: OrganizationRole,
 ) -> MemberId {
-    let request = AddMemberRequest { login: unique_name(), email: None, role };
+    let request = AddMemberRequest { login: unique_name(), email: None, role: Some(role) };
     done(executor, &AddMember { organization_id, request }).await.member_id
 }
 
 impl Stage {
     async fn new(executor: &Executor, role: Role) -> Self {
-        let create = CreateOrganization { name: unique_name(), seat_limit: None };
+        let create = CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
         let organization_id = done(executor, &create).await.organization_id;
         let request = CreateProjectRequest { name: unique_name(), environment: None };
         let project = CreateProject { organization_id, request };
@@ -150,7 +152,7 @@ impl Stage {
         let assign = |member_id, role| AssignProjectMember {
             organization_id,
             project_id,
-            request: AssignProjectMemberRequest { member_id, role },
+            request: AssignProjectMemberRequest { member_id, role: Some(role) },
         };
         done(executor, &assign(member_id, ProjectRole::Member)).await;
         let request =
@@ -159,7 +161,7 @@ impl Stage {
         let service_account_id = done(executor, &account).await.service_account_id;
         let request = SendInviteRequest {
             email: format!("{}@example.com", unique_name()),
-            role: OrganizationRole::Member,
+            role: Some(OrganizationRole::Member),
             projects: Vec::new(),
             expires_at: None,
         };
@@ -179,7 +181,8 @@ impl Stage {
                 asking
             }
             Role::Foreign => {
-                let create = CreateOrganization { name: unique_name(), seat_limit: None };
+                let create =
+                    CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
                 let elsewhere = done(executor, &create).await.organization_id;
                 add(executor, elsewhere, OrganizationRole::Owner).await
             }
@@ -206,12 +209,14 @@ impl Stage {
         CreateApiKey {
             organization_id: self.organization_id,
             request: CreateApiKeyRequest {
-                project_id: self.project_id,
+                project_id: Some(self.project_id),
                 member_id,
                 service_account_id,
                 name: unique_name(),
                 expires_at: None,
                 rotation_due_at: None,
+                rotation_days: None,
+                scopes: None,
             },
         }
     }
@@ -239,7 +244,7 @@ impl Stage {
             V::SendInvite => {
                 let request = SendInviteRequest {
                     email: format!("{}@example.com", unique_name()),
-                    role: OrganizationRole::Member,
+                    role: Some(OrganizationRole::Member),
                     projects: Vec::new(),
                     expires_at: None,
                 };
@@ -248,7 +253,8 @@ impl Stage {
             V::RevokeInvite => ask!(RevokeInvite { organization_id, invite_id: self.invite_id }),
             V::AddMember => {
                 let role = OrganizationRole::Reader;
-                let request = AddMemberRequest { login: unique_name(), email: None, role };
+                let request =
+                    AddMemberRequest { login: unique_name(), email: None, role: Some(role) };
                 ask!(AddMember { organization_id, request })
             }
             V::ChangeMemberRole => {
@@ -278,7 +284,8 @@ impl Stage {
             }
             V::ArchiveProject => ask!(ArchiveProject { organization_id, project_id }),
             V::AssignProjectMember => {
-                let request = AssignProjectMemberRequest { member_id, role: ProjectRole::Reader };
+                let request =
+                    AssignProjectMemberRequest { member_id, role: Some(ProjectRole::Reader) };
                 ask!(AssignProjectMember { organization_id, project_id, request })
             }
             V::RemoveProjectMember => {
@@ -428,7 +435,7 @@ async fn what_is_the_operators_alone_no_member_may() {
     let stage = Stage::new(app.executor(), Role::Organization(OrganizationRole::Owner)).await;
     let authority = Authority::Member(stage.asking);
     let context = CommandContext { authority, ..by_operator(None) };
-    let create = CreateOrganization { name: unique_name(), seat_limit: None };
+    let create = CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
     let refused = app.executor().execute(&context, &create).await;
     assert!(matches!(refused, Err(ExecuteError::Refused(Refusal::OperatorOnly))), "{refused:?}");
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api_conventions::{Authenticator, Limits, OperatorCredential, limits};
 use axum::Router;
 use command_api::api_keys::secret::Pepper;
+use command_api::break_glass::{ApproveBreakGlass, RequestBreakGlass, RequestBreakGlassRequest};
 use command_api::{CommandApi, CommandContext, Executor};
 use domain::organization::Authority;
 use embedded::testing::{TestDatabase, test_database, unique_name};
@@ -14,7 +15,7 @@ use event_schemas::{Actor, EventMetadata};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::Client;
+use super::{Client, Reply};
 
 const OPERATOR_SECRET: &str = "operator-credential-of-the-tests";
 
@@ -80,6 +81,11 @@ impl App {
             .expect("the log answers")
     }
 
+    /// How many entries the log has, but for refusals that are on record.
+    pub(crate) async fn changes(&self) -> i64 {
+        self.head().await - self.count("refusal.recorded").await
+    }
+
     /// The head of the log.
     pub(crate) async fn head(&self) -> i64 {
         self.executor().log().head().await.expect("the log answers")
@@ -88,7 +94,24 @@ impl App {
     /// A new organization's id.
     pub(crate) async fn organization(&self) -> String {
         let body = json!({"name": unique_name()});
-        self.operator().post("/v1/organizations", body).await.id("organization_id")
+        let organization = self.operator().post("/v1/organizations", body).await;
+        let organization = organization.id("organization_id");
+        self.let_operator_in(&organization).await;
+        organization
+    }
+
+    /// Lets the operator into the organization, as a second one may: they do in it what its owners
+    /// may.
+    pub(crate) async fn let_operator_in(&self, organization: &str) {
+        let organization_id = organization.parse().expect("an organization's id");
+        let request = RequestBreakGlassRequest { reason: "a test".to_owned(), minutes: 60 };
+        let request = RequestBreakGlass { organization_id, request };
+        let asked = self.executor().execute(&by_operator(None), &request).await;
+        let break_glass_id = asked.expect("the operator may ask").outcome.break_glass_id;
+        let mut second = by_operator(None);
+        second.metadata.actor = Actor::operator("second");
+        let approve = ApproveBreakGlass { organization_id, break_glass_id };
+        self.executor().execute(&second, &approve).await.expect("a second operator approves");
     }
 
     /// A new member's id.
@@ -96,6 +119,34 @@ impl App {
         let path = format!("/v1/organizations/{organization}/members");
         let body = json!({"login": login, "role": role});
         self.operator().post(&path, body).await.id("member_id")
+    }
+
+    /// A new invite, as it is answered.
+    pub(crate) async fn invite(&self, organization: &str, email: &str, role: &str) -> Value {
+        let path = format!("/v1/organizations/{organization}/invites");
+        self.operator().post(&path, json!({"email": email, "role": role})).await.ok()
+    }
+
+    /// Takes an invite up, with its token.
+    pub(crate) async fn accept(&self, organization: &str, invite: &Value, login: &str) -> Reply {
+        let id = invite["invite_id"].as_str().expect("an id");
+        let path = format!("/v1/organizations/{organization}/invites/{id}/accept");
+        let client = self.stranger(invite["secret"].as_str());
+        client.post(&path, json!({"login": login})).await
+    }
+
+    /// Who has joined by an invite, with their first key: the member's id, and who presents it.
+    pub(crate) async fn joined(
+        &self,
+        organization: &str,
+        login: &str,
+        role: &str,
+    ) -> (String, Client) {
+        let email = format!("{login}@example.com");
+        let invite = self.invite(organization, &email, role).await;
+        let accepted = self.accept(organization, &invite, login).await.ok();
+        let member_id = accepted["member_id"].as_str().expect("an id").to_owned();
+        (member_id, self.stranger(accepted["secret"].as_str()))
     }
 
     /// A new project's id.
@@ -157,6 +208,7 @@ pub(crate) fn by_operator(key: Option<&str>) -> CommandContext {
             causation_id: None,
             traceparent: None,
             source_address: None,
+            credential: None,
         },
         authority: Authority::Operator,
         now,
