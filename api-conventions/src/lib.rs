@@ -1,5 +1,5 @@
 //! What the two HTTP APIs share: problem responses, authentication, idempotency keys, entity tags,
-//! paging, points in time, limits, health and serving.
+//! paging, points in time, limits, health, signing in and serving.
 //!
 //! A binary builds its router from the APIs' routes, puts [`rate::limit`] around them, adds
 //! [`health::routes`], wraps all of it in [`limits::apply`] and hands it to [`serve::serve`].
@@ -17,6 +17,7 @@ pub mod permissions;
 pub mod problem;
 pub mod rate;
 pub mod serve;
+pub mod sign_in;
 pub mod temporal;
 
 pub use authentication::{Authenticator, Caller, OperatorCredential};

@@ -2,8 +2,8 @@
 
 use api_conventions::problem::ProblemSchema;
 use event_schemas::{
-    ApiKeyId, ApprovalId, BreakGlassId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
-    RoleId, ServiceAccountId,
+    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, GroupId, InviteId, MemberId,
+    OrganizationId, ProjectId, ReviewLineId, RoleId, ServiceAccountId,
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
@@ -59,6 +59,14 @@ path! {
     BreakGlassPath { organization_id: OrganizationId, break_glass_id: BreakGlassId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
+    /// An access review of an organization.
+    AccessReviewPath { organization_id: OrganizationId, access_review_id: AccessReviewId }
+    /// A line of an access review.
+    ReviewLinePath {
+        organization_id: OrganizationId,
+        access_review_id: AccessReviewId,
+        line_id: ReviewLineId
+    }
 }
 
 /// The headers of a POST. It describes what [`crate::asked::Asked`] reads.

@@ -12,6 +12,7 @@ mod evolve;
 mod groups;
 mod invites;
 mod members;
+mod reviewed;
 mod roster;
 mod settings;
 
@@ -32,6 +33,7 @@ pub use custom_roles::{RoleCommand, RoleGrant};
 pub use errors::OrganizationError;
 pub use evidence::{ActiveMember, ExistingGroup, OpenOrganization};
 pub use groups::GroupCommand;
+pub use reviewed::Reviewer;
 pub use roster::{Invite, Member, Roster};
 
 /// An organization, from nothing to its end.

@@ -192,6 +192,7 @@ fn log_migrations() -> Vec<Migration> {
         5 "api key secrets" "log/0005_api_key_secrets.sql",
         7 "row level security" "log/0007_row_level_security.sql",
         8 "key owners" "log/0008_key_owners.sql",
+        9 "what an organization has" "log/0009_of_organization.sql",
     ]
 }
 

@@ -5,6 +5,7 @@
 //! routes do. [`routes`] is the one list of what can be asked over HTTP.
 
 pub mod access_register;
+pub mod access_reviews;
 pub mod api_keys;
 pub mod approvals;
 pub mod balances;
@@ -12,6 +13,7 @@ pub mod break_glass;
 pub mod costs;
 mod error;
 pub mod invites;
+mod keyset;
 pub mod list;
 pub mod members;
 pub mod organizations;
@@ -26,6 +28,7 @@ pub mod service_accounts;
 mod snapshot;
 mod state;
 pub mod status;
+pub mod suggestions;
 mod temporal;
 mod viewer;
 

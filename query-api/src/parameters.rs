@@ -2,7 +2,7 @@
 
 use api_conventions::problem::ProblemSchema;
 use api_conventions::{AsOf, Cursor, Limit, Position};
-use event_schemas::{ApiKeyId, MemberId, OrganizationId, ProjectId};
+use event_schemas::{AccessReviewId, ApiKeyId, MemberId, OrganizationId, ProjectId};
 use serde::Deserialize;
 use utoipa::openapi::{KnownFormat, Object, OneOf, Schema, SchemaFormat, Type};
 use utoipa::{IntoParams, IntoResponses};
@@ -34,6 +34,8 @@ path! {
     ProjectPath { organization_id: OrganizationId, project_id: ProjectId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
+    /// An access review of an organization.
+    AccessReviewPath { organization_id: OrganizationId, access_review_id: AccessReviewId }
 }
 
 /// A time (RFC 3339) or a date.

@@ -10,8 +10,9 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, api_keys, approvals, balances, break_glass, costs, invites, members,
-    organizations, permissions, project_members, projects, refusals, service_accounts, status,
+    access_register, access_reviews, api_keys, approvals, balances, break_glass, costs, invites,
+    members, organizations, permissions, project_members, projects, refusals, service_accounts,
+    status, suggestions,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -47,6 +48,10 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(costs::get_costs))
         .routes(routes!(balances::get_balance))
         .routes(routes!(balances::list_credit_movements))
+        .routes(routes!(access_reviews::reviews::list_access_reviews))
+        .routes(routes!(access_reviews::reviews::get_access_review))
+        .routes(routes!(access_reviews::lines::list_access_review_lines))
+        .routes(routes!(suggestions::list_suggestions))
         .routes(routes!(permissions::explain_permission))
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(break_glass::list_break_glass))

@@ -108,6 +108,12 @@ problem_kinds! { pub(super) OWN:
     /// The organization's rules for API keys do not allow it.
     AGAINST_KEY_RULES = "against-key-rules" UNPROCESSABLE_ENTITY
         "The organization's rules for API keys do not allow it";
+    /// The access review has ended.
+    ACCESS_REVIEW_CLOSED = "access-review-closed" CONFLICT "The access review has ended";
+    /// Lines of the access review are not attested.
+    LINES_UNATTESTED = "lines-unattested" CONFLICT "Lines of the access review are not attested";
+    /// Nobody attests their own access.
+    OWN_ACCESS = "own-access" FORBIDDEN "Somebody else must attest your own access";
     /// The project was closed.
     ///
     /// Nothing in it can be changed any more; use another project.

@@ -38,6 +38,8 @@ impl Ids {
             "approval",
             "group",
             "role",
+            "access_review",
+            "line",
         ];
         Self(names.into_iter().zip((1..).map(id)).collect())
     }
@@ -61,7 +63,14 @@ impl Ids {
         let group = app.operator().post(&format!("{of}/groups"), group).await.id("group_id");
         let role = json!({"name": "readers", "permissions": ["usage.read"]});
         let role = app.operator().post(&format!("{of}/roles"), role).await.id("role_id");
+        let review = json!({"title": "Keys", "scope": {"kind": "api_keys"},
+            "due_at": "2999-01-01T00:00:00Z"});
+        let review = app.operator().post(&format!("{of}/access-reviews"), review).await;
+        let access_review = review.id("access_review_id");
+        let line = app.review_lines(&access_review).await[0].0.clone();
         Self(BTreeMap::from([
+            ("access_review", access_review),
+            ("line", line),
             ("organization", organization),
             ("member", member),
             ("invite", invite),
@@ -132,6 +141,14 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "publish_price_list" => json!({"catalogue": "c", "provider": "p", "currency": "USD",
             "models": [{"model": "m", "matches": {"equals": "m"}, "rates": {"input": "1"}}]}),
         "record_usage" => json!({"records": []}),
+        "open_access_review" => json!({"title": "All", "scope": {"kind": "members"},
+            "due_at": "2999-01-01T00:00:00Z"}),
+        "attest_access_review_line" => json!({"decision": "keep"}),
+        "attest_access_review_lines" => {
+            json!({"attestations": [{"line_id": id("line"), "decision": "keep"}]})
+        }
+        "close_access_review" => json!({"revoke_unattested": true}),
+        "cancel_access_review" => json!({"reason": "because"}),
         "archive_organization"
         | "revoke_invite"
         | "approve_approval"

@@ -46,7 +46,8 @@ impl Facts {
                 Stream::ApiKey => {
                     AccessEvent::ApiKey(events::stream_id(recorded)?, events::read(recorded)?)
                 }
-                Stream::Approval
+                Stream::AccessReview
+                | Stream::Approval
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList

@@ -72,6 +72,9 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations",
         "/v1/organizations/{organization_id}",
         "/v1/organizations/{organization_id}/access-register",
+        "/v1/organizations/{organization_id}/access-reviews",
+        "/v1/organizations/{organization_id}/access-reviews/{access_review_id}",
+        "/v1/organizations/{organization_id}/access-reviews/{access_review_id}/lines",
         "/v1/organizations/{organization_id}/api-keys",
         "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
         "/v1/organizations/{organization_id}/approvals",
@@ -88,6 +91,7 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations/{organization_id}/projects/{project_id}/members",
         "/v1/organizations/{organization_id}/refusals",
         "/v1/organizations/{organization_id}/service-accounts",
+        "/v1/organizations/{organization_id}/suggestions",
         "/v1/status",
     ];
     assert_eq!(paths, expected);
@@ -172,6 +176,9 @@ async fn malformed_parameters_are_named() {
         ("at_position", &["-1", "1.5", "all", "99999999999999999999"]),
         ("min_position", &["-1", "now"]),
         ("project_id", &["prod"]),
+        ("unused_days", &["0", "3651", "many"]),
+        ("kind", &["everything", ""]),
+        ("state", &["ajar"]),
         ("nobody-knows-this", &["1"]),
     ];
     for route in &routes {
@@ -245,6 +252,7 @@ async fn every_query_but_status_can_wait_for_a_position() {
         assert_eq!(route.takes("min_position"), route.path != "/v1/status", "{}", route.path);
         if !route.takes("min_position")
             || route.path.contains("api_key_id")
+            || route.path.contains("access_review_id")
             || route.path.contains("member_id")
             || route.takes("member")
         {

@@ -1,5 +1,6 @@
 //! The routes, by noun.
 
+mod access_reviews;
 mod api_keys;
 mod credentials;
 mod credits;
