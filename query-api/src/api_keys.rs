@@ -3,7 +3,9 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{ApiKeyId, MemberId, Permission, ProjectId, ServiceAccountId};
+use event_schemas::{
+    ApiKeyEvent, ApiKeyId, MemberId, Permission, ProjectId, ServiceAccountId, StreamEvent as _,
+};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -11,8 +13,10 @@ use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::list::{Listed, Scope};
-use crate::parameters::{ApiKeyListQuery, ApiKeyPath, OrganizationPath, PointQuery, Refusals};
+use crate::list::{Listed, Scope, Stream};
+use crate::parameters::{
+    ApiKeyListQuery, ApiKeyPath, OrganizationPath, PointHeaders, PointQuery, Refusals, Unmodified,
+};
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::Viewer;
 
@@ -64,6 +68,7 @@ impl Listed for ApiKey {
          t.rotated_at, t.created_by, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.api_key_id";
+    const STREAM: Option<Stream> = Some(Stream::Own(ApiKeyEvent::STREAM));
     const PROJECT: Option<&'static str> = Some("t.project_id");
     const OWNER: Option<&'static str> = Some("t.member_id");
 
@@ -112,8 +117,9 @@ pub(crate) async fn list_api_keys(
 
 /// An API key.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
-    operation_id = "get_api_key", tag = "API keys", params(ApiKeyPath, PointQuery),
-    responses((status = 200, body = ApiKey), Refusals))]
+    operation_id = "get_api_key", tag = "API keys", params(ApiKeyPath, PointQuery, PointHeaders),
+    responses((status = 200, body = ApiKey,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_api_key(
     State(state): State<QueryState>,
     Path(path): Path<ApiKeyPath>,

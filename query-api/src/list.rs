@@ -4,7 +4,10 @@ use std::marker::PhantomData;
 
 use api_conventions::{Cursor, Limit, Page};
 use chrono::{DateTime, Utc};
-use event_schemas::{GroupId, MemberId, OrganizationId, ProjectId, RoleId, ServiceAccountId};
+use event_schemas::{
+    GroupId, MemberId, OrganizationEvent, OrganizationId, ProjectId, RoleId, ServiceAccountId,
+    StreamEvent as _,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
@@ -33,6 +36,8 @@ pub trait Listed: Sized {
     /// What identifies one, and orders those of the same name.
     const ID: &'static str;
 
+    /// Whose history tells when one of them changes; none where it is not read one by one.
+    const STREAM: Option<Stream> = None;
     /// What says which project one belongs to, where they belong to projects.
     const PROJECT: Option<&'static str> = None;
     /// What says which member's one is, where they are members'.
@@ -47,6 +52,15 @@ pub trait Listed: Sized {
 
     /// Reads the columns.
     fn read(row: &PgRow) -> Result<Self, sqlx::Error>;
+}
+
+/// The stream that a thing is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// One of its own, of this type.
+    Own(&'static str),
+    /// That of its organization.
+    Organization,
 }
 
 /// What has become of something. Each list knows some of them.
@@ -265,6 +279,27 @@ pub async fn list<T: Listed>(
     };
     let items = rows.iter().map(T::read).collect::<Result<_, _>>()?;
     Ok(Page { items, next_cursor })
+}
+
+/// The version of a thing that is there: the sequence that a command on it names in `If-Match`. What
+/// was at another time, or was known at another position, has none.
+pub async fn sequence<T: Listed>(
+    snapshot: &mut Snapshot,
+    organization_id: OrganizationId,
+    id: Uuid,
+    temporal: Temporal,
+) -> Result<Option<i64>, QueryError> {
+    let Some(stream) = T::STREAM.filter(|_| temporal == Temporal::NOW) else { return Ok(None) };
+    let (stream_type, stream_id) = match stream {
+        Stream::Own(stream_type) => (stream_type, id),
+        Stream::Organization => (OrganizationEvent::STREAM, organization_id.0),
+    };
+    let sequence = sqlx::query_scalar(
+        "select sequence from read.sequences
+         where stream_type = $1 and stream_id = $2 and organization_id = $3",
+    );
+    let sequence = sequence.bind(stream_type).bind(stream_id).bind(organization_id.0);
+    Ok(sequence.fetch_optional(snapshot.connection()).await?)
 }
 
 /// One of an organization's, by id.

@@ -13,8 +13,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::QueryError;
-use crate::list::{self, Listed, Listing, Scope};
-use crate::parameters::{ListQuery, OrganizationPath, Point as _, PointQuery, Refusals};
+use crate::list::{self, Listed, Listing, Scope, Stream};
+use crate::parameters::{
+    ListQuery, OrganizationPath, Point as _, PointHeaders, PointQuery, Refusals, Unmodified,
+};
 use crate::snapshot::{Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
@@ -42,6 +44,7 @@ impl Listed for Organization {
     const COLUMNS: &'static str = "t.organization_id, t.name, t.seat_limit, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.organization_id";
+    const STREAM: Option<Stream> = Some(Stream::Organization);
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -132,8 +135,9 @@ pub(crate) async fn list_organizations(
 
 /// An organization.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}", operation_id = "get_organization",
-    tag = "organizations", params(OrganizationPath, PointQuery),
-    responses((status = 200, body = Organization), Refusals))]
+    tag = "organizations", params(OrganizationPath, PointQuery, PointHeaders),
+    responses((status = 200, body = Organization,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_organization(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
@@ -191,7 +195,9 @@ impl QueryState {
     ) -> Result<Reflecting<T>, Problem> {
         let rows = Rows::Of(organization_id);
         let mut snapshot = self.snapshot(rows, T::READS, query.position_min()).await?;
-        let body = list::get(&mut snapshot, organization_id, id, query.temporal(), visible).await?;
-        Ok(Reflecting::new(snapshot.position(), body))
+        let temporal = query.temporal();
+        let body = list::get::<T>(&mut snapshot, organization_id, id, temporal, visible).await?;
+        let sequence = list::sequence::<T>(&mut snapshot, organization_id, id, temporal).await?;
+        Ok(Reflecting::new(snapshot.position(), body).at(sequence))
     }
 }

@@ -254,6 +254,21 @@ pub(crate) struct NowQuery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoQuery {}
 
+/// The headers of what has a version. It describes what `etag::answer_unmodified` reads.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // Never built.
+pub(crate) struct PointHeaders {
+    /// The `ETag` of what the caller has already; where that is still the version, the answer is 304.
+    #[param(rename = "If-None-Match")]
+    if_none_match: Option<String>,
+}
+
+/// What is answered instead of what the caller has already.
+#[derive(IntoResponses)]
+#[response(status = 304, description = "The caller has it already, by `If-None-Match`.")]
+pub(crate) struct Unmodified;
+
 /// What every request can be refused with.
 #[derive(IntoResponses)]
 #[allow(dead_code)] // Never built: it describes what `Problem` answers.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use api_conventions::authentication::authenticate;
-use api_conventions::links;
+use api_conventions::{etag, links};
 use axum::middleware::{from_fn, from_fn_with_state};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -20,6 +20,7 @@ pub fn routes(state: QueryState) -> OpenApiRouter {
     let authenticator = Arc::clone(&state.authenticator);
     list()
         .route_layer(from_fn(links::link_pages))
+        .route_layer(from_fn(etag::answer_unmodified))
         .route_layer(from_fn_with_state(authenticator, authenticate))
         .with_state(state)
 }

@@ -1,10 +1,12 @@
 //! Who may do what, and since when: organizations, members, invites, projects and their members,
-//! groups, custom roles, service accounts and API keys, each as of any time and any position.
+//! groups, custom roles, service accounts and API keys, each as of any time and any position; and where
+//! their streams stand.
 
 mod facts;
 mod groups;
 mod register;
 mod rows;
+mod sequences;
 
 use sqlx::PgConnection;
 
@@ -12,6 +14,7 @@ use crate::feed::FeedPage;
 use crate::projection::{Projection, ProjectionError};
 use facts::Facts;
 use register::Register;
+use sequences::Sequences;
 
 /// The access register.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +35,7 @@ impl Projection for AccessRegister {
         "projects",
         "role_grants",
         "roles",
+        "sequences",
         "service_accounts",
     ];
 
@@ -49,6 +53,7 @@ impl Projection for AccessRegister {
             register.apply(fact);
         }
         register.write(tx).await?;
+        Sequences::of(page)?.write(tx).await?;
         Ok(())
     }
 }

@@ -10,4 +10,5 @@ mod lists;
 mod rows;
 mod suggestions;
 mod support;
+mod versions;
 mod waiting;
