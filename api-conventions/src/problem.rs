@@ -210,6 +210,15 @@ impl Problem {
         Self::new(INTERNAL).with_detail("It has been logged under this request's id.")
     }
 
+    /// As it stands within another answer, of which it is a part: without the request's id.
+    pub fn within(&self) -> Value {
+        let mut body = self.body();
+        if let Some(members) = body.as_object_mut() {
+            members.remove("instance");
+        }
+        body
+    }
+
     /// The body.
     fn body(&self) -> Value {
         let mut body = self.0.members.clone();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::asked::Asked;
-use crate::execute::{Answer, Command, CommandContext};
+use crate::execute::{Answer, Command, CommandContext, Secret};
 use crate::refusal::{ExecuteError, Refusal};
 use crate::routes::CommandApi;
 
@@ -85,11 +85,36 @@ async fn execute<C: Command>(
     Err(problem)
 }
 
+/// Carries a command out that makes several secrets: 200, with what `show` makes of them and the
+/// outcome. There are none where the answer was given before.
+pub(crate) async fn carry_out_showing<C: Command, T: Serialize>(
+    api: &CommandApi,
+    Asked(context): Asked,
+    command: C,
+    show: impl FnOnce(C::Outcome, Vec<Secret>) -> T,
+) -> Result<Response, Problem> {
+    let answer = execute(api, &context, &command).await?;
+    let Answer { outcome, position, sequence, replayed, secrets } = answer;
+    let has_secret = !secrets.is_empty();
+    let body = Answered { position, outcome: show(outcome, secrets), secret: None };
+    Ok(respond(body, sequence, replayed, has_secret))
+}
+
 fn answer<O: Serialize>(answer: Answer<O>) -> Response {
-    let Answer { outcome, position, sequence, replayed, secret } = answer;
-    let secret = secret.map(|secret| secret.reveal().to_owned());
+    let Answer { outcome, position, sequence, replayed, secrets } = answer;
+    let secret = secrets.first().map(|secret| secret.reveal().to_owned());
     let has_secret = secret.is_some();
-    let mut response = Json(Answered { position, outcome, secret }).into_response();
+    respond(Answered { position, outcome, secret }, sequence, replayed, has_secret)
+}
+
+fn respond<O: Serialize>(
+    body: Answered<O>,
+    sequence: Option<i64>,
+    replayed: bool,
+    has_secret: bool,
+) -> Response {
+    let position = body.position;
+    let mut response = Json(body).into_response();
     let headers = response.headers_mut();
     if has_secret {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

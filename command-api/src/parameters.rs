@@ -2,8 +2,8 @@
 
 use api_conventions::problem::ProblemSchema;
 use event_schemas::{
-    ApiKeyId, ApprovalId, BreakGlassId, InviteId, MemberId, OrganizationId, ProjectId,
-    ServiceAccountId,
+    ApiKeyId, ApprovalId, BreakGlassId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
+    RoleId, ServiceAccountId,
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
@@ -38,6 +38,18 @@ path! {
         organization_id: OrganizationId,
         project_id: ProjectId,
         member_id: MemberId
+    }
+    /// A group of an organization.
+    GroupPath { organization_id: OrganizationId, group_id: GroupId }
+    /// A member of a group.
+    GroupMemberPath { organization_id: OrganizationId, group_id: GroupId, member_id: MemberId }
+    /// A custom role of an organization.
+    RolePath { organization_id: OrganizationId, role_id: RoleId }
+    /// A group of a project.
+    ProjectGroupPath {
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+        group_id: GroupId
     }
     /// A service account of an organization.
     ServiceAccountPath { organization_id: OrganizationId, service_account_id: ServiceAccountId }

@@ -10,8 +10,8 @@ use domain::project::{Project, ProjectError};
 use domain::service_account::{ServiceAccount, ServiceAccountError};
 use event_schemas::permission::{is_of_projects, service_account_may};
 use event_schemas::{
-    KeyOwner, MemberId, OrganizationId, OrganizationRole, Permission, PermissionSet, ProjectId,
-    ProjectRole, ServiceAccountId,
+    KeyOwner, OrganizationId, OrganizationRole, Permission, PermissionSet, ProjectId, ProjectRole,
+    ServiceAccountId,
 };
 
 use crate::execute::Session;
@@ -153,17 +153,19 @@ impl Session<'_> {
         self.permit_all_in(organization_id, project_id, role.permissions()).await
     }
 
-    /// Refuses who may not take back the role that the member has in the project.
-    pub async fn permit_taking_back(
+    /// Refuses who may not put one role in the project in another's place: nobody gives, or takes away,
+    /// more than they have.
+    pub async fn permit_replacing(
         &mut self,
         organization_id: OrganizationId,
         project_id: ProjectId,
-        member_id: MemberId,
+        present: Option<ProjectRole>,
+        role: Option<ProjectRole>,
     ) -> Result<(), Refusal> {
-        match self.read::<Project>(project_id).await?.role_of(member_id) {
-            Some(role) => self.permit_granting(organization_id, project_id, role).await,
-            None => Ok(()),
+        for role in present.into_iter().chain(role) {
+            self.permit_granting(organization_id, project_id, role).await?;
         }
+        Ok(())
     }
 
     async fn permit_all_in(

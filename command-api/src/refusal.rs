@@ -58,6 +58,9 @@ pub enum Refusal {
     /// Only who runs orgledger may do it.
     #[error("this needs the operator's credential")]
     OperatorOnly,
+    /// Only a member may do it, for themselves.
+    #[error("this needs the credential of a member")]
+    MembersOnly,
     /// A line of an imported file says what cannot be.
     #[error("{0}")]
     Import(String),

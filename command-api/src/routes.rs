@@ -15,8 +15,8 @@ use crate::execute::Executor;
 use crate::refused::Refused;
 use crate::usage::UsageRecorder;
 use crate::{
-    api_keys, approvals, break_glass, credits, invites, members, organizations, price_lists,
-    project_members, projects, service_accounts, usage,
+    api_keys, approvals, break_glass, credits, groups, invites, members, organizations,
+    price_lists, project_groups, project_members, projects, roles, service_accounts, usage,
 };
 
 /// The largest body that records usage: room for the most records that it may have.
@@ -76,21 +76,41 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(organizations::create::create_organization))
         .routes(routes!(organizations::update::update_organization))
         .routes(routes!(organizations::archive::archive_organization))
+        .routes(routes!(organizations::settings::replace_organization_settings))
+        .routes(routes!(organizations::security::replace_security_settings))
         .routes(routes!(invites::send::send_invite))
         .routes(routes!(invites::accept::accept_invite))
         .routes(routes!(invites::revoke::revoke_invite))
+        .routes(routes!(invites::resend::resend_invite))
+        .routes(routes!(invites::send_in_bulk::send_invites_in_bulk))
         .routes(routes!(members::add::add_member))
         .routes(routes!(members::change_role::change_member_role))
         .routes(routes!(members::rename::rename_member))
         .routes(routes!(members::suspend::suspend_member))
         .routes(routes!(members::reinstate::reinstate_member))
         .routes(routes!(members::remove::remove_member))
+        .routes(routes!(members::leave::leave_organization))
+        .routes(routes!(members::transfer_ownership::transfer_ownership))
+        .routes(routes!(groups::create::create_group))
+        .routes(routes!(groups::update::update_group, groups::remove::remove_group))
+        .routes(routes!(
+            groups::add_member::add_group_member,
+            groups::remove_member::remove_group_member
+        ))
+        .routes(routes!(roles::define::define_role))
+        .routes(routes!(roles::update::update_role, roles::remove::remove_role))
+        .routes(routes!(roles::grant::grant_role))
+        .routes(routes!(roles::withdraw::withdraw_role))
         .routes(routes!(projects::create::create_project))
         .routes(routes!(projects::update::update_project))
         .routes(routes!(projects::archive::archive_project))
         .routes(routes!(
             project_members::assign::assign_project_member,
             project_members::remove::remove_project_member
+        ))
+        .routes(routes!(
+            project_groups::assign::assign_project_group,
+            project_groups::remove::remove_project_group
         ))
         .routes(routes!(service_accounts::create::create_service_account))
         .routes(routes!(service_accounts::disable::disable_service_account))
@@ -99,6 +119,8 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(api_keys::rename::rename_api_key))
         .routes(routes!(api_keys::rotate::rotate_api_key))
         .routes(routes!(api_keys::revoke::revoke_api_key))
+        .routes(routes!(api_keys::revoke_of_member::revoke_api_keys_of_member))
+        .routes(routes!(api_keys::revoke_of_project::revoke_api_keys_of_project))
         .routes(routes!(approvals::approve::approve_approval))
         .routes(routes!(approvals::decline::decline_approval))
         .routes(routes!(approvals::withdraw::withdraw_approval))

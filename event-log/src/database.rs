@@ -174,6 +174,7 @@ fn log_migrations() -> Vec<Migration> {
         3 "usage" "log/0003_usage.sql",
         4 "identity" "log/0004_identity.sql",
         5 "api key secrets" "log/0005_api_key_secrets.sql",
+        8 "key owners" "log/0008_key_owners.sql",
     ]
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::event::stream_events;
 use crate::roles::words;
@@ -40,7 +41,7 @@ pub enum Grantee {
 }
 
 /// What an organization has settled for itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrganizationSettings {
     /// The role of who is invited or added without one.
@@ -88,7 +89,7 @@ words! {
 }
 
 /// Who vouches for the organization's people when they sign in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityProvider {
     /// The issuer, one of those that the server is configured with.
@@ -98,7 +99,7 @@ pub struct IdentityProvider {
 }
 
 /// Who vouches for people, and what needs two of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecuritySettings {
     /// Who vouches for people signing in; none: nobody, they use API keys.

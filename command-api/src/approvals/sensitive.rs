@@ -6,7 +6,10 @@ use domain::approval::{Approval, ApprovalCommand};
 use domain::organization::{
     ActiveMember, Authority, Organization, OrganizationCommand, OrganizationError,
 };
-use event_schemas::{ApprovalId, OrganizationId, OrganizationRole, SensitiveRequest};
+use event_schemas::{
+    ApprovalId, OrganizationId, OrganizationRole, SecuritySettings, SensitiveAction,
+    SensitiveRequest,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -45,7 +48,7 @@ impl Session<'_> {
         let security = self.read::<Organization>(organization_id).await?.security();
         // What is imported has happened elsewhere; to an emergency, two people have agreed already.
         let settled = matches!(authority, Authority::System | Authority::Operator);
-        if settled || !security.approvals.contains(&request.action()) {
+        if settled || !needs_approval(&security, request.action()) {
             self.do_it(organization_id, authority, &request).await?;
             return Ok(Sensitive { approval_id: None });
         }
@@ -98,6 +101,13 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether an action needs a second person. Where anything does, changing that does too: else one
+/// person would switch it off.
+fn needs_approval(security: &SecuritySettings, action: SensitiveAction) -> bool {
+    let rules_themselves = action == SensitiveAction::UpdateSecurity;
+    security.approvals.contains(&action) || (rules_themselves && !security.approvals.is_empty())
 }
 
 /// The command that a request is to the organization itself.

@@ -165,7 +165,7 @@ fn answer<O>(decided: Decided<O>, first_position: i64) -> Answer<O> {
         position: first_position + events_upto - 1,
         sequence: decided.sequence,
         replayed: false,
-        secret: decided.secret,
+        secrets: decided.secrets,
     }
 }
 
@@ -178,7 +178,7 @@ fn replayed<C: Command>(command: &C, replay: &Replay) -> Answered<C> {
         position: replay.position,
         sequence: None,
         replayed: true,
-        secret: None,
+        secrets: Vec::new(),
     })
 }
 

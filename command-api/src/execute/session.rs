@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domain::organization::Authority;
 use domain::{Decider, Root};
-use event_log::{Aggregates, NewEvent, StreamKey};
+use event_log::{Aggregates, EventLog, NewEvent, StreamKey};
 use event_schemas::OrganizationId;
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ pub(super) struct Decided<O> {
     /// How many events the session had decided up to and with this command.
     pub(super) events_upto: usize,
     pub(super) sequence: Option<i64>,
-    pub(super) secret: Option<Secret>,
+    pub(super) secrets: Vec<Secret>,
 }
 
 /// The states that a command decides on. Whatever it reads or writes here is named in the append,
@@ -51,7 +51,7 @@ struct Current<'a> {
     organization_id: Option<OrganizationId>,
     events: Vec<NewEvent>,
     first_written: Option<StreamKey>,
-    secret: Option<Secret>,
+    secrets: Vec<Secret>,
 }
 
 impl<'a> Session<'a> {
@@ -101,7 +101,7 @@ impl<'a> Session<'a> {
             organization_id: command.organization_id(),
             events: Vec::new(),
             first_written: None,
-            secret: None,
+            secrets: Vec::new(),
         });
         let handled = match self.vouch(context.presented.as_ref()).await {
             Ok(()) => command.handle(self).await,
@@ -115,19 +115,20 @@ impl<'a> Session<'a> {
                 self.streams.values_mut().for_each(|stream| stream.discard());
                 let Some(outcome) = command.refused(&refusal) else { return Ok(Err(refusal)) };
                 let events_upto = self.events.len();
-                return Ok(Ok(Decided { outcome, events_upto, sequence: None, secret: None }));
+                let secrets = Vec::new();
+                return Ok(Ok(Decided { outcome, events_upto, sequence: None, secrets }));
             }
         };
         self.streams.values_mut().for_each(|stream| stream.accept());
         let mut sequence = None;
-        let mut secret = None;
+        let mut secrets = Vec::new();
         if let Some(current) = current {
             let first = current.first_written.and_then(|stream| self.streams.get(&stream));
             sequence = first.map(|stream| stream.sequence());
-            secret = current.secret;
+            secrets = current.secrets;
             self.events.extend(current.events);
         }
-        Ok(Ok(Decided { outcome, events_upto: self.events.len(), sequence, secret }))
+        Ok(Ok(Decided { outcome, events_upto: self.events.len(), sequence, secrets }))
     }
 
     /// The state of a stream, with all that this session has decided on it.
@@ -182,7 +183,7 @@ impl<'a> Session<'a> {
     /// Shows a secret to the caller, this once.
     pub fn reveal(&mut self, secret: Secret) {
         if let Some(current) = &mut self.current {
-            current.secret = Some(secret);
+            current.secrets.push(secret);
         }
     }
 
@@ -210,6 +211,11 @@ impl<'a> Session<'a> {
     /// What secrets are hashed with.
     pub(crate) fn pepper(&self) -> &Pepper {
         self.pepper
+    }
+
+    /// The log, for what is found by another thing than its stream.
+    pub(crate) fn log(&self) -> &EventLog {
+        self.aggregates.log()
     }
 
     /// A new id, growing with time.

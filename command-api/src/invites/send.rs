@@ -21,7 +21,7 @@ use crate::refusal::Refusal;
 use crate::routes::CommandApi;
 
 /// How long an invite can be accepted where nothing else is asked for.
-const VALID_FOR: Duration = Duration::days(7);
+pub(super) const VALID_FOR: Duration = Duration::days(7);
 
 /// How many projects an invite may carry.
 const PROJECTS_MAX: usize = 100;

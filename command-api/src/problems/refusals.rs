@@ -48,7 +48,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
         Refusal::CredentialEnded => Problem::unauthorized(),
-        Refusal::OperatorOnly => said(FORBIDDEN, &refusal),
+        Refusal::OperatorOnly | Refusal::MembersOnly => said(FORBIDDEN, &refusal),
         Refusal::Import(why) => said(INVALID_VALUE, &why),
         Refusal::Invalid { field, .. } => {
             Problem::new(INVALID_VALUE).with_detail(refusal.to_string()).with("field", field)
@@ -262,6 +262,7 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::OperatorOnly
         | Refusal::Approval(_)
         | Refusal::BreakGlassNeeded
+        | Refusal::MembersOnly
         | Refusal::CredentialEnded
         | Refusal::PriceList(_)
         | Refusal::Name(_)

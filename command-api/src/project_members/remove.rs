@@ -36,9 +36,11 @@ impl Command for RemoveProjectMember {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
         let (organization_id, project_id) = (self.organization_id, self.project_id);
-        session.permit_in(organization_id, project_id, Permission::ProjectMembersUpdate).await?;
-        session.permit_taking_back(organization_id, project_id, self.member_id).await?;
+        let permission = Permission::ProjectMembersUpdate;
+        session.permit_in(organization_id, project_id, permission).await?;
         let organization = session.open_organization(organization_id).await?;
+        let present = session.read::<Project>(project_id).await?.role_of(self.member_id);
+        session.permit_replacing(organization_id, project_id, present, None).await?;
         let remove = ProjectCommand::RemoveMember { organization, member_id: self.member_id };
         session.execute::<Project>(project_id, remove).await?;
         Ok(Done {})

@@ -44,6 +44,11 @@ impl Roster {
                 return Err(Refused::Setting { field: "email_domains", why });
             }
         }
+        let owners = self.members().filter(|member| member.is_acting_owner()).count();
+        if !security.approvals.is_empty() && owners < 2 {
+            let why = "there must be a second owner who can approve";
+            return Err(Refused::Setting { field: "approvals", why });
+        }
         security.approvals.sort_unstable();
         security.approvals.dedup();
         if security == self.security {
