@@ -11,8 +11,8 @@ use event_schemas::published::{files, published};
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{
-    ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent, PriceListEvent, ProjectEvent,
-    RecordedUsage, ServiceAccountEvent, StreamEvent,
+    ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent, OrganizationEvent, PriceListEvent,
+    ProjectEvent, RecordedUsage, RefusalEvent, ServiceAccountEvent, StreamEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,6 +51,8 @@ fn current() -> BTreeMap<&'static str, u32> {
         CreditAccountEvent::TYPES,
         NameEvent::TYPES,
         PriceListEvent::TYPES,
+        ApprovalEvent::TYPES,
+        RefusalEvent::TYPES,
         &[(USAGE_RECORDED, USAGE_RECORDED_VERSION)],
     ]
     .into_iter()
@@ -77,6 +79,8 @@ fn reread(event_type: &str, payload: Value) -> Value {
         it if has::<CreditAccountEvent>(it) => through::<CreditAccountEvent>(payload),
         it if has::<NameEvent>(it) => through::<NameEvent>(payload),
         it if has::<PriceListEvent>(it) => through::<PriceListEvent>(payload),
+        it if has::<ApprovalEvent>(it) => through::<ApprovalEvent>(payload),
+        it if has::<RefusalEvent>(it) => through::<RefusalEvent>(payload),
         it => panic!("{it} is no event of ours"),
     }
 }
