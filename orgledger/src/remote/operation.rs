@@ -160,6 +160,9 @@ fn read_parameter(
         (Place::Query, "format", Kind::OneOf(formats)) => operation.formats.clone_from(formats),
         _ => {
             let mut help = text(&parameter["description"]);
+            if help.is_empty() {
+                help = description(document, &parameter["schema"]);
+            }
             if place == Place::Path && help == "The id." {
                 let what = name.trim_end_matches("_id").replace('_', " ");
                 help = format!("The {what}, by its id.");
