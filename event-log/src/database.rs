@@ -77,6 +77,9 @@ pub enum DatabaseError {
         /// What the server said.
         source: sqlx::Error,
     },
+    /// The keys of persons cannot be used.
+    #[error(transparent)]
+    Vault(#[from] crate::vault::VaultError),
     /// A migration failed.
     #[error("migrating the database failed: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -174,6 +177,7 @@ fn log_migrations() -> Vec<Migration> {
         3 "usage" "log/0003_usage.sql",
         4 "identity" "log/0004_identity.sql",
         5 "api key secrets" "log/0005_api_key_secrets.sql",
+        6 "vault" "log/0006_vault.sql",
     ]
 }
 

@@ -48,6 +48,9 @@ uuid_id! {
     /// One person's membership in one organization. A person who leaves and comes back is a new
     /// member with a new id, so that nothing granted to the old membership can come back to life.
     MemberId,
+    /// A person as one organization knows them: whose names and addresses are whose. It outlives the
+    /// membership, and says nothing by itself.
+    PersonId,
     /// An invite to an organization.
     InviteId,
     /// A service account of a project.

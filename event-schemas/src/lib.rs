@@ -10,6 +10,7 @@ pub mod event;
 pub mod ids;
 pub mod money;
 mod openapi;
+pub mod personal;
 pub mod published;
 pub mod roles;
 pub mod upcast;
@@ -19,6 +20,7 @@ mod api_key;
 mod credit_account;
 mod name;
 mod organization;
+mod person;
 mod price_list;
 mod project;
 mod service_account;
@@ -28,12 +30,13 @@ pub use api_key::{ApiKeyEvent, KeyOwner};
 pub use credit_account::CreditAccountEvent;
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
-    ApiKeyId, CreditAccountId, InviteId, LotId, MemberId, OrganizationId, PriceListId, ProjectId,
-    ServiceAccountId,
+    ApiKeyId, CreditAccountId, InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId,
+    ProjectId, ServiceAccountId,
 };
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
 pub use name::NameEvent;
 pub use organization::{OrganizationEvent, ProjectGrant};
+pub use person::PersonEvent;
 pub use price_list::{MatchRule, ModelPrice, PriceListEvent, Rates};
 pub use project::ProjectEvent;
 pub use roles::{Environment, OrganizationRole, Permission, ProjectRole};

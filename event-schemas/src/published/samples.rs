@@ -8,10 +8,14 @@ use uuid::Uuid;
 use crate::{
     Amount, ApiKeyEvent, CreditAccountEvent, Currency, Environment, InviteId, KeyOwner, LotId,
     MatchRule, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
-    OrganizationRole, PICO_PER_UNIT, PriceListEvent, PriceListId, PriceStatus, ProjectEvent,
-    ProjectGrant, ProjectId, ProjectRole, Rates, RecordedUsage, ServiceAccountEvent,
+    OrganizationRole, PICO_PER_UNIT, PersonEvent, PriceListEvent, PriceListId, PriceStatus,
+    ProjectEvent, ProjectGrant, ProjectId, ProjectRole, Rates, RecordedUsage, ServiceAccountEvent,
     ServiceAccountId,
 };
+
+/// A personal text as it stands in the log: sealed, with a key that nobody has.
+pub(super) const SEALED: &str =
+    "sealed:v1:Zm9yIHNob3cgb25seQdc9lYx0Wm2kq7V3RtB1uNfE8sJaLhGp4oTzKyQiC5dXwMv";
 
 /// An id of version 7 that ends in a number.
 fn id<T: From<Uuid>>(number: u128) -> T {
@@ -107,6 +111,11 @@ fn members() -> [OrganizationEvent; 6] {
         Was::MemberReinstated { member_id },
         Was::MemberRemoved { member_id, reason: Some(text("left the company")) },
     ]
+}
+
+pub(super) fn person() -> Vec<PersonEvent> {
+    let reason = Some(text("asked for under Article 17 GDPR"));
+    vec![PersonEvent::Erased { person_id: id(10), reason }]
 }
 
 pub(super) fn project() -> Vec<ProjectEvent> {
