@@ -223,8 +223,8 @@ pub enum OrganizationError {
         /// Until when.
         expires_at: DateTime<Utc>,
     },
-    /// Another member has the login.
-    #[error("the login '{0}' belongs to another member")]
+    /// Another member has the login. What is said of it does not repeat it: it may be kept.
+    #[error("the login belongs to another member")]
     LoginTaken(String),
     /// There is no such member.
     #[error("there is no member {0}")]

@@ -12,6 +12,7 @@ mod installation;
 mod probe;
 mod rebuild;
 mod report;
+mod rewrap_keys;
 mod serve;
 mod services;
 mod show;
@@ -53,6 +54,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Costs(args) => report::costs::run(place, args).await,
         Command::Balance(args) => report::balance::run(place, args).await,
         Command::Rebuild(args) => rebuild::run(place, &args).await,
+        Command::RewrapKeys => rewrap_keys::run(place).await,
         Command::Status(args) => report::status::run(place, &args).await,
         Command::Probe(args) => probe::run(&args.url).await,
         Command::Generate(args) => generate::run(args.check),
@@ -70,6 +72,7 @@ fn log_to_stderr(cli: &Cli) {
         | Command::Costs(_)
         | Command::Balance(_)
         | Command::Rebuild(_)
+        | Command::RewrapKeys
         | Command::Status(_)
         | Command::Probe(_)
         | Command::Generate(_) => "warn,sqlx=error,async_nats=error",

@@ -37,8 +37,9 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
     let (api, ready) = match args.role {
         Role::CommandApi => {
             let authenticator = Arc::new(installation.authenticator()?);
-            let pepper = installation.pepper()?;
-            let commands = services::command_api(&installation.log, pepper, authenticator).await?;
+            let (masters, pepper) = (installation.master_keys()?, installation.pepper()?);
+            let commands =
+                services::command_api(&installation.log, masters, pepper, authenticator).await?;
             let ready = commands.executor().log().pool().clone();
             parts.spawn(services::expiry(commands.executor(), &installation.read, end).await?);
             (api::commands(commands), ready)
@@ -50,9 +51,12 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
             (api::queries(queries), ready)
         }
         Role::Projectors => {
+            let vault = installation.open_vault().await?;
             let feed = match args.feed {
-                FeedKind::Postgres => services::postgres_feed(&installation.log, None).await?,
-                FeedKind::Nats => services::jetstream_feed(nats_url(place)?, place),
+                FeedKind::Postgres => {
+                    services::postgres_feed(&installation.log, vault, None).await?
+                }
+                FeedKind::Nats => services::jetstream_feed(nats_url(place)?, place, vault),
             };
             let projectors = services::projectors(&installation.read, feed, end).await?;
             parts.spawn(async move {

@@ -12,7 +12,7 @@ use command_api::api_keys::secret::Pepper;
 use command_api::{CommandApi, Executor};
 use event_log::database::{self, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
-use event_log::{EventLog, HeadWatch};
+use event_log::{EventLog, HeadWatch, MasterKeys, Vault};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use projectors::{Config, Feed, JetStreamFeed, PostgresFeed, Projectors};
 use query_api::{QueryState, WAIT_MAX_DEFAULT};
@@ -80,10 +80,11 @@ pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
 /// The writing half: the log and what executes commands on it.
 pub(crate) async fn command_api(
     log: &PgConnectOptions,
+    masters: MasterKeys,
     pepper: Pepper,
     authenticator: Arc<Authenticator>,
 ) -> anyhow::Result<CommandApi> {
-    let log = EventLog::open(log).await?;
+    let log = EventLog::open(log, masters).await?;
     report_queue(&log);
     Ok(CommandApi::new(Executor::new(log, pepper), authenticator))
 }
@@ -112,16 +113,17 @@ pub(crate) async fn query_state(
 /// A feed from the log's Postgres that is told of new entries.
 pub(crate) async fn postgres_feed(
     log: &PgConnectOptions,
+    vault: Vault,
     own_head: Option<watch::Receiver<i64>>,
 ) -> anyhow::Result<Feed> {
     let pool = database::pool(log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let head = HeadWatch::start(pool.clone(), own_head);
-    Ok(Feed::Postgres(PostgresFeed::following(pool, head)))
+    Ok(Feed::Postgres(PostgresFeed::following(pool, vault, head)))
 }
 
 /// A feed from JetStream alone.
-pub(crate) fn jetstream_feed(url: &str, place: &PlaceArgs) -> Feed {
-    Feed::JetStream(JetStreamFeed::new(jetstream(url, place)))
+pub(crate) fn jetstream_feed(url: &str, place: &PlaceArgs, vault: Vault) -> Feed {
+    Feed::JetStream(JetStreamFeed::new(jetstream(url, place), vault))
 }
 
 /// Where JetStream is.

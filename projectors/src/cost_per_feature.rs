@@ -52,7 +52,8 @@ impl Projection for CostPerFeature {
                 | Stream::ApiKey
                 | Stream::CreditAccount
                 | Stream::PriceList
-                | Stream::Name => {}
+                | Stream::Name
+                | Stream::Person => {}
             }
         }
         if let Some(source) = page.usage_source(tx).await? {

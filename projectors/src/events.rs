@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
-    ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent, OrganizationId, PriceListEvent,
-    ProjectEvent, RecordedEvent, ServiceAccountEvent, StreamEvent,
+    ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent, OrganizationId, PersonEvent,
+    PriceListEvent, ProjectEvent, RecordedEvent, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
@@ -32,6 +32,8 @@ pub enum Stream {
     PriceList,
     /// `name`
     Name,
+    /// `person`
+    Person,
 }
 
 impl Stream {
@@ -45,6 +47,7 @@ impl Stream {
             CreditAccountEvent::STREAM => Self::CreditAccount,
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,
+            PersonEvent::STREAM => Self::Person,
             unknown => return Err(unreadable(event, format!("there is no stream '{unknown}'"))),
         })
     }
