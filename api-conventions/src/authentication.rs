@@ -5,12 +5,16 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use event_schemas::{Actor, ApiKeyId, EventMetadata, KeyOwner, ProjectId};
+use chrono::{DateTime, Utc};
+use event_schemas::{
+    Actor, ApiKeyId, EventMetadata, InviteId, KeyOwner, MemberId, OrganizationId, PermissionSet,
+    ProjectId,
+};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -25,8 +29,8 @@ pub const OPERATOR_CREDENTIAL_CHARACTERS_MIN: usize = 16;
 pub struct Caller {
     /// Who.
     pub actor: Actor,
-    /// The API key that they presented, where it was one.
-    pub api_key: Option<PresentedKey>,
+    /// What they presented, where it was not the operator's credential.
+    pub presented: Option<Presented>,
     /// The request's id.
     pub correlation_id: Arc<str>,
     /// The W3C trace context that the request came with.
@@ -40,6 +44,7 @@ impl Caller {
     pub fn metadata(&self) -> EventMetadata {
         EventMetadata {
             actor: self.actor.clone(),
+            credential: self.presented.as_ref().and_then(Presented::name),
             correlation_id: self.correlation_id.to_string(),
             causation_id: None,
             traceparent: self.traceparent.as_deref().map(str::to_owned),
@@ -101,17 +106,88 @@ impl std::fmt::Debug for OperatorCredential {
     }
 }
 
+/// What somebody proved themselves with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presented {
+    /// An API key's secret.
+    ApiKey(PresentedKey),
+    /// A token of an issuer that vouches for them.
+    SignedIn(SignedIn),
+    /// An invite's token.
+    Invite(PresentedInvite),
+}
+
+impl Presented {
+    /// Who acts with it.
+    pub fn actor(&self) -> Actor {
+        match self {
+            Self::ApiKey(key) => key.actor(),
+            Self::SignedIn(signed_in) => Actor::member(signed_in.member_id),
+            Self::Invite(invite) => Actor::invite(invite.invite_id),
+        }
+    }
+
+    /// As metadata names it.
+    fn name(&self) -> Option<String> {
+        match self {
+            Self::ApiKey(key) => Some(format!("api_key:{}", key.api_key_id)),
+            Self::SignedIn(signed_in) => Some(format!("issuer:{}", signed_in.issuer)),
+            // The actor says it.
+            Self::Invite(_) => None,
+        }
+    }
+
+    /// The organization that it is good for.
+    pub fn organization_id(&self) -> OrganizationId {
+        match self {
+            Self::ApiKey(key) => key.organization_id,
+            Self::SignedIn(signed_in) => signed_in.organization_id,
+            Self::Invite(invite) => invite.organization_id,
+        }
+    }
+}
+
+/// A person for whom an issuer vouches, as the member that they are in the organization asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The issuer.
+    pub issuer: Arc<str>,
+    /// The verified address.
+    pub email: Arc<str>,
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The member with that address.
+    pub member_id: MemberId,
+    /// Until when the token counts.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// An invite whose token was presented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresentedInvite {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The invite.
+    pub invite_id: InviteId,
+    /// The stored hash of the token that was presented.
+    pub token_hash: Arc<str>,
+}
+
 /// An API key whose secret was presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresentedKey {
     /// The key.
     pub api_key_id: ApiKeyId,
+    /// The organization.
+    pub organization_id: OrganizationId,
     /// The stored hash of the secret that was presented.
     pub secret_hash: Arc<str>,
     /// Whose it is.
     pub owner: KeyOwner,
-    /// The project that it works for.
-    pub project_id: ProjectId,
+    /// The project that it works for; none for an admin key.
+    pub project_id: Option<ProjectId>,
+    /// What it is limited to.
+    pub scopes: Option<PermissionSet>,
 }
 
 impl PresentedKey {
@@ -126,44 +202,65 @@ impl PresentedKey {
     }
 }
 
-/// Where API keys are looked up.
-pub trait ApiKeys: Send + Sync {
-    /// The key with this secret, if there is one that works.
-    fn find<'a>(
-        &'a self,
-        secret: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<PresentedKey>, Problem>> + Send + 'a>>;
+/// What a request is about, as far as its path says: some credentials count only there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// The organization.
+    pub organization_id: Option<OrganizationId>,
+    /// The invite.
+    pub invite_id: Option<InviteId>,
+}
+
+impl Asked {
+    fn of(path: &RawPathParams) -> Self {
+        let value = |wanted| path.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
+        Self {
+            organization_id: value("organization_id").and_then(|id| id.parse().ok()),
+            invite_id: value("invite_id").and_then(|id| id.parse().ok()),
+        }
+    }
+}
+
+/// What [`Credentials::find`] comes to.
+pub type Found<'a> = Pin<Box<dyn Future<Output = Result<Option<Presented>, Problem>> + Send + 'a>>;
+
+/// Where credentials other than the operator's are looked up.
+pub trait Credentials: Send + Sync {
+    /// What the credential is, if it counts for what is asked.
+    fn find<'a>(&'a self, credential: &'a str, asked: &'a Asked) -> Found<'a>;
 }
 
 /// Every credential that is known.
 #[derive(Clone)]
 pub struct Authenticator {
     operator: OperatorCredential,
-    api_keys: Option<Arc<dyn ApiKeys>>,
+    credentials: Option<Arc<dyn Credentials>>,
 }
 
 impl Authenticator {
     /// Knows the operator.
     pub fn new(operator: OperatorCredential) -> Self {
-        Self { operator, api_keys: None }
+        Self { operator, credentials: None }
     }
 
-    /// The same, and API keys.
+    /// The same, and others.
     #[must_use]
-    pub fn with_api_keys(&self, api_keys: Arc<dyn ApiKeys>) -> Self {
-        Self { api_keys: Some(api_keys), ..self.clone() }
+    pub fn with_credentials(&self, credentials: Arc<dyn Credentials>) -> Self {
+        Self { credentials: Some(credentials), ..self.clone() }
     }
 
     /// Whose credential it is.
     pub async fn actor(
         &self,
         credential: &str,
-    ) -> Result<Option<(Actor, Option<PresentedKey>)>, Problem> {
+        asked: &Asked,
+    ) -> Result<Option<(Actor, Option<Presented>)>, Problem> {
         if self.operator.is(credential) {
             return Ok(Some((Actor::operator(&self.operator.name), None)));
         }
-        let Some(api_keys) = &self.api_keys else { return Ok(None) };
-        Ok(api_keys.find(credential).await?.map(|key| (key.actor(), Some(key))))
+        let Some(credentials) = &self.credentials else { return Ok(None) };
+        let presented = credentials.find(credential, asked).await?;
+        Ok(presented.map(|presented| (presented.actor(), Some(presented))))
     }
 }
 
@@ -180,17 +277,18 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// Middleware for every route that needs a caller: gives the request its [`Caller`], or refuses it.
 pub async fn authenticate(
     State(authenticator): State<Arc<Authenticator>>,
+    path: RawPathParams,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let credential = bearer(request.headers()).ok_or_else(Problem::unauthorized)?;
-    let known = authenticator.actor(credential).await?;
-    let (actor, api_key) = known.ok_or_else(Problem::unauthorized)?;
+    let known = authenticator.actor(credential, &Asked::of(&path)).await?;
+    let (actor, presented) = known.ok_or_else(Problem::unauthorized)?;
     let extensions = request.extensions();
     let context = extensions.get::<RequestContext>();
     let caller = Caller {
         actor,
-        api_key,
+        presented,
         correlation_id: context.map_or_else(|| "".into(), |context| context.request_id.clone()),
         traceparent: context.and_then(|context| context.traceparent.clone()),
         source_address: extensions
@@ -210,10 +308,11 @@ mod tests {
         let operator = OperatorCredential::new("ops", "0123456789abcdef").expect("long enough");
         assert!(!format!("{operator:?}").contains("0123456789abcdef"));
         let authenticator = Authenticator::new(operator);
-        let known = authenticator.actor("0123456789abcdef").await.expect("it answers");
+        let known =
+            authenticator.actor("0123456789abcdef", &Asked::default()).await.expect("it answers");
         assert_eq!(known, Some((Actor::operator("ops"), None)));
         for other in ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF"] {
-            let known = authenticator.actor(other).await.expect("it answers");
+            let known = authenticator.actor(other, &Asked::default()).await.expect("it answers");
             assert_eq!(known, None, "{other}");
         }
     }

@@ -16,7 +16,7 @@ use cqrs_es::persist::PersistedEventStore;
 use domain::Root;
 use domain::api_key::{ApiKey, ApiKeyCommand};
 use embedded::testing::TestDatabase;
-use event_schemas::{ApiKeyId, OrganizationRole};
+use event_schemas::{ApiKeyId, OrganizationRole, OrganizationSettings};
 use postgres_es::PostgresEventRepository;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -128,7 +128,10 @@ async fn rename_with_stock(
         let turn = turns.fetch_add(1, Ordering::Relaxed);
         async move {
             let id = keys[turn % keys.len()].to_string();
-            let rename = ApiKeyCommand::Rename { name: format!("renamed-{turn}") };
+            let rename = ApiKeyCommand::Rename {
+                rules: OrganizationSettings::default(),
+                name: format!("renamed-{turn}"),
+            };
             stock.execute(&id, rename).await?;
             Ok(true)
         }
@@ -142,7 +145,7 @@ async fn keys(world: &World) -> anyhow::Result<Vec<ApiKeyId>> {
     let request = AddMemberRequest {
         login: "benchmark".to_owned(),
         email: None,
-        role: OrganizationRole::Member,
+        role: Some(OrganizationRole::Member),
     };
     let member = world.all(&[AddMember { organization_id, request }]).await?;
     let member_id = member.first().map(|added| added.member_id);
@@ -150,12 +153,10 @@ async fn keys(world: &World) -> anyhow::Result<Vec<ApiKeyId>> {
         .map(|number| CreateApiKey {
             organization_id,
             request: CreateApiKeyRequest {
-                project_id: world.project_id,
+                project_id: Some(world.project_id),
                 member_id,
-                service_account_id: None,
                 name: format!("key-{number}"),
-                expires_at: None,
-                rotation_due_at: None,
+                ..CreateApiKeyRequest::default()
             },
         })
         .collect();

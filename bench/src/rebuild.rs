@@ -62,7 +62,7 @@ async fn history(world: &World) -> anyhow::Result<()> {
             request: AddMemberRequest {
                 login: format!("member-{number}"),
                 email: None,
-                role: OrganizationRole::Member,
+                role: Some(OrganizationRole::Member),
             },
         })
         .collect();

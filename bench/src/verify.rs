@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use command_api::api_keys::{ApiKeyRegister, CreateApiKey, CreateApiKeyRequest};
+use command_api::api_keys::{CreateApiKey, CreateApiKeyRequest};
+use command_api::credentials::CredentialRegister;
 use command_api::members::{AddMember, AddMemberRequest};
 use embedded::testing::test_database;
 use event_schemas::OrganizationRole;
@@ -19,16 +20,16 @@ pub(crate) async fn measure(figures: &mut Figures, seconds: f64) -> anyhow::Resu
     let database = test_database().await;
     let world = World::on(&database).await?;
     let secrets = secrets(&world).await?;
-    let register = ApiKeyRegister::new(world.executor.clone());
+    let register = CredentialRegister::new(world.executor.clone());
     for secret in &secrets {
-        anyhow::ensure!(register.find(secret).await?.is_some(), "the key does not work");
+        anyhow::ensure!(register.api_key(secret).await?.is_some(), "the key does not work");
     }
     let begun = Instant::now();
     let until = begun + Duration::from_secs_f64(seconds);
     let mut verified = 0_u32;
     while Instant::now() < until {
         for secret in &secrets {
-            anyhow::ensure!(register.find(secret).await?.is_some(), "the key does not work");
+            anyhow::ensure!(register.api_key(secret).await?.is_some(), "the key does not work");
             verified += 1;
         }
     }
@@ -40,19 +41,17 @@ pub(crate) async fn measure(figures: &mut Figures, seconds: f64) -> anyhow::Resu
 async fn secrets(world: &World) -> anyhow::Result<Vec<String>> {
     let organization_id = world.organization_id;
     let role = OrganizationRole::Member;
-    let request = AddMemberRequest { login: "benchmark".to_owned(), email: None, role };
+    let request = AddMemberRequest { login: "benchmark".to_owned(), email: None, role: Some(role) };
     let member = world.all(&[AddMember { organization_id, request }]).await?;
     let mut secrets = Vec::with_capacity(KEYS);
     for number in 0..KEYS {
         let create = CreateApiKey {
             organization_id,
             request: CreateApiKeyRequest {
-                project_id: world.project_id,
+                project_id: Some(world.project_id),
                 member_id: member.first().map(|added| added.member_id),
-                service_account_id: None,
                 name: format!("key-{number}"),
-                expires_at: None,
-                rotation_due_at: None,
+                ..CreateApiKeyRequest::default()
             },
         };
         let answer = world.executor.execute(&context(None), &create).await?;

@@ -1,7 +1,7 @@
 //! What a request carries beside what it asks: who asks, under which idempotency key, and of which
 //! version.
 
-use api_conventions::authentication::PresentedKey;
+use api_conventions::authentication::{Presented, PresentedInvite, PresentedKey, SignedIn};
 use api_conventions::problem::FORBIDDEN;
 use api_conventions::{Caller, IdempotencyKey, IfMatch, Problem};
 use axum::extract::FromRequestParts;
@@ -44,7 +44,7 @@ pub(crate) fn context(caller: &Caller) -> Result<CommandContext, Problem> {
     Ok(CommandContext {
         metadata: caller.metadata(),
         authority: authority(caller)?,
-        presented: caller.api_key.clone(),
+        presented: caller.presented.clone(),
         now,
         occurred_at: now,
         idempotency_key: None,
@@ -54,13 +54,27 @@ pub(crate) fn context(caller: &Caller) -> Result<CommandContext, Problem> {
 
 /// In whose name an actor commands.
 fn authority(caller: &Caller) -> Result<Authority, Problem> {
-    if let Some(PresentedKey { owner, project_id, .. }) = &caller.api_key {
-        return Ok(Authority::ApiKey { owner: *owner, project_id: *project_id });
+    match &caller.presented {
+        Some(Presented::ApiKey(PresentedKey { owner, project_id, scopes, .. })) => {
+            let (owner, project_id, scopes) = (*owner, *project_id, *scopes);
+            return Ok(Authority::ApiKey { owner, project_id, scopes });
+        }
+        Some(Presented::SignedIn(SignedIn { member_id, .. })) => {
+            return Ok(Authority::Member(*member_id));
+        }
+        Some(Presented::Invite(PresentedInvite { invite_id, .. })) => {
+            return Ok(Authority::Invited(*invite_id));
+        }
+        None => {}
     }
     match caller.actor.kind {
         ActorKind::Operator => Ok(Authority::Operator),
         // The system acts inside, and external actors only in what is imported.
-        ActorKind::Member | ActorKind::ServiceAccount | ActorKind::System | ActorKind::External => {
+        ActorKind::Member
+        | ActorKind::ServiceAccount
+        | ActorKind::Invite
+        | ActorKind::System
+        | ActorKind::External => {
             Err(Problem::new(FORBIDDEN).with_detail("This credential may not change anything."))
         }
     }

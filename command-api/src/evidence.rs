@@ -1,12 +1,12 @@
 //! Reading what a decision rests on: an open organization, a project in it, an active member.
 
-use domain::api_key::{ApiKey, ApiKeyError};
-use domain::organization::{ActiveMember, OpenOrganization, Organization};
+use domain::api_key::{ApiKey, ApiKeyError, KeyPlace};
+use domain::organization::{ActiveMember, ExistingGroup, OpenOrganization, Organization};
 use domain::project::{OpenProject, Project};
 use domain::service_account::{ActiveServiceAccount, ServiceAccount};
-use event_schemas::{ApiKeyId, Environment, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use event_schemas::{ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId, ServiceAccountId};
 
-use crate::api_keys::secret::{self, NewSecret};
+use crate::api_keys::secret::{self, NewSecret, SecretOf};
 use crate::execute::Session;
 use crate::refusal::{ExecuteError, Refusal};
 
@@ -47,22 +47,51 @@ impl Session<'_> {
         Ok(self.read::<ServiceAccount>(id).await?.active(organization_id)?)
     }
 
+    /// That the group is one of the organization, which is open.
+    pub async fn existing_group(
+        &mut self,
+        organization_id: OrganizationId,
+        group_id: GroupId,
+    ) -> Result<ExistingGroup, Refusal> {
+        Ok(self.read::<Organization>(organization_id).await?.existing_group(group_id)?)
+    }
+
+    /// What a key of that project, or an admin key, opens; and what its secret says of that.
+    pub async fn key_place(
+        &mut self,
+        organization_id: OrganizationId,
+        project_id: Option<ProjectId>,
+    ) -> Result<(KeyPlace, SecretOf), Refusal> {
+        let Some(project_id) = project_id else {
+            let organization = self.open_organization(organization_id).await?;
+            return Ok((KeyPlace::Organization(organization), SecretOf::Organization));
+        };
+        let project = self.open_project(organization_id, project_id).await?;
+        let environment = self.read::<Project>(project_id).await?.environment();
+        Ok((KeyPlace::Project(project), SecretOf::Project(environment)))
+    }
+
     /// That the key is one of the organization, which is open; answers its project.
     pub async fn own_api_key(
         &mut self,
         organization_id: OrganizationId,
         api_key_id: ApiKeyId,
-    ) -> Result<ProjectId, Refusal> {
+    ) -> Result<Option<ProjectId>, Refusal> {
         self.open_organization(organization_id).await?;
         let key = self.read::<ApiKey>(api_key_id).await?;
-        match (key.organization_id(), key.project_id()) {
-            (Some(owner), Some(project_id)) if owner == organization_id => Ok(project_id),
-            (Some(_) | None, _) => Err(ApiKeyError::NotFound.into()),
+        match key.organization_id() {
+            Some(owner) if owner == organization_id => Ok(key.project_id()),
+            Some(_) | None => Err(ApiKeyError::NotFound.into()),
         }
     }
 
-    /// A new secret for an API key of a project in that environment.
-    pub fn new_secret(&self, environment: Option<Environment>) -> Result<NewSecret, Refusal> {
-        Ok(secret::generate(self.pepper(), environment).map_err(ExecuteError::Random)?)
+    /// A new secret for an API key.
+    pub fn new_secret(&self, of: SecretOf) -> Result<NewSecret, Refusal> {
+        Ok(secret::generate(self.pepper(), of).map_err(ExecuteError::Random)?)
+    }
+
+    /// A new token for an invite.
+    pub fn new_invite_token(&self) -> Result<NewSecret, Refusal> {
+        Ok(secret::generate_invite_token(self.pepper()).map_err(ExecuteError::Random)?)
     }
 }

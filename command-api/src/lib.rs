@@ -17,6 +17,7 @@ mod answers;
 mod asked;
 mod bodies;
 mod checks;
+pub mod credentials;
 mod evidence;
 mod names;
 mod parameters;

@@ -10,7 +10,7 @@ use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
-use crate::api_keys::ApiKeyRegister;
+use crate::credentials::CredentialRegister;
 use crate::execute::Executor;
 use crate::usage::UsageRecorder;
 use crate::{
@@ -34,8 +34,8 @@ impl CommandApi {
     #[allow(clippy::needless_pass_by_value)] // Shared with whoever else lets somebody in.
     pub fn new(executor: Executor, authenticator: Arc<Authenticator>) -> Self {
         let recorder = UsageRecorder::new(executor.clone());
-        let keys = ApiKeyRegister::new(executor.clone());
-        let authenticator = Arc::new(authenticator.with_api_keys(Arc::new(keys)));
+        let register = CredentialRegister::new(executor.clone());
+        let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register)));
         Self { executor, recorder, authenticator }
     }
 

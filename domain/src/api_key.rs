@@ -2,10 +2,12 @@
 //! grace; a revoked key stays revoked. Only hashes of secrets come this far.
 
 use chrono::{DateTime, Duration, Utc};
-use event_schemas::{ApiKeyEvent, ApiKeyId, KeyOwner, OrganizationId, ProjectId};
+use event_schemas::{
+    ApiKeyEvent, ApiKeyId, KeyOwner, OrganizationId, OrganizationSettings, PermissionSet, ProjectId,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::organization::ActiveMember;
+use crate::organization::{ActiveMember, OpenOrganization};
 use crate::project::OpenProject;
 use crate::service_account::ActiveServiceAccount;
 use crate::text::TextError;
@@ -32,7 +34,7 @@ pub enum ApiKey {
 pub struct ApiKeyDetails {
     api_key_id: ApiKeyId,
     organization_id: OrganizationId,
-    project_id: ProjectId,
+    project_id: Option<ProjectId>,
     owner: KeyOwner,
     name: String,
     redacted: String,
@@ -40,6 +42,8 @@ pub struct ApiKeyDetails {
     previous: Option<PreviousSecret>,
     expires_at: Option<DateTime<Utc>>,
     rotation_due_at: Option<DateTime<Utc>>,
+    rotation_days: Option<u32>,
+    scopes: Option<PermissionSet>,
 }
 
 /// The secret before the last rotation.
@@ -47,6 +51,31 @@ pub struct ApiKeyDetails {
 struct PreviousSecret {
     secret_hash: String,
     valid_until: DateTime<Utc>,
+}
+
+/// What a key is to open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// A project, and nothing else.
+    Project(OpenProject),
+    /// All that its owner may do in the organization: an admin key.
+    Organization(OpenOrganization),
+}
+
+impl KeyPlace {
+    fn organization_id(self) -> OrganizationId {
+        match self {
+            Self::Project(project) => project.organization_id(),
+            Self::Organization(organization) => organization.organization_id(),
+        }
+    }
+
+    fn project_id(self) -> Option<ProjectId> {
+        match self {
+            Self::Project(project) => Some(project.project_id()),
+            Self::Organization(_) => None,
+        }
+    }
 }
 
 /// Who is to own a key, with the evidence that they can.
@@ -63,8 +92,9 @@ pub enum ActiveOwner {
 pub struct UsableKey {
     api_key_id: ApiKeyId,
     organization_id: OrganizationId,
-    project_id: ProjectId,
+    project_id: Option<ProjectId>,
     owner: KeyOwner,
+    scopes: Option<PermissionSet>,
 }
 
 impl UsableKey {
@@ -78,9 +108,14 @@ impl UsableKey {
         self.organization_id
     }
 
-    /// The project that it works for.
-    pub fn project_id(&self) -> ProjectId {
+    /// The project that it works for; none for an admin key.
+    pub fn project_id(&self) -> Option<ProjectId> {
         self.project_id
+    }
+
+    /// What it is limited to.
+    pub fn scopes(&self) -> Option<PermissionSet> {
+        self.scopes
     }
 
     /// Whose it is.
@@ -94,8 +129,10 @@ impl UsableKey {
 pub enum ApiKeyCommand {
     /// Create it.
     Create {
-        /// The project that it will work for.
-        project: OpenProject,
+        /// What it will open.
+        place: KeyPlace,
+        /// The organization's rules for keys.
+        rules: OrganizationSettings,
         /// Whose it will be.
         owner: ActiveOwner,
         /// Its id.
@@ -110,18 +147,24 @@ pub enum ApiKeyCommand {
         expires_at: Option<DateTime<Utc>>,
         /// By when its secret should be rotated.
         rotation_due_at: Option<DateTime<Utc>>,
+        /// How many days after each rotation the next is due.
+        rotation_days: Option<u32>,
+        /// What it is limited to.
+        scopes: Option<PermissionSet>,
         /// The time.
         now: DateTime<Utc>,
     },
     /// Give it another name.
     Rename {
+        /// The organization's rules for keys.
+        rules: OrganizationSettings,
         /// The new name.
         name: String,
     },
     /// Give it a new secret; the secret before the previous one, if still in its grace, ends.
     Rotate {
-        /// Its project.
-        project: OpenProject,
+        /// What it opens.
+        place: KeyPlace,
         /// HMAC-SHA-256 of the new secret under the server's pepper, in hexadecimal.
         secret_hash: String,
         /// The new secret's beginning and end.
@@ -160,6 +203,33 @@ pub enum ApiKeyError {
     /// The owner is another project's service account.
     #[error("the service account belongs to another project")]
     OwnerOfAnotherProject,
+    /// A service account works for a project, so its keys do.
+    #[error("a service account's key is for its project")]
+    AdminKeyOfServiceAccount,
+    /// It would be limited to nothing.
+    #[error("a key that is limited to no permission opens nothing")]
+    NoScopes,
+    /// The name does not follow the organization's convention.
+    #[error("the name does not match the organization's pattern for API keys, {pattern}")]
+    NameAgainstConvention {
+        /// The regular expression.
+        pattern: String,
+    },
+    /// It would work for longer than the organization allows.
+    #[error("the organization lets an API key work for at most {days_max} days")]
+    LivesTooLong {
+        /// The most days.
+        days_max: u32,
+    },
+    /// Rotations would be too far apart.
+    #[error("the organization wants API keys rotated every {days_max} days at least")]
+    RotatedTooSeldom {
+        /// The most days.
+        days_max: u32,
+    },
+    /// Not a number of days that a rotation can take.
+    #[error("rotation_days is not from 1 to 3650")]
+    RotationDays,
     /// It would be over before it begins.
     #[error("the expiry {expires_at} is not in the future")]
     ExpiryInThePast {
@@ -190,6 +260,7 @@ type Decision = Result<Vec<ApiKeyEvent>, ApiKeyError>;
 
 mod decide;
 mod read;
+mod rules;
 
 #[cfg(test)]
 mod tests;

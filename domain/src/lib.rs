@@ -12,7 +12,6 @@ pub mod api_key;
 pub mod credit_account;
 pub mod name;
 pub mod organization;
-pub mod permission;
 pub mod price_list;
 pub mod pricing;
 pub mod project;

@@ -1,26 +1,35 @@
 //! An organization: its profile, roster and invites. It guards who is in it: an organization that
 //! has an owner keeps one, nobody grants above their own role, and seats are limited.
 
+mod access;
 mod authority;
+mod custom_roles;
 mod decide;
+mod errors;
 mod evidence;
+mod evolve;
+mod groups;
 mod invites;
 mod members;
 mod roster;
+mod settings;
 
 #[cfg(test)]
 mod tests;
 
 use chrono::{DateTime, Utc};
 use event_schemas::{
-    InviteId, MemberId, OrganizationEvent, OrganizationId, OrganizationRole, ProjectGrant,
+    InviteId, MemberId, OrganizationEvent, OrganizationId, OrganizationRole, OrganizationSettings,
+    PersonId, ProjectGrant, SecuritySettings,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::text::TextError;
-
+pub use access::Access;
 pub use authority::Authority;
-pub use evidence::{ActiveMember, OpenOrganization};
+pub use custom_roles::{RoleCommand, RoleGrant};
+pub use errors::OrganizationError;
+pub use evidence::{ActiveMember, ExistingGroup, OpenOrganization};
+pub use groups::GroupCommand;
 pub use roster::{Invite, Member, Roster};
 
 /// An organization, from nothing to its end.
@@ -59,6 +68,34 @@ pub enum OrganizationCommand {
         /// The new seat limit.
         seat_limit: Option<u32>,
     },
+    /// Settle anew what it settles for itself.
+    ChangeSettings {
+        /// Who changes it.
+        by: Authority,
+        /// All of it.
+        settings: OrganizationSettings,
+    },
+    /// Settle anew who vouches for people, and what needs two of them.
+    ChangeSecurity {
+        /// Who changes it.
+        by: Authority,
+        /// All of it.
+        security: SecuritySettings,
+    },
+    /// Change a custom role, or who has it.
+    Role {
+        /// Who changes it.
+        by: Authority,
+        /// What is asked.
+        command: RoleCommand,
+    },
+    /// Change a group, or who is in it.
+    Group {
+        /// Who changes it.
+        by: Authority,
+        /// What is asked.
+        command: GroupCommand,
+    },
     /// Close it for good.
     Archive,
     /// Invite somebody.
@@ -67,6 +104,8 @@ pub enum OrganizationCommand {
         by: Authority,
         /// The invite's id.
         invite_id: InviteId,
+        /// Whose address it is.
+        person_id: PersonId,
         /// The address.
         email: String,
         /// The role that accepting it gives.
@@ -75,6 +114,21 @@ pub enum OrganizationCommand {
         projects: Vec<ProjectGrant>,
         /// Until when it can be accepted.
         expires_at: DateTime<Utc>,
+        /// The hash of the token that accepts it.
+        token_hash: Option<String>,
+        /// The time.
+        now: DateTime<Utc>,
+    },
+    /// Give an invite a new token and a new time.
+    ResendInvite {
+        /// Who sends it again.
+        by: Authority,
+        /// The invite.
+        invite_id: InviteId,
+        /// Until when it can be accepted.
+        expires_at: DateTime<Utc>,
+        /// The hash of the new token.
+        token_hash: String,
         /// The time.
         now: DateTime<Utc>,
     },
@@ -109,6 +163,8 @@ pub enum OrganizationCommand {
         by: Authority,
         /// The new member's id.
         member_id: MemberId,
+        /// Who they are.
+        person_id: PersonId,
         /// The login.
         login: String,
         /// The address.
@@ -133,6 +189,13 @@ pub enum OrganizationCommand {
         member_id: MemberId,
         /// The new role.
         role: OrganizationRole,
+    },
+    /// Make another member an owner, and the owner who asks an admin.
+    TransferOwnership {
+        /// The owner who asks.
+        by: Authority,
+        /// Who becomes an owner.
+        member_id: MemberId,
     },
     /// Suspend a member's access.
     SuspendMember {
@@ -159,97 +222,6 @@ pub enum OrganizationCommand {
         /// Why.
         reason: Option<String>,
     },
-}
-
-/// Why an organization refuses.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OrganizationError {
-    /// It has not been created.
-    #[error("there is no such organization")]
-    NotFound,
-    /// It has been created before.
-    #[error("the organization exists already")]
-    AlreadyExists,
-    /// It was closed.
-    #[error("the organization is archived")]
-    Archived,
-    /// It has more members than the new limit allows.
-    #[error("a limit of {seat_limit} seats is below the {members} members present")]
-    SeatLimitBelowMembers {
-        /// The limit asked for.
-        seat_limit: u32,
-        /// The members present, suspended ones included.
-        members: usize,
-    },
-    /// Members and open invites take all seats.
-    #[error("all {seat_limit} seats are taken by members and open invites")]
-    SeatLimitReached {
-        /// The limit.
-        seat_limit: u32,
-    },
-    /// The address has an invite that can still be accepted.
-    #[error("the address has an open invite already: {invite_id}")]
-    InviteAlreadyOpen {
-        /// That invite.
-        invite_id: InviteId,
-    },
-    /// The invite's id was used before.
-    #[error("the invite {0} exists already")]
-    InviteAlreadyExists(InviteId),
-    /// The address is a member's.
-    #[error("the address belongs to a member already")]
-    AlreadyMember,
-    /// It would be over before it begins.
-    #[error("the expiry {expires_at} is not in the future")]
-    ExpiryInThePast {
-        /// The expiry asked for.
-        expires_at: DateTime<Utc>,
-    },
-    /// The invite's time is over.
-    #[error("the invite {0} has expired")]
-    InviteExpired(InviteId),
-    /// The invite is unknown, used or revoked.
-    #[error("the invite {0} is not open")]
-    InviteNotOpen(InviteId),
-    /// There is no such invite.
-    #[error("there is no invite {0}")]
-    InviteNotFound(InviteId),
-    /// It has become a member; remove the member instead.
-    #[error("the invite {0} has been accepted")]
-    InviteAlreadyAccepted(InviteId),
-    /// The invite can still be accepted.
-    #[error("the invite can be accepted until {expires_at}")]
-    NotYetExpired {
-        /// Until when.
-        expires_at: DateTime<Utc>,
-    },
-    /// Another member has the login. What is said of it does not repeat it: it may be kept.
-    #[error("the login belongs to another member")]
-    LoginTaken(String),
-    /// There is no such member.
-    #[error("there is no member {0}")]
-    MemberNotFound(MemberId),
-    /// The member's access is suspended.
-    #[error("the member {0} is suspended")]
-    MemberSuspended(MemberId),
-    /// The id is or was another membership's; who comes back gets a new one.
-    #[error("the member id {0} has been used before")]
-    MemberIdTaken(MemberId),
-    /// Nobody would be left who can do everything.
-    #[error("the organization would be left without an owner")]
-    LastOwner,
-    /// The one who asks is not an owner or admin.
-    #[error("the member {0} may not change who is in the organization")]
-    NotAllowed(MemberId),
-    /// The one who asks would grant or take back more than they have.
-    #[error("the role '{0}' is above the role of the one who asks")]
-    RoleAboveOwn(OrganizationRole),
-    /// The member ranks above the one who asks.
-    #[error("the member {0} has a role above the role of the one who asks")]
-    MemberAboveOwn(MemberId),
-    /// A text is not as it must be.
-    #[error(transparent)]
-    Text(#[from] TextError),
 }
 
 type Decision = Result<Vec<OrganizationEvent>, OrganizationError>;

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use event_schemas::{Environment, MemberId, OrganizationId, ProjectEvent, ProjectId, ProjectRole};
+use event_schemas::{
+    Environment, GroupId, MemberId, OrganizationId, ProjectEvent, ProjectId, ProjectRole,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Decider;
-use crate::organization::{ActiveMember, OpenOrganization};
+use crate::organization::{ActiveMember, ExistingGroup, OpenOrganization};
 use crate::text::{self, TextError};
 
 /// A project, from nothing to its end.
@@ -30,6 +32,7 @@ pub struct ProjectDetails {
     name: String,
     environment: Option<Environment>,
     members: BTreeMap<MemberId, ProjectRole>,
+    groups: BTreeMap<GroupId, ProjectRole>,
 }
 
 /// The proof that a project is open.
@@ -93,6 +96,20 @@ pub enum ProjectCommand {
         /// The member.
         member_id: MemberId,
     },
+    /// Give a group of the organization a role in it.
+    AssignGroup {
+        /// The group.
+        group: ExistingGroup,
+        /// The role.
+        role: ProjectRole,
+    },
+    /// Take a group out of it.
+    RemoveGroup {
+        /// Its organization.
+        organization: OpenOrganization,
+        /// The group.
+        group_id: GroupId,
+    },
 }
 
 /// Why a project refuses.
@@ -135,6 +152,10 @@ impl Decider for Project {
             ProjectCommand::RemoveMember { organization, member_id } => {
                 self.remove(organization.organization_id(), member_id)
             }
+            ProjectCommand::AssignGroup { group, role } => self.assign_group(group, role),
+            ProjectCommand::RemoveGroup { organization, group_id } => {
+                self.remove_group(organization.organization_id(), group_id)
+            }
         }
     }
 
@@ -147,6 +168,7 @@ impl Decider for Project {
                     name: name.clone(),
                     environment: *environment,
                     members: BTreeMap::new(),
+                    groups: BTreeMap::new(),
                 });
             }
             ProjectEvent::Updated { name, environment } => {
@@ -162,6 +184,17 @@ impl Decider for Project {
             ProjectEvent::MemberRemoved { member_id } => {
                 self.change(|project| {
                     project.members.remove(member_id);
+                });
+            }
+            ProjectEvent::GroupAssigned { group_id, role }
+            | ProjectEvent::GroupRoleChanged { group_id, role, previous_role: _ } => {
+                self.change(|project| {
+                    project.groups.insert(*group_id, *role);
+                });
+            }
+            ProjectEvent::GroupRemoved { group_id } => {
+                self.change(|project| {
+                    project.groups.remove(group_id);
                 });
             }
         }
@@ -228,6 +261,26 @@ impl Project {
         }
         Ok(vec![ProjectEvent::MemberRemoved { member_id }])
     }
+
+    fn assign_group(&self, group: ExistingGroup, role: ProjectRole) -> Decision {
+        let project = self.active_in(group.organization_id())?;
+        let group_id = group.group_id();
+        match project.groups.get(&group_id).copied() {
+            None => Ok(vec![ProjectEvent::GroupAssigned { group_id, role }]),
+            Some(present) if present == role => Ok(vec![]),
+            Some(previous_role) => {
+                Ok(vec![ProjectEvent::GroupRoleChanged { group_id, role, previous_role }])
+            }
+        }
+    }
+
+    fn remove_group(&self, organization_id: OrganizationId, group_id: GroupId) -> Decision {
+        let project = self.of(organization_id)?;
+        if !project.groups.contains_key(&group_id) {
+            return Ok(vec![]);
+        }
+        Ok(vec![ProjectEvent::GroupRemoved { group_id }])
+    }
 }
 
 /// What it says of itself.
@@ -262,6 +315,18 @@ impl Project {
     /// What role a member has in it. Whether they are still a member, the organization knows.
     pub fn role_of(&self, member_id: MemberId) -> Option<ProjectRole> {
         self.details()?.members.get(&member_id).copied()
+    }
+
+    /// What role a group has in it. Whether there still is such a group, the organization knows.
+    pub fn role_of_group(&self, group_id: GroupId) -> Option<ProjectRole> {
+        self.details()?.groups.get(&group_id).copied()
+    }
+
+    /// The groups assigned to it with their roles, in order of id.
+    pub fn groups(&self) -> impl Iterator<Item = (GroupId, ProjectRole)> {
+        self.details()
+            .into_iter()
+            .flat_map(|project| project.groups.iter().map(|(id, role)| (*id, *role)))
     }
 
     /// The members assigned to it with their roles, in order of id.

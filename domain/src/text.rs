@@ -40,6 +40,12 @@ pub enum TextError {
     /// It is not an address.
     #[error("the email is not an address such as ada@example.com")]
     NotAnAddress,
+    /// It has a letter that could be taken for another.
+    #[error(
+        "the email has characters outside of ASCII, which can look like others; \
+         write an international domain in its xn-- form"
+    )]
+    NotAscii,
 }
 
 /// A name without the white space around it: 1 to 100 characters, none of them a control character.
@@ -59,12 +65,15 @@ pub fn login(text: &str) -> Result<String, TextError> {
     Ok(text.to_owned())
 }
 
-/// An address: one `@` between a local part and a domain, up to 254 characters, no white space.
-/// Only a message that arrives proves more.
+/// An address: one `@` between a local part and a domain, up to 254 characters of ASCII, no white
+/// space. Only a message that arrives proves more.
 pub fn email(text: &str) -> Result<String, TextError> {
     let what = "email";
     length(what, text, EMAIL_CHARS_MAX)?;
     no_space(what, text)?;
+    if !text.is_ascii() {
+        return Err(TextError::NotAscii);
+    }
     match text.split_once('@') {
         Some((local, domain))
             if !local.is_empty() && !domain.is_empty() && !domain.contains('@') =>

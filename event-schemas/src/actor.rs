@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::ids::{MemberId, ServiceAccountId};
+use crate::ids::{InviteId, MemberId, ServiceAccountId};
 pub use crate::roles::UnknownWord;
 use crate::roles::words;
 
@@ -18,6 +18,8 @@ words! {
         Member = "member",
         /// A service account of the organization.
         ServiceAccount = "service_account",
+        /// Whoever holds the token of an invite.
+        Invite = "invite",
         /// orgledger itself, for example when something expires.
         System = "system",
         /// Somebody in the system that a history was imported from, by their name there.
@@ -50,6 +52,11 @@ impl Actor {
         Self { kind: ActorKind::ServiceAccount, id: id.to_string() }
     }
 
+    /// Whoever holds an invite's token.
+    pub fn invite(id: InviteId) -> Self {
+        Self { kind: ActorKind::Invite, id: id.to_string() }
+    }
+
     /// orgledger itself, acting for the reason named.
     pub fn system(name: &str) -> Self {
         Self { kind: ActorKind::System, id: name.to_owned() }
@@ -73,6 +80,9 @@ impl std::fmt::Display for Actor {
 pub struct EventMetadata {
     /// Who did it.
     pub actor: Actor,
+    /// What they proved it with, as `kind:id`, where there was something: the API key, the issuer
+    /// that vouched for them. Never the secret.
+    pub credential: Option<String>,
     /// The request that this event belongs to, with all else that the request caused.
     pub correlation_id: String,
     /// The event or request that caused this event, where it is not the request itself.
@@ -92,6 +102,7 @@ impl Serialize for EventMetadata {
         let others = [
             ("causation_id", self.causation_id.as_deref()),
             ("correlation_id", Some(&*self.correlation_id)),
+            ("credential", self.credential.as_deref()),
             ("source_address", self.source_address.as_deref()),
             ("traceparent", self.traceparent.as_deref()),
         ];
@@ -114,6 +125,7 @@ impl EventMetadata {
         let correlation_id = required("correlation_id")?;
         Ok(Self {
             actor: Actor { kind, id },
+            credential: map.remove("credential"),
             correlation_id,
             causation_id: map.remove("causation_id"),
             traceparent: map.remove("traceparent"),

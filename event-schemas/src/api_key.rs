@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::stream_events;
-use crate::{ApiKeyId, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use crate::{ApiKeyId, MemberId, OrganizationId, PermissionSet, ProjectId, ServiceAccountId};
 
 /// Whose key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -27,13 +27,14 @@ stream_events! {
     /// What happens to an API key.
     ApiKeyEvent on "api_key" {
         /// A key came into being.
-        Created = "api_key.created" "1" {
+        Created = "api_key.created" "2" {
             /// Its id.
             api_key_id: ApiKeyId,
             /// The organization.
             organization_id: OrganizationId,
-            /// The project that it works for.
-            project_id: ProjectId,
+            /// The project that it works for; none for an admin key, which opens all that its owner
+            /// may do in the organization.
+            project_id: Option<ProjectId>,
             /// Whose it is.
             owner: KeyOwner,
             /// Its name.
@@ -46,6 +47,10 @@ stream_events! {
             expires_at: Option<DateTime<Utc>>,
             /// By when its secret should be rotated.
             rotation_due_at: Option<DateTime<Utc>>,
+            /// How many days after each rotation the next is due.
+            rotation_days: Option<u32>,
+            /// What it is limited to; none: all that its owner may do.
+            scopes: Option<PermissionSet>,
         }
         /// It got another name.
         Renamed = "api_key.renamed" "1" {

@@ -53,6 +53,10 @@ uuid_id! {
     PersonId,
     /// An invite to an organization.
     InviteId,
+    /// A role that an organization has defined.
+    RoleId,
+    /// A group of members.
+    GroupId,
     /// A service account of a project.
     ServiceAccountId,
     /// An API key: the resource, not its secret.

@@ -10,6 +10,7 @@ pub mod event;
 pub mod ids;
 pub mod money;
 mod openapi;
+pub mod permission;
 pub mod personal;
 pub mod published;
 pub mod roles;
@@ -30,15 +31,19 @@ pub use api_key::{ApiKeyEvent, KeyOwner};
 pub use credit_account::CreditAccountEvent;
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
-    ApiKeyId, CreditAccountId, InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId,
-    ProjectId, ServiceAccountId,
+    ApiKeyId, CreditAccountId, GroupId, InviteId, LotId, MemberId, OrganizationId, PersonId,
+    PriceListId, ProjectId, RoleId, ServiceAccountId,
 };
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
 pub use name::NameEvent;
-pub use organization::{OrganizationEvent, ProjectGrant};
+pub use organization::{
+    Grantee, IdentityProvider, OrganizationEvent, OrganizationSettings, ProjectGrant,
+    SecuritySettings, SensitiveAction,
+};
+pub use permission::{Permission, PermissionSet};
 pub use person::PersonEvent;
 pub use price_list::{MatchRule, ModelPrice, PriceListEvent, Rates};
 pub use project::ProjectEvent;
-pub use roles::{Environment, OrganizationRole, Permission, ProjectRole};
+pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};

@@ -5,9 +5,9 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    Amount, ApiKeyId, CreditAccountId, Currency, Environment, InviteId, LotId, MemberId,
-    OrganizationId, OrganizationRole, PriceListId, PriceStatus, ProjectId, ProjectRole,
-    ServiceAccountId,
+    Amount, ApiKeyId, CreditAccountId, Currency, Environment, GroupId, InviteId, LotId, MemberId,
+    OrganizationId, OrganizationRole, Permission, PersonId, PriceListId, PriceStatus, ProjectId,
+    ProjectRole, RoleId, SensitiveAction, ServiceAccountId,
 };
 
 macro_rules! schema {
@@ -53,6 +53,9 @@ schema! {
     ProjectId => uuid,
     MemberId => uuid,
     InviteId => uuid,
+    PersonId => uuid,
+    RoleId => uuid,
+    GroupId => uuid,
     ServiceAccountId => uuid,
     ApiKeyId => uuid,
     LotId => uuid,
@@ -63,5 +66,7 @@ schema! {
     OrganizationRole => one_of!(OrganizationRole),
     ProjectRole => one_of!(ProjectRole),
     Environment => one_of!(Environment),
+    Permission => one_of!(Permission),
+    SensitiveAction => one_of!(SensitiveAction),
     PriceStatus => one_of!(PriceStatus),
 }

@@ -1,7 +1,7 @@
 //! Events of a project and its members.
 
 use crate::event::stream_events;
-use crate::{Environment, MemberId, OrganizationId, ProjectId, ProjectRole};
+use crate::{Environment, GroupId, MemberId, OrganizationId, ProjectId, ProjectRole};
 
 stream_events! {
     /// What happens to a project.
@@ -46,6 +46,27 @@ stream_events! {
         MemberRemoved = "project_member.removed" "1" {
             /// The member.
             member_id: MemberId,
+        }
+        /// A group was assigned to it: whoever is in the group has the role in it.
+        GroupAssigned = "project_group.assigned" "1" {
+            /// The group.
+            group_id: GroupId,
+            /// The role.
+            role: ProjectRole,
+        }
+        /// A group's role in it changed.
+        GroupRoleChanged = "project_group.role_changed" "1" {
+            /// The group.
+            group_id: GroupId,
+            /// The role from now on.
+            role: ProjectRole,
+            /// The role before.
+            previous_role: ProjectRole,
+        }
+        /// A group was taken out of it.
+        GroupRemoved = "project_group.removed" "1" {
+            /// The group.
+            group_id: GroupId,
         }
     }
 }

@@ -2,11 +2,60 @@
 //! events are read; what is stored stays as it was written.
 
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use serde_json::{Map, Value};
 
-/// Every upcaster, in the order in which they apply. None so far: every event type is at its first
-/// version.
+/// Every upcaster, in the order in which they apply.
 pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
-    Vec::new()
+    vec![
+        // Before people had ids of their own, a person was known by the invite or membership.
+        next("invite.sent", "1", "2", |payload| {
+            copy(payload, "invite_id", "person_id");
+            payload.insert("token_hash".to_owned(), Value::Null);
+            payload.insert("invited_by".to_owned(), Value::Null);
+        }),
+        next("member.added", "1", "2", |payload| copy(payload, "member_id", "person_id")),
+        next("member.renamed", "1", "2", |payload| copy(payload, "member_id", "person_id")),
+        next("api_key.created", "1", "2", |payload| {
+            payload.insert("rotation_days".to_owned(), Value::Null);
+            payload.insert("scopes".to_owned(), Value::Null);
+        }),
+    ]
+}
+
+/// Brings one version of a type to the next.
+struct Next {
+    event_type: &'static str,
+    from: &'static str,
+    to: &'static str,
+    change: fn(&mut Map<String, Value>),
+}
+
+fn next(
+    event_type: &'static str,
+    from: &'static str,
+    to: &'static str,
+    change: fn(&mut Map<String, Value>),
+) -> Box<dyn EventUpcaster> {
+    Box::new(Next { event_type, from, to, change })
+}
+
+fn copy(payload: &mut Map<String, Value>, from: &str, to: &str) {
+    let value = payload.get(from).cloned().unwrap_or_default();
+    payload.insert(to.to_owned(), value);
+}
+
+impl EventUpcaster for Next {
+    fn can_upcast(&self, event_type: &str, event_version: &str) -> bool {
+        event_type == self.event_type && event_version == self.from
+    }
+
+    fn upcast(&self, mut event: SerializedEvent) -> SerializedEvent {
+        if let Value::Object(payload) = &mut event.payload {
+            (self.change)(payload);
+        }
+        self.to.clone_into(&mut event.event_version);
+        event
+    }
 }
 
 /// Brings a stored event to the current version of its type.

@@ -111,6 +111,7 @@ async fn execute<C: Command>(
             causation_id: None,
             traceparent: None,
             source_address: None,
+            credential: None,
         },
         authority: Authority::System,
         now,

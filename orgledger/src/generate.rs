@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::CommandFactory;
-use domain::permission::{organization_role_allows, project_role_allows};
+use event_schemas::permission::{organization_role_allows, project_role_allows};
 use event_schemas::{OrganizationRole, Permission, ProjectRole};
 
 use crate::cli::Cli;
@@ -64,7 +64,7 @@ fn permissions() -> String {
         |permission| ProjectRole::ALL.iter().map(|r| project_role_allows(*r, permission)).collect();
     format!(
         "# Roles and permissions\n\n\
-         Written by `make generate` from `domain/src/permission.rs`. A role in the organization \
+         Written by `make generate` from `event-schemas/src/permission.rs`. A role in the organization \
          allows something everywhere in it; a role in a project allows it within that project. What \
          somebody cannot see does not exist for them: it is answered 404 and not 403.\n\n\
          ## In the organization\n\n{}\n## In a project\n\n{}",

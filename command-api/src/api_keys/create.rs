@@ -5,8 +5,10 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::api_key::{ActiveOwner, ApiKey, ApiKeyCommand};
-use domain::project::Project;
-use event_schemas::{ApiKeyId, KeyOwner, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use domain::organization::Organization;
+use event_schemas::{
+    ApiKeyId, KeyOwner, MemberId, OrganizationId, Permission, ProjectId, ServiceAccountId,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -19,11 +21,13 @@ use crate::refusal::Refusal;
 use crate::routes::CommandApi;
 
 /// An API key to create. It belongs to a member or to a service account: exactly one is named.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+/// Without a project it is an admin key, which opens all that the member may do.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateApiKeyRequest {
-    /// The project that it works for.
-    pub project_id: ProjectId,
+    /// The project that it works for; without one it is an admin key.
+    #[serde(default)]
+    pub project_id: Option<ProjectId>,
     /// The member whose it is.
     #[serde(default)]
     pub member_id: Option<MemberId>,
@@ -35,9 +39,16 @@ pub struct CreateApiKeyRequest {
     /// Until when it works; without one, until it is revoked.
     #[serde(default)]
     pub expires_at: Option<DateTime<Utc>>,
-    /// By when its secret should be rotated.
+    /// By when its secret should be rotated; by default as `rotation_days` says.
     #[serde(default)]
     pub rotation_due_at: Option<DateTime<Utc>>,
+    /// How many days after each rotation the next is due; by default what the organization's settings
+    /// say.
+    #[serde(default)]
+    pub rotation_days: Option<u32>,
+    /// What it is limited to, of what its owner may do; by default all of it.
+    #[serde(default)]
+    pub scopes: Option<Vec<Permission>>,
 }
 
 /// Create an API key.
@@ -77,14 +88,17 @@ impl Command for CreateApiKey {
             }
             (Some(_), Some(_)) | (None, None) => None,
         };
-        session.permit_key_of(self.organization_id, request.project_id, owner).await?;
-        let project = session.open_project(self.organization_id, request.project_id).await?;
+        let scopes = request.scopes.as_ref().map(|scopes| scopes.iter().copied().collect());
+        let (organization_id, project_id) = (self.organization_id, request.project_id);
+        session.permit_key_of(organization_id, project_id, owner, scopes).await?;
+        let (place, secret_of) = session.key_place(organization_id, project_id).await?;
         let owner = self.owner(session).await?;
-        let environment = session.read::<Project>(request.project_id).await?.environment();
-        let secret = session.new_secret(environment)?;
+        let rules = session.read::<Organization>(organization_id).await?.settings();
+        let secret = session.new_secret(secret_of)?;
         let api_key_id: ApiKeyId = session.new_id();
         let create = ApiKeyCommand::Create {
-            project,
+            place,
+            rules,
             owner,
             api_key_id,
             name: request.name.clone(),
@@ -92,6 +106,8 @@ impl Command for CreateApiKey {
             redacted: secret.redacted.clone(),
             expires_at: request.expires_at,
             rotation_due_at: request.rotation_due_at,
+            rotation_days: request.rotation_days,
+            scopes,
             now: session.now(),
         };
         session.begin::<ApiKey>(api_key_id, create)?;

@@ -2,7 +2,6 @@
 
 pub(crate) mod create;
 mod expire;
-mod register;
 pub(crate) mod rename;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
@@ -10,7 +9,6 @@ pub mod secret;
 
 pub use create::{ApiKeyCreated, CreateApiKey, CreateApiKeyRequest};
 pub use expire::ExpireApiKey;
-pub use register::ApiKeyRegister;
 pub use rename::{RenameApiKey, RenameApiKeyRequest};
 pub use revoke::{RevokeApiKey, RevokeApiKeyRequest};
 pub use rotate::{ApiKeyRotated, RotateApiKey, RotateApiKeyRequest};

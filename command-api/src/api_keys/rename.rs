@@ -4,6 +4,7 @@ use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::api_key::{ApiKey, ApiKeyCommand};
+use domain::organization::Organization;
 use event_schemas::{ApiKeyId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,7 +45,8 @@ impl Command for RenameApiKey {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
         session.permit_key(self.organization_id, self.api_key_id).await?;
-        let command = ApiKeyCommand::Rename { name: self.request.name.clone() };
+        let rules = session.read::<Organization>(self.organization_id).await?.settings();
+        let command = ApiKeyCommand::Rename { rules, name: self.request.name.clone() };
         session.execute::<ApiKey>(self.api_key_id, command).await?;
         Ok(Done {})
     }

@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 use domain::api_key::{ApiKey, ApiKeyCommand};
-use domain::project::Project;
 use event_schemas::{ApiKeyId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -62,13 +61,12 @@ impl Command for RotateApiKey {
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
         storable("rotation_due_at", self.request.rotation_due_at)?;
         let project_id = session.permit_key(self.organization_id, self.api_key_id).await?;
-        let project = session.open_project(self.organization_id, project_id).await?;
-        let environment = session.read::<Project>(project_id).await?.environment();
-        let secret = session.new_secret(environment)?;
+        let (place, secret_of) = session.key_place(self.organization_id, project_id).await?;
+        let secret = session.new_secret(secret_of)?;
         let grace = Duration::seconds(i64::from(self.request.grace_seconds));
         let now = session.now();
         let rotate = ApiKeyCommand::Rotate {
-            project,
+            place,
             secret_hash: secret.hash,
             redacted: secret.redacted.clone(),
             grace,

@@ -1,4 +1,5 @@
-//! Secrets of API keys: `olk_<environment>_<random><checksum>`.
+//! Secrets of API keys, `olk_<environment>_<random><checksum>` (for admin keys `olk_adm_…`), and
+//! tokens of invites, `oli_<random><checksum>`.
 //!
 //! The random part is 32 bytes in base62, 43 characters. The checksum is the CRC-32 of all before
 //! it in base62, 6 characters, so that a scanner can tell a key from a lookalike without asking.
@@ -57,30 +58,59 @@ pub struct NewSecret {
     pub redacted: String,
 }
 
-/// Makes a secret for a key of a project in that environment.
-pub fn generate(
-    pepper: &Pepper,
-    environment: Option<Environment>,
-) -> Result<NewSecret, getrandom::Error> {
-    let environment = match environment {
-        Some(Environment::Development) => "dev",
-        Some(Environment::Staging) => "stg",
-        Some(Environment::Production) => "prd",
-        None => "any",
-    };
+/// What an API key is for, as its secret's third part says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretOf {
+    /// A project, in its environment where it has one.
+    Project(Option<Environment>),
+    /// All that its owner may do in the organization.
+    Organization,
+}
+
+impl SecretOf {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Project(Some(Environment::Development)) => "dev",
+            Self::Project(Some(Environment::Staging)) => "stg",
+            Self::Project(Some(Environment::Production)) => "prd",
+            Self::Project(None) => "any",
+            Self::Organization => "adm",
+        }
+    }
+}
+
+/// Makes a secret for a key.
+pub fn generate(pepper: &Pepper, of: SecretOf) -> Result<NewSecret, getrandom::Error> {
+    secret(pepper, &format!("olk_{}_", of.word()))
+}
+
+/// Makes a token for an invite.
+pub fn generate_invite_token(pepper: &Pepper) -> Result<NewSecret, getrandom::Error> {
+    secret(pepper, "oli_")
+}
+
+fn secret(pepper: &Pepper, prefix: &str) -> Result<NewSecret, getrandom::Error> {
     let random = base62(&edge::random_bytes::<32>()?, RANDOM_CHARS);
-    let body = format!("olk_{environment}_{random}");
+    let body = format!("{prefix}{random}");
     let text = format!("{body}{}", checksum(&body));
-    let redacted = format!("olk_{environment}_{}…{}", &random[..4], &text[text.len() - 4..]);
+    let redacted = format!("{prefix}{}…{}", &random[..4], &text[text.len() - 4..]);
     Ok(NewSecret { hash: pepper.hash(&text), redacted, plaintext: Secret::new(text) })
 }
 
-/// Whether a text is formed like a secret of ours, checksum included.
+/// Whether a text is formed like an API key's secret, checksum included.
 pub fn is_well_formed(text: &str) -> bool {
     let parts = text.strip_prefix("olk_").and_then(|rest| rest.split_once('_'));
-    let Some((environment, rest)) = parts else { return false };
-    let known = ["dev", "stg", "prd", "any"].contains(&environment);
-    if !known || rest.len() != RANDOM_CHARS + CHECKSUM_CHARS || !rest.is_ascii() {
+    let known = |word: &str| ["dev", "stg", "prd", "any", "adm"].contains(&word);
+    parts.is_some_and(|(word, rest)| known(word) && ends_in_checksum(text, rest))
+}
+
+/// Whether a text is formed like an invite's token, checksum included.
+pub fn is_invite_token(text: &str) -> bool {
+    text.strip_prefix("oli_").is_some_and(|rest| ends_in_checksum(text, rest))
+}
+
+fn ends_in_checksum(text: &str, rest: &str) -> bool {
+    if rest.len() != RANDOM_CHARS + CHECKSUM_CHARS || !rest.is_ascii() {
         return false;
     }
     let (body, sum) = text.split_at(text.len() - CHECKSUM_CHARS);
@@ -115,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_well_formed_and_one_changed_letter_is_not() {
-        let secret = generate(&pepper(), Some(Environment::Production)).unwrap();
+        let secret = generate(&pepper(), SecretOf::Project(Some(Environment::Production))).unwrap();
         let text = secret.plaintext.reveal();
         assert!(is_well_formed(text), "{text}");
         assert_eq!(text.len(), "olk_prd_".len() + RANDOM_CHARS + CHECKSUM_CHARS);
@@ -128,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_stored_and_shown_does_not_give_the_secret_away() {
-        let secret = generate(&pepper(), None).unwrap();
+        let secret = generate(&pepper(), SecretOf::Organization).unwrap();
         let text = secret.plaintext.reveal();
         assert_eq!(secret.hash, pepper().hash(text));
         assert_ne!(secret.hash, Pepper::new(vec![8; 32]).unwrap().hash(text));

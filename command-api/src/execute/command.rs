@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use api_conventions::authentication::PresentedKey;
+use api_conventions::authentication::Presented;
 use chrono::{DateTime, Utc};
 use domain::organization::Authority;
 use event_schemas::{ActorKind, EventMetadata, OrganizationId};
@@ -49,8 +49,8 @@ pub struct CommandContext {
     pub metadata: EventMetadata,
     /// What the actor may do.
     pub authority: Authority,
-    /// The API key that was presented, where it was one.
-    pub presented: Option<PresentedKey>,
+    /// What was presented, where it was not the operator's credential.
+    pub presented: Option<Presented>,
     /// The time now.
     pub now: DateTime<Utc>,
     /// When what is told happened: now, but for imports.
@@ -89,6 +89,7 @@ impl CommandContext {
             ActorKind::Operator
             | ActorKind::Member
             | ActorKind::ServiceAccount
+            | ActorKind::Invite
             | ActorKind::System => self.metadata.actor.to_string().into(),
         }
     }

@@ -3,13 +3,14 @@
 use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
-use domain::organization::{Organization, OrganizationCommand};
+use domain::api_key::{ActiveOwner, ApiKey, ApiKeyCommand};
+use domain::organization::{Authority, Organization, OrganizationCommand, OrganizationError};
 use domain::project::{Project, ProjectCommand};
-use event_schemas::{InviteId, MemberId, OrganizationId};
+use event_schemas::{ApiKeyId, InviteId, MemberId, OrganizationId, OrganizationSettings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::answers::{Answered, create};
+use crate::answers::{AnsweredWithSecret, create};
 use crate::asked::Asked;
 use crate::execute::{Command, Session};
 use crate::parameters::{InvitePath, PostHeaders, Refusals};
@@ -40,6 +41,8 @@ pub struct AcceptInvite {
 pub struct InviteAccepted {
     /// The member that it became.
     pub member_id: MemberId,
+    /// The member's first credential: an admin key, with all that the member may do.
+    pub api_key_id: ApiKeyId,
 }
 
 impl Command for AcceptInvite {
@@ -51,11 +54,12 @@ impl Command for AcceptInvite {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
-        session.permit_operator()?;
         let organization_id = self.organization_id;
+        self.permit_holder(session)?;
         let organization = session.read::<Organization>(organization_id).await?;
         let invite = organization.invite(self.invite_id);
         let grants = invite.map(|invite| invite.projects.clone()).unwrap_or_default();
+        let rules = organization.settings();
         let member_id: MemberId = session.new_id();
         let accept = OrganizationCommand::AcceptInvite {
             invite_id: self.invite_id,
@@ -72,18 +76,65 @@ impl Command for AcceptInvite {
                 session.execute::<Project>(grant.project_id, assign).await?;
             }
         }
-        Ok(InviteAccepted { member_id })
+        let api_key_id = first_key(session, organization_id, member_id, rules).await?;
+        Ok(InviteAccepted { member_id, api_key_id })
     }
 }
 
-/// Accepts an invite: it becomes a member, with the project roles it carries.
+impl AcceptInvite {
+    /// An invite is accepted by whoever holds its token; orgledger itself accepts what it imports.
+    fn permit_holder(&self, session: &Session<'_>) -> Result<(), Refusal> {
+        match session.authority() {
+            Authority::Invited(invite_id) if invite_id == self.invite_id => Ok(()),
+            Authority::System | Authority::Operator => Ok(()),
+            Authority::Invited(_)
+            | Authority::Member(_)
+            | Authority::ApiKey { .. }
+            | Authority::Nobody => Err(OrganizationError::InviteNotFound(self.invite_id).into()),
+        }
+    }
+}
+
+/// The new member's own credential: an admin key, shown this once.
+pub(crate) async fn first_key(
+    session: &mut Session<'_>,
+    organization_id: OrganizationId,
+    member_id: MemberId,
+    rules: OrganizationSettings,
+) -> Result<ApiKeyId, Refusal> {
+    let member = session.active_member(organization_id, member_id).await?;
+    let (place, secret_of) = session.key_place(organization_id, None).await?;
+    let secret = session.new_secret(secret_of)?;
+    let api_key_id: ApiKeyId = session.new_id();
+    let create = ApiKeyCommand::Create {
+        place,
+        // Nobody chose this name, so no convention binds it.
+        rules: OrganizationSettings { api_key_name_pattern: None, ..rules },
+        owner: ActiveOwner::Member(member),
+        api_key_id,
+        name: "first credential".to_owned(),
+        secret_hash: secret.hash,
+        redacted: secret.redacted,
+        expires_at: None,
+        rotation_due_at: None,
+        rotation_days: None,
+        scopes: None,
+        now: session.now(),
+    };
+    session.begin::<ApiKey>(api_key_id, create)?;
+    session.reveal(secret.plaintext);
+    Ok(api_key_id)
+}
+
+/// Accepts an invite, with its token as the bearer credential: it becomes a member, with the project
+/// roles it carries and a credential of their own, which is in the answer, this once.
 #[utoipa::path(
     post,
     path = "/v1/organizations/{organization_id}/invites/{invite_id}/accept",
     tag = "invites",
     params(InvitePath, PostHeaders),
     request_body = AcceptInviteRequest,
-    responses((status = 201, description = "It is made.", body = Answered<InviteAccepted>), Refusals)
+    responses((status = 201, description = "It is made.", body = AnsweredWithSecret<InviteAccepted>), Refusals)
 )]
 pub(crate) async fn accept_invite(
     State(api): State<CommandApi>,

@@ -6,12 +6,13 @@ use axum::response::Response;
 use chrono::{DateTime, Duration, Utc};
 use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::{
-    InviteId, OrganizationId, OrganizationRole, Permission, ProjectGrant, ProjectId, ProjectRole,
+    InviteId, OrganizationId, OrganizationRole, Permission, PersonId, ProjectGrant, ProjectId,
+    ProjectRole,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::answers::{Answered, create};
+use crate::answers::{AnsweredWithSecret, create};
 use crate::asked::Asked;
 use crate::checks::storable;
 use crate::execute::{Command, Session};
@@ -41,8 +42,9 @@ pub struct InviteProject {
 pub struct SendInviteRequest {
     /// The address.
     pub email: String,
-    /// The role that accepting it gives.
-    pub role: OrganizationRole,
+    /// The role that accepting it gives; by default the one that the organization's settings name.
+    #[serde(default)]
+    pub role: Option<OrganizationRole>,
     /// The project roles that accepting it gives.
     #[serde(default)]
     pub projects: Vec<InviteProject>,
@@ -87,33 +89,40 @@ impl Command for SendInvite {
         let mut projects = Vec::with_capacity(self.request.projects.len());
         for InviteProject { project_id, role } in &self.request.projects {
             session.open_project(self.organization_id, *project_id).await?;
+            session.permit_granting(self.organization_id, *project_id, *role).await?;
             projects.push(ProjectGrant { project_id: *project_id, role: *role });
         }
+        let settings = session.read::<Organization>(self.organization_id).await?.settings();
         let invite_id: InviteId = session.new_id();
+        let person_id: PersonId = session.new_id();
+        let token = session.new_invite_token()?;
         let now = session.now();
         let expires_at = self.request.expires_at.unwrap_or(now + VALID_FOR);
         let send = OrganizationCommand::SendInvite {
             by: session.authority(),
             invite_id,
+            person_id,
             email: self.request.email.clone(),
-            role: self.request.role,
+            role: self.request.role.unwrap_or(settings.default_role),
             projects,
             expires_at,
+            token_hash: Some(token.hash),
             now,
         };
         session.execute::<Organization>(self.organization_id, send).await?;
+        session.reveal(token.plaintext);
         Ok(InviteSent { invite_id, expires_at })
     }
 }
 
-/// Invites somebody.
+/// Invites somebody. The token that accepts it is in the answer, this once: hand it to them.
 #[utoipa::path(
     post,
     path = "/v1/organizations/{organization_id}/invites",
     tag = "invites",
     params(OrganizationPath, PostHeaders),
     request_body = SendInviteRequest,
-    responses((status = 201, description = "It is made.", body = Answered<InviteSent>), Refusals)
+    responses((status = 201, description = "It is made.", body = AnsweredWithSecret<InviteSent>), Refusals)
 )]
 pub(crate) async fn send_invite(
     State(api): State<CommandApi>,

@@ -4,7 +4,7 @@ use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{MemberId, OrganizationId, OrganizationRole, Permission};
+use event_schemas::{MemberId, OrganizationId, OrganizationRole, Permission, PersonId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,8 +24,9 @@ pub struct AddMemberRequest {
     /// The person's address.
     #[serde(default)]
     pub email: Option<String>,
-    /// The role.
-    pub role: OrganizationRole,
+    /// The role; by default the one that the organization's settings name.
+    #[serde(default)]
+    pub role: Option<OrganizationRole>,
 }
 
 /// Add a member without an invite.
@@ -56,13 +57,16 @@ impl Command for AddMember {
         session.permit(self.organization_id, Permission::MembersUpdate).await?;
         let organization = session.read::<Organization>(self.organization_id).await?;
         let present = organization.member_by_login(&self.request.login);
+        let role = self.request.role.unwrap_or(organization.settings().default_role);
         let member_id = present.unwrap_or_else(|| session.new_id());
+        let person_id: PersonId = session.new_id();
         let add = OrganizationCommand::AddMember {
             by: session.authority(),
             member_id,
+            person_id,
             login: self.request.login.clone(),
             email: self.request.email.clone(),
-            role: self.request.role,
+            role,
         };
         session.execute::<Organization>(self.organization_id, add).await?;
         Ok(MemberAdded { member_id })

@@ -59,6 +59,16 @@ kinds! {
     ROLE_ABOVE_OWN = "role-above-own" FORBIDDEN "The role is above your own";
     /// The member ranks above the one who asks.
     MEMBER_ABOVE_OWN = "member-above-own" FORBIDDEN "The member ranks above you";
+    /// The permission is not one of those that the one who asks has.
+    PERMISSION_ABOVE_OWN = "permission-above-own" FORBIDDEN "The permission is not one of your own";
+    /// The address's domain may not be invited.
+    DOMAIN_NOT_ALLOWED = "domain-not-allowed" UNPROCESSABLE_ENTITY
+        "The organization does not invite addresses of this domain";
+    /// There are as many of them as there may be.
+    TOO_MANY = "too-many" CONFLICT "There are as many as there may be";
+    /// The organization's rules for API keys do not allow it.
+    AGAINST_KEY_RULES = "against-key-rules" UNPROCESSABLE_ENTITY
+        "The organization's rules for API keys do not allow it";
     /// The project was closed.
     PROJECT_ARCHIVED = "project-archived" CONFLICT "The project is archived";
     /// The service account was disabled.

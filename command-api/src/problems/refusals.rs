@@ -15,12 +15,12 @@ use domain::text::TextError;
 use domain::usage::UsageError;
 
 use super::kinds::{
-    ALREADY_EXISTS, ALREADY_MEMBER, API_KEY_EXPIRED, API_KEY_REVOKED, EXPIRY_IN_THE_PAST,
-    INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN, INVITE_EXPIRED, LAST_OWNER,
-    LOGIN_TAKEN, MEMBER_ABOVE_OWN, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
-    ORGANIZATION_ARCHIVED, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN,
-    SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SERVICE_ACCOUNT_DISABLED,
-    SERVICE_ACCOUNT_REMOVED,
+    AGAINST_KEY_RULES, ALREADY_EXISTS, ALREADY_MEMBER, API_KEY_EXPIRED, API_KEY_REVOKED,
+    DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED,
+    INVITE_ALREADY_OPEN, INVITE_EXPIRED, LAST_OWNER, LOGIN_TAKEN, MEMBER_ABOVE_OWN,
+    MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED, ORGANIZATION_ARCHIVED, PERMISSION_ABOVE_OWN,
+    PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
+    SEAT_LIMIT_REACHED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED, TOO_MANY,
 };
 use super::{failures, not_found, said};
 use crate::refusal::Refusal;
@@ -88,6 +88,24 @@ fn organization(error: &OrganizationError) -> Problem {
         Refused::NotAllowed(_) => said(FORBIDDEN, error),
         Refused::RoleAboveOwn(_) => said(ROLE_ABOVE_OWN, error).with("field", "role"),
         Refused::MemberAboveOwn(_) => said(MEMBER_ABOVE_OWN, error),
+        Refused::PermissionAboveOwn(permission) => {
+            said(PERMISSION_ABOVE_OWN, error).with("permission", permission.as_str())
+        }
+        Refused::NotAnOwner => said(FORBIDDEN, error),
+        Refused::DomainNotAllowed => said(DOMAIN_NOT_ALLOWED, error).with("field", "email"),
+        Refused::Setting { field, .. } => said(INVALID_VALUE, error).with("field", *field),
+        Refused::RoleNotFound(_) | Refused::GroupNotFound(_) => not_found(),
+        Refused::RoleNameTaken(_) | Refused::GroupNameTaken(_) => {
+            said(NAME_TAKEN, error).with("field", "name")
+        }
+        Refused::RoleWithoutPermissions | Refused::NotOfCustomRoles(_) => {
+            said(INVALID_VALUE, error).with("field", "permissions")
+        }
+        Refused::RoleNotOfProjects(_) => said(INVALID_VALUE, error).with("field", "project_id"),
+        Refused::OwnersAreNotInherited => said(INVALID_VALUE, error).with("field", "role"),
+        Refused::TooManyRoles { max } | Refused::TooManyGroups { max } => {
+            said(TOO_MANY, error).with("max", *max)
+        }
         Refused::Text(error) => text(error),
     }
 }
@@ -118,6 +136,20 @@ fn api_key(error: &ApiKeyError) -> Problem {
         ApiKeyError::OwnerOfAnotherProject => {
             said(INVALID_VALUE, error).with("field", "service_account_id")
         }
+        ApiKeyError::AdminKeyOfServiceAccount => {
+            said(INVALID_VALUE, error).with("field", "project_id")
+        }
+        ApiKeyError::NoScopes => said(INVALID_VALUE, error).with("field", "scopes"),
+        ApiKeyError::NameAgainstConvention { .. } => {
+            said(AGAINST_KEY_RULES, error).with("field", "name")
+        }
+        ApiKeyError::LivesTooLong { .. } => {
+            said(AGAINST_KEY_RULES, error).with("field", "expires_at")
+        }
+        ApiKeyError::RotatedTooSeldom { .. } => {
+            said(AGAINST_KEY_RULES, error).with("field", "rotation_days")
+        }
+        ApiKeyError::RotationDays => said(INVALID_VALUE, error).with("field", "rotation_days"),
         ApiKeyError::ExpiryInThePast { .. } => {
             said(EXPIRY_IN_THE_PAST, error).with("field", "expires_at")
         }
@@ -174,7 +206,7 @@ fn text(error: &TextError) -> Problem {
         | TextError::TooLong { what, .. }
         | TextError::ControlCharacter { what }
         | TextError::WhiteSpace { what } => what,
-        TextError::NotAnAddress => "email",
+        TextError::NotAnAddress | TextError::NotAscii => "email",
     };
     said(INVALID_VALUE, error).with("field", field)
 }

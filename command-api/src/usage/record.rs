@@ -273,7 +273,8 @@ async fn owner(
 ) -> Result<Option<KeyOwner>, Refusal> {
     if let Some(api_key_id) = record.api_key_id {
         let project_id = session.own_api_key(organization_id, api_key_id).await?;
-        if project_id != record.project_id {
+        // An admin key is good for any project.
+        if project_id.is_some_and(|project_id| project_id != record.project_id) {
             let why = "the key belongs to another project";
             return Err(Refusal::Invalid { field: "api_key_id", why });
         }

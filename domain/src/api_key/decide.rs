@@ -1,14 +1,14 @@
 //! What may happen to an API key, and what has.
 
 use chrono::{DateTime, Utc};
-use event_schemas::{ApiKeyEvent, KeyOwner};
+use event_schemas::{ApiKeyEvent, KeyOwner, OrganizationSettings, PermissionSet};
 
+use super::rules::{self, Term};
 use super::{
-    ActiveOwner, ApiKey, ApiKeyCommand, ApiKeyDetails, ApiKeyError, Decision, GRACE_MAX,
+    ActiveOwner, ApiKey, ApiKeyCommand, ApiKeyDetails, ApiKeyError, Decision, GRACE_MAX, KeyPlace,
     PreviousSecret,
 };
 use crate::Decider;
-use crate::project::OpenProject;
 use crate::text;
 
 impl Decider for ApiKey {
@@ -20,7 +20,8 @@ impl Decider for ApiKey {
     fn decide(&self, command: ApiKeyCommand) -> Decision {
         match command {
             ApiKeyCommand::Create {
-                project,
+                place,
+                rules: by_rules,
                 owner,
                 api_key_id,
                 name,
@@ -28,41 +29,43 @@ impl Decider for ApiKey {
                 redacted,
                 expires_at,
                 rotation_due_at,
+                rotation_days,
+                scopes,
                 now,
             } => {
                 self.must_be_new()?;
-                let owner = owner.may_own_in(project)?;
-                let name = text::name(&name)?;
-                if let Some(expires_at) = expires_at.filter(|end| *end <= now) {
-                    return Err(ApiKeyError::ExpiryInThePast { expires_at });
+                let owner = owner.may_own_in(place)?;
+                let name = rules::name(&by_rules, &name)?;
+                if scopes.is_some_and(PermissionSet::is_empty) {
+                    return Err(ApiKeyError::NoScopes);
                 }
+                let asked = Term { expires_at, rotation_due_at, rotation_days };
+                let Term { expires_at, rotation_due_at, rotation_days } =
+                    Term::by(&by_rules, asked, now)?;
                 Ok(vec![ApiKeyEvent::Created {
                     api_key_id,
-                    organization_id: project.organization_id(),
-                    project_id: project.project_id(),
+                    organization_id: place.organization_id(),
+                    project_id: place.project_id(),
                     owner,
                     name,
                     secret_hash,
                     redacted,
                     expires_at,
                     rotation_due_at,
+                    rotation_days,
+                    scopes,
                 }])
             }
-            ApiKeyCommand::Rename { name } => self.rename(&name),
-            ApiKeyCommand::Rotate {
-                project,
-                secret_hash,
-                redacted,
-                grace,
-                rotation_due_at,
-                now,
-            } => {
-                self.rotates(project, now)?;
+            ApiKeyCommand::Rename { rules, name } => self.rename(&rules, &name),
+            ApiKeyCommand::Rotate { place, secret_hash, redacted, grace, rotation_due_at, now } => {
+                let policy = self.rotates(place, now)?;
                 if grace < chrono::Duration::zero() || grace > GRACE_MAX {
                     return Err(ApiKeyError::GraceTooLong { grace });
                 }
                 let previous_valid_until =
                     now.checked_add_signed(grace).unwrap_or(DateTime::<Utc>::MAX_UTC);
+                let rotation_due_at =
+                    rotation_due_at.or(policy.map(|days| rules::after(now, days)));
                 Ok(vec![ApiKeyEvent::Rotated {
                     secret_hash,
                     redacted,
@@ -87,6 +90,8 @@ impl Decider for ApiKey {
                 redacted,
                 expires_at,
                 rotation_due_at,
+                rotation_days,
+                scopes,
             } => {
                 *self = Self::Active(ApiKeyDetails {
                     api_key_id: *api_key_id,
@@ -99,6 +104,8 @@ impl Decider for ApiKey {
                     previous: None,
                     expires_at: *expires_at,
                     rotation_due_at: *rotation_due_at,
+                    rotation_days: *rotation_days,
+                    scopes: *scopes,
                 });
             }
             ApiKeyEvent::Renamed { name } => self.change(|key| name.clone_into(&mut key.name)),
@@ -117,21 +124,25 @@ impl Decider for ApiKey {
 }
 
 impl ActiveOwner {
-    /// Whose a key of the project will be, where it can be theirs.
-    fn may_own_in(self, project: OpenProject) -> Result<KeyOwner, ApiKeyError> {
+    /// Whose a key of the place will be, where it can be theirs.
+    fn may_own_in(self, place: KeyPlace) -> Result<KeyOwner, ApiKeyError> {
         match self {
             Self::Member(member) => {
-                if member.organization_id() != project.organization_id() {
+                if member.organization_id() != place.organization_id() {
                     return Err(ApiKeyError::OwnerNotFound);
                 }
                 Ok(KeyOwner::Member { member_id: member.member_id() })
             }
             Self::ServiceAccount(account) => {
-                if account.organization_id() != project.organization_id() {
+                if account.organization_id() != place.organization_id() {
                     return Err(ApiKeyError::OwnerNotFound);
                 }
-                if account.project_id() != project.project_id() {
-                    return Err(ApiKeyError::OwnerOfAnotherProject);
+                match place.project_id() {
+                    None => return Err(ApiKeyError::AdminKeyOfServiceAccount),
+                    Some(project_id) if project_id != account.project_id() => {
+                        return Err(ApiKeyError::OwnerOfAnotherProject);
+                    }
+                    Some(_) => {}
                 }
                 Ok(KeyOwner::ServiceAccount { service_account_id: account.service_account_id() })
             }
@@ -149,24 +160,23 @@ impl ApiKey {
         }
     }
 
-    fn rename(&self, name: &str) -> Decision {
+    fn rename(&self, rules: &OrganizationSettings, name: &str) -> Decision {
         let key = self.active()?;
-        let name = text::name(name)?;
+        let name = rules::name(rules, name)?;
         if name == key.name {
             return Ok(vec![]);
         }
         Ok(vec![ApiKeyEvent::Renamed { name }])
     }
 
-    fn rotates(&self, project: OpenProject, now: DateTime<Utc>) -> Result<(), ApiKeyError> {
-        let its_project = self.details().is_some_and(|key| {
-            key.project_id == project.project_id()
-                && key.organization_id == project.organization_id()
-        });
-        if !its_project {
-            return Err(ApiKeyError::NotFound);
-        }
-        self.usable(now).map(|_| ())
+    /// That it can be rotated, and how many days from now on until the next time.
+    fn rotates(&self, place: KeyPlace, now: DateTime<Utc>) -> Result<Option<u32>, ApiKeyError> {
+        let its_place = |key: &&ApiKeyDetails| {
+            key.project_id == place.project_id() && key.organization_id == place.organization_id()
+        };
+        let key = self.details().filter(its_place).ok_or(ApiKeyError::NotFound)?;
+        self.usable(now)?;
+        Ok(key.rotation_days)
     }
 
     fn revoke(&self, reason: Option<&str>) -> Decision {

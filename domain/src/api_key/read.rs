@@ -1,7 +1,7 @@
 //! What an API key says of itself.
 
 use chrono::{DateTime, Utc};
-use event_schemas::{ApiKeyId, KeyOwner, OrganizationId, ProjectId};
+use event_schemas::{ApiKeyId, KeyOwner, OrganizationId, PermissionSet, ProjectId};
 
 use super::{ApiKey, ApiKeyDetails, ApiKeyError, UsableKey};
 
@@ -28,6 +28,7 @@ impl ApiKey {
             organization_id: key.organization_id,
             project_id: key.project_id,
             owner: key.owner,
+            scopes: key.scopes,
         })
     }
 
@@ -41,9 +42,14 @@ impl ApiKey {
         self.details().map(|key| key.organization_id)
     }
 
-    /// The project that it works for, once it has been created.
+    /// The project that it works for; none where it has not been created, and for an admin key.
     pub fn project_id(&self) -> Option<ProjectId> {
-        self.details().map(|key| key.project_id)
+        self.details().and_then(|key| key.project_id)
+    }
+
+    /// What it is limited to.
+    pub fn scopes(&self) -> Option<PermissionSet> {
+        self.details().and_then(|key| key.scopes)
     }
 
     /// Whose it is, once it has been created.

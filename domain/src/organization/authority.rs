@@ -1,6 +1,8 @@
 //! Who commands, and how far their word reaches.
 
-use event_schemas::{KeyOwner, MemberId, OrganizationRole, ProjectId};
+use event_schemas::{
+    InviteId, KeyOwner, MemberId, OrganizationRole, Permission, PermissionSet, ProjectId,
+};
 
 use super::roster::{Member, Roster};
 use super::{OrganizationError, OrganizationError as Refused};
@@ -8,17 +10,22 @@ use super::{OrganizationError, OrganizationError as Refused};
 /// In whose name a command comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authority {
-    /// Whoever runs orgledger: may do all.
+    /// Whoever runs orgledger.
     Operator,
-    /// A member: what their role allows.
+    /// A member: what their roles allow.
     Member(MemberId),
-    /// Who holds an API key: what its owner may do within its project.
+    /// Who holds an API key: what its owner may do, within its project where it has one, limited to
+    /// its scopes where it has some.
     ApiKey {
         /// Whose key it is.
         owner: KeyOwner,
-        /// The key's project.
-        project_id: ProjectId,
+        /// The key's project; none for an admin key.
+        project_id: Option<ProjectId>,
+        /// What the key is limited to.
+        scopes: Option<PermissionSet>,
     },
+    /// Who holds an invite's token: may accept it.
+    Invited(InviteId),
     /// orgledger itself: may do all.
     System,
     /// Nobody: may do nothing.
@@ -34,31 +41,51 @@ impl Authority {
             Self::Operator
             | Self::System
             | Self::ApiKey { owner: KeyOwner::ServiceAccount { .. }, .. }
+            | Self::Invited(_)
             | Self::Nobody => None,
         }
     }
 }
 
-/// The proof that somebody may change the roster, and up to which rank.
+/// The proof that somebody may change who is in the organization, and how far they reach.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reach {
     rank: u8,
+    permissions: PermissionSet,
 }
 
 impl Reach {
-    const ALL: Self = Self { rank: u8::MAX };
+    fn all() -> Self {
+        Self { rank: u8::MAX, permissions: PermissionSet::that(|_| true) }
+    }
 
-    /// Nobody grants a role above their own, or takes it back.
+    /// Nobody grants a role above their own, or takes it back. Roles of the lowest rank are not
+    /// above one another by rank: there, a role is above one's own that allows more.
     pub(super) fn covers_role(self, role: OrganizationRole) -> Result<(), OrganizationError> {
-        if role.rank() > self.rank {
+        let allows_more = self.rank == 0 && !self.permissions.covers(role.permissions());
+        if role.rank() > self.rank || allows_more {
             return Err(Refused::RoleAboveOwn(role));
         }
         Ok(())
     }
 
+    /// Nobody grants permissions that they do not have.
+    pub(super) fn covers(self, permissions: PermissionSet) -> Result<(), OrganizationError> {
+        match permissions.without(self.permissions).iter().next() {
+            Some(permission) => Err(Refused::PermissionAboveOwn(permission)),
+            None => Ok(()),
+        }
+    }
+
     /// Nobody touches a member above themselves.
-    pub(super) fn covers_member(self, member: &Member) -> Result<(), OrganizationError> {
-        if member.role.rank() > self.rank {
+    pub(super) fn covers_member(
+        self,
+        roster: &Roster,
+        member: &Member,
+    ) -> Result<(), OrganizationError> {
+        let above = roster.rank(member) > self.rank
+            || (self.rank == 0 && !self.permissions.covers(roster.permissions(member)));
+        if above {
             return Err(Refused::MemberAboveOwn(member.member_id));
         }
         Ok(())
@@ -66,27 +93,35 @@ impl Reach {
 }
 
 impl Roster {
-    /// How far the one who asks may change the roster: an owner or admin who is not suspended, up
-    /// to their own rank; operator and system without limit.
-    pub(super) fn reach(&self, by: Authority) -> Result<Reach, OrganizationError> {
-        let member_id = match by {
-            Authority::Operator | Authority::System => return Ok(Reach::ALL),
-            Authority::Member(member_id) => member_id,
-            // A key is for a project, not for the roster.
-            Authority::ApiKey { .. } | Authority::Nobody => return Err(Refused::NotFound),
+    /// How far the one who asks may use a permission on who is in the organization: up to their own
+    /// rank; operator and system without limit.
+    pub(super) fn reach(
+        &self,
+        by: Authority,
+        permission: Permission,
+    ) -> Result<Reach, OrganizationError> {
+        let (member_id, scopes) = match by {
+            Authority::Operator | Authority::System => return Ok(Reach::all()),
+            Authority::Member(member_id) => (member_id, None),
+            Authority::ApiKey {
+                owner: KeyOwner::Member { member_id },
+                project_id: None,
+                scopes,
+            } => (member_id, scopes),
+            // A project's key is for the project, not for the roster.
+            Authority::ApiKey { .. } | Authority::Invited(_) | Authority::Nobody => {
+                return Err(Refused::NotFound);
+            }
         };
         let member = self.present(member_id).ok_or(Refused::NotAllowed(member_id))?;
         if member.suspended {
             return Err(Refused::MemberSuspended(member_id));
         }
-        match member.role {
-            OrganizationRole::Owner | OrganizationRole::Admin => {
-                Ok(Reach { rank: member.role.rank() })
-            }
-            OrganizationRole::Billing
-            | OrganizationRole::Member
-            | OrganizationRole::Reader
-            | OrganizationRole::Auditor => Err(Refused::NotAllowed(member_id)),
+        let all = self.permissions(member);
+        let permissions = scopes.map_or(all, |scopes| all.intersection(scopes));
+        if !permissions.contains(permission) {
+            return Err(Refused::NotAllowed(member_id));
         }
+        Ok(Reach { rank: self.rank(member), permissions })
     }
 }

@@ -2,7 +2,8 @@
 
 use event_schemas::{OrganizationEvent, OrganizationId};
 
-use super::roster::{Invite, Member, Roster};
+use super::members::NewMember;
+use super::roster::{Invite, Roster};
 use super::{Decision, Organization, OrganizationCommand, OrganizationError};
 use crate::Decider;
 use crate::text;
@@ -22,10 +23,41 @@ impl Decider for Organization {
             Ask::Update { name, seat_limit } => {
                 self.open_roster()?.update(name.as_deref(), seat_limit)
             }
+            Ask::ChangeSettings { by, settings } => {
+                self.open_roster()?.change_settings(by, settings)
+            }
+            Ask::ChangeSecurity { by, security } => {
+                self.open_roster()?.change_security(by, security)
+            }
+            Ask::Role { by, command } => self.open_roster()?.decide_role(by, command),
+            Ask::Group { by, command } => self.open_roster()?.decide_group(by, command),
             Ask::Archive => self.archive(),
-            Ask::SendInvite { by, invite_id, email, role, projects, expires_at, now } => {
-                let invite = Invite { invite_id, email, role, projects, expires_at };
+            Ask::SendInvite {
+                by,
+                invite_id,
+                person_id,
+                email,
+                role,
+                projects,
+                expires_at,
+                token_hash,
+                now,
+            } => {
+                let invited_by = by.member_id();
+                let invite = Invite {
+                    invite_id,
+                    person_id,
+                    email,
+                    role,
+                    projects,
+                    expires_at,
+                    token_hash,
+                    invited_by,
+                };
                 self.open_roster()?.send_invite(by, invite, now)
+            }
+            Ask::ResendInvite { by, invite_id, expires_at, token_hash, now } => {
+                self.open_roster()?.resend_invite(by, invite_id, expires_at, token_hash, now)
             }
             Ask::AcceptInvite { invite_id, member_id, login, now } => {
                 self.open_roster()?.accept_invite(invite_id, member_id, &login, now)
@@ -34,14 +66,18 @@ impl Decider for Organization {
             Ask::ExpireInvite { invite_id, now } => {
                 self.open_roster()?.expire_invite(invite_id, now)
             }
-            Ask::AddMember { by, member_id, login, email, role } => {
-                self.open_roster()?.add_member(by, member_id, &login, email.as_deref(), role)
+            Ask::AddMember { by, member_id, person_id, login, email, role } => {
+                let new = NewMember { member_id, person_id, login, email, role };
+                self.open_roster()?.add_member(by, new)
             }
             Ask::RenameMember { by, member_id, login } => {
                 self.open_roster()?.rename_member(by, member_id, &login)
             }
             Ask::ChangeMemberRole { by, member_id, role } => {
                 self.open_roster()?.change_member_role(by, member_id, role)
+            }
+            Ask::TransferOwnership { by, member_id } => {
+                self.open_roster()?.transfer_ownership(by, member_id)
             }
             Ask::SuspendMember { by, member_id, reason } => {
                 self.open_roster()?.suspend_member(by, member_id, reason.as_deref())
@@ -61,55 +97,35 @@ impl Decider for Organization {
             Was::Created { organization_id, name, seat_limit } => {
                 *self = Self::Active(Box::new(Roster::new(*organization_id, name, *seat_limit)));
             }
-            Was::Updated { name, seat_limit } => {
-                self.change(|roster| roster.updated(name.as_deref(), *seat_limit));
-            }
             Was::Archived {} => self.archived(),
-            Was::InviteSent { invite_id, email, role, projects, expires_at } => {
-                self.change(|roster| {
-                    roster.invite_sent(Invite {
-                        invite_id: *invite_id,
-                        email: email.clone(),
-                        role: *role,
-                        projects: projects.clone(),
-                        expires_at: *expires_at,
-                    });
-                });
-            }
-            Was::InviteAccepted { invite_id, member_id: _ } => {
-                self.change(|roster| roster.invite_accepted(*invite_id));
-            }
-            Was::InviteRevoked { invite_id } => {
-                self.change(|roster| roster.invite_revoked(*invite_id));
-            }
-            Was::InviteExpired { invite_id } => {
-                self.change(|roster| roster.invite_expired(*invite_id));
-            }
-            Was::MemberAdded { member_id, login, email, role } => {
-                self.change(|roster| {
-                    roster.member_added(Member {
-                        member_id: *member_id,
-                        login: login.clone(),
-                        email: email.clone(),
-                        role: *role,
-                        suspended: false,
-                    });
-                });
-            }
-            Was::MemberRenamed { member_id, login } => {
-                self.change(|roster| roster.member_renamed(*member_id, login));
-            }
-            Was::MemberRoleChanged { member_id, role, previous_role: _ } => {
-                self.change(|roster| roster.member_role_changed(*member_id, *role));
-            }
-            Was::MemberSuspended { member_id, reason: _ } => {
-                self.change(|roster| roster.member_suspended(*member_id, true));
-            }
-            Was::MemberReinstated { member_id } => {
-                self.change(|roster| roster.member_suspended(*member_id, false));
-            }
-            Was::MemberRemoved { member_id, reason: _ } => {
-                self.change(|roster| roster.member_removed(*member_id));
+            Was::Updated { .. }
+            | Was::SettingsChanged { .. }
+            | Was::SecurityChanged { .. }
+            | Was::InviteSent { .. }
+            | Was::InviteResent { .. }
+            | Was::InviteAccepted { .. }
+            | Was::InviteRevoked { .. }
+            | Was::InviteExpired { .. }
+            | Was::MemberAdded { .. }
+            | Was::MemberRenamed { .. }
+            | Was::MemberRoleChanged { .. }
+            | Was::MemberSuspended { .. }
+            | Was::MemberReinstated { .. }
+            | Was::MemberRemoved { .. }
+            | Was::RoleDefined { .. }
+            | Was::RoleUpdated { .. }
+            | Was::RoleRemoved { .. }
+            | Was::RoleGranted { .. }
+            | Was::RoleWithdrawn { .. }
+            | Was::GroupCreated { .. }
+            | Was::GroupRenamed { .. }
+            | Was::GroupRoleChanged { .. }
+            | Was::GroupRemoved { .. }
+            | Was::GroupMemberAdded { .. }
+            | Was::GroupMemberRemoved { .. } => {
+                if let Self::Active(roster) = self {
+                    roster.evolve(event);
+                }
             }
         }
     }
@@ -145,12 +161,6 @@ impl Organization {
                 organization_id: roster.organization_id(),
                 name: roster.name().to_owned(),
             };
-        }
-    }
-
-    fn change(&mut self, change: impl FnOnce(&mut Roster)) {
-        if let Self::Active(roster) = self {
-            change(roster);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What an organization says of itself and its members: lookups, and the evidence that other
 //! deciders ask for. Evidence is made here alone, so whoever holds it has read the roster.
 
-use event_schemas::{InviteId, MemberId, OrganizationId, OrganizationRole};
+use event_schemas::{GroupId, InviteId, MemberId, OrganizationId};
 
 use super::roster::{Invite, Member, Roster};
 use super::{Organization, OrganizationError};
@@ -38,6 +38,25 @@ impl ActiveMember {
     }
 }
 
+/// The proof that a group is one of an open organization's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExistingGroup {
+    group_id: GroupId,
+    organization_id: OrganizationId,
+}
+
+impl ExistingGroup {
+    /// The group.
+    pub fn group_id(&self) -> GroupId {
+        self.group_id
+    }
+
+    /// The organization.
+    pub fn organization_id(&self) -> OrganizationId {
+        self.organization_id
+    }
+}
+
 impl Organization {
     /// The evidence that it is open; refused where it is absent or archived.
     pub fn active(&self) -> Result<OpenOrganization, OrganizationError> {
@@ -57,11 +76,16 @@ impl Organization {
         Ok(ActiveMember { member_id, organization_id: roster.organization_id() })
     }
 
-    /// The role of somebody who may act in it: a member who is not suspended. Where it is absent, or
-    /// they are not of it, there is nothing to be told.
-    pub fn acting_role(&self, member_id: MemberId) -> Option<OrganizationRole> {
-        let member = self.open_roster().ok()?.present(member_id)?;
-        (!member.suspended).then_some(member.role)
+    /// The evidence that a group is one of it.
+    pub fn existing_group(&self, group_id: GroupId) -> Result<ExistingGroup, OrganizationError> {
+        let roster = self.open_roster()?;
+        roster.group(group_id)?;
+        Ok(ExistingGroup { group_id, organization_id: roster.organization_id() })
+    }
+
+    /// A member present, suspended or not.
+    pub fn present_member(&self, member_id: MemberId) -> Option<&Member> {
+        self.open_roster().ok()?.present(member_id)
     }
 
     /// The member with a login, compared without case, suspended or not.

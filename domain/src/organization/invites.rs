@@ -1,7 +1,7 @@
 //! What may happen to invites.
 
 use chrono::{DateTime, Utc};
-use event_schemas::{InviteId, MemberId, OrganizationEvent};
+use event_schemas::{InviteId, MemberId, OrganizationEvent, Permission};
 
 use super::roster::{Invite, InviteEnd, Roster};
 use super::{Authority, Decision, OrganizationError, OrganizationError as Refused};
@@ -14,8 +14,9 @@ impl Roster {
         invite: Invite,
         now: DateTime<Utc>,
     ) -> Decision {
-        let reach = self.reach(by)?;
+        let reach = self.reach(by, Permission::MembersInvite)?;
         let email = text::email(&invite.email)?;
+        self.allows_address(by, &email)?;
         reach.covers_role(invite.role)?;
         if invite.has_expired(now) {
             return Err(Refused::ExpiryInThePast { expires_at: invite.expires_at });
@@ -25,13 +26,56 @@ impl Roster {
             return Err(Refused::AlreadyMember);
         }
         let expired = self.make_room(&email, now)?;
-        let Invite { invite_id, email: _, role, projects, expires_at } = invite;
-        let sent = OrganizationEvent::InviteSent { invite_id, email, role, projects, expires_at };
+        let Invite {
+            invite_id,
+            person_id,
+            email: _,
+            role,
+            projects,
+            expires_at,
+            token_hash,
+            invited_by,
+        } = invite;
+        let sent = OrganizationEvent::InviteSent {
+            invite_id,
+            person_id,
+            email,
+            role,
+            projects,
+            expires_at,
+            token_hash,
+            invited_by,
+        };
         Ok(expired
             .into_iter()
             .map(|invite_id| OrganizationEvent::InviteExpired { invite_id })
             .chain([sent])
             .collect())
+    }
+
+    pub(super) fn resend_invite(
+        &self,
+        by: Authority,
+        invite_id: InviteId,
+        expires_at: DateTime<Utc>,
+        token_hash: String,
+        now: DateTime<Utc>,
+    ) -> Decision {
+        let reach = self.reach(by, Permission::MembersInvite)?;
+        let Some(invite) = self.open_invite(invite_id) else {
+            return match self.invite_end(invite_id) {
+                Some(InviteEnd::Accepted) => Err(Refused::InviteAlreadyAccepted(invite_id)),
+                Some(InviteEnd::Revoked | InviteEnd::Expired) => {
+                    Err(Refused::InviteNotOpen(invite_id))
+                }
+                None => Err(Refused::InviteNotFound(invite_id)),
+            };
+        };
+        reach.covers_role(invite.role)?;
+        if expires_at <= now {
+            return Err(Refused::ExpiryInThePast { expires_at });
+        }
+        Ok(vec![OrganizationEvent::InviteResent { invite_id, expires_at, token_hash }])
     }
 
     /// The invites, past their time, that must be recorded as expired before one more can be
@@ -78,10 +122,10 @@ impl Roster {
         // The invite has had its seat since it was sent, unless the limit was lowered since.
         self.seats_for(self.member_count() + 1)?;
         let email = Some(invite.email.clone());
-        let role = invite.role;
+        let (person_id, role) = (invite.person_id, invite.role);
         Ok(vec![
             OrganizationEvent::InviteAccepted { invite_id, member_id },
-            OrganizationEvent::MemberAdded { member_id, login, email, role },
+            OrganizationEvent::MemberAdded { member_id, person_id, login, email, role },
         ])
     }
 
@@ -105,7 +149,7 @@ impl Roster {
     }
 
     pub(super) fn revoke_invite(&self, by: Authority, invite_id: InviteId) -> Decision {
-        let reach = self.reach(by)?;
+        let reach = self.reach(by, Permission::MembersInvite)?;
         let Some(invite) = self.open_invite(invite_id) else {
             return self.nothing_left_to_end(invite_id);
         };

@@ -1,10 +1,19 @@
 //! What may happen to the profile and the members.
 
-use event_schemas::{MemberId, OrganizationEvent, OrganizationRole};
+use event_schemas::{MemberId, OrganizationEvent, OrganizationRole, Permission, PersonId};
 
 use super::roster::{Member, Roster};
 use super::{Authority, Decision, OrganizationError, OrganizationError as Refused};
 use crate::text;
+
+/// Who is to be a member.
+pub(super) struct NewMember {
+    pub(super) member_id: MemberId,
+    pub(super) person_id: PersonId,
+    pub(super) login: String,
+    pub(super) email: Option<String>,
+    pub(super) role: OrganizationRole,
+}
 
 impl Roster {
     pub(super) fn update(&self, name: Option<&str>, seat_limit: Option<u32>) -> Decision {
@@ -20,17 +29,14 @@ impl Roster {
         Ok(vec![OrganizationEvent::Updated { name, seat_limit }])
     }
 
-    pub(super) fn add_member(
-        &self,
-        by: Authority,
-        member_id: MemberId,
-        login: &str,
-        email: Option<&str>,
-        role: OrganizationRole,
-    ) -> Decision {
-        let reach = self.reach(by)?;
-        let login = text::login(login)?;
-        let email = email.map(text::email).transpose()?;
+    pub(super) fn add_member(&self, by: Authority, new: NewMember) -> Decision {
+        let NewMember { member_id, person_id, login, email, role } = new;
+        let reach = self.reach(by, Permission::MembersUpdate)?;
+        let login = text::login(&login)?;
+        let email = email.as_deref().map(text::email).transpose()?;
+        if let Some(email) = &email {
+            self.allows_address(by, email)?;
+        }
         if let Some(member) = self.by_login(&login) {
             return self.change_member_role(by, member.member_id, role);
         }
@@ -38,7 +44,7 @@ impl Roster {
         self.unused_member_id(member_id)?;
         let invited = self.open_invites().count();
         self.seats_for(self.member_count() + invited + 1)?;
-        Ok(vec![OrganizationEvent::MemberAdded { member_id, login, email, role }])
+        Ok(vec![OrganizationEvent::MemberAdded { member_id, person_id, login, email, role }])
     }
 
     pub(super) fn rename_member(
@@ -47,7 +53,7 @@ impl Roster {
         member_id: MemberId,
         login: &str,
     ) -> Decision {
-        let member = self.member_in_reach(by, member_id)?;
+        let member = self.member_in_reach(by, Permission::MembersUpdate, member_id)?;
         let login = text::login(login)?;
         if self.by_login(&login).is_some_and(|holder| holder.member_id != member_id) {
             return Err(Refused::LoginTaken(login));
@@ -55,7 +61,8 @@ impl Roster {
         if member.login == login {
             return Ok(vec![]);
         }
-        Ok(vec![OrganizationEvent::MemberRenamed { member_id, login }])
+        let person_id = member.person_id;
+        Ok(vec![OrganizationEvent::MemberRenamed { member_id, person_id, login }])
     }
 
     pub(super) fn change_member_role(
@@ -64,8 +71,8 @@ impl Roster {
         member_id: MemberId,
         role: OrganizationRole,
     ) -> Decision {
-        let member = self.member_in_reach(by, member_id)?;
-        self.reach(by)?.covers_role(role)?;
+        let member = self.member_in_reach(by, Permission::MembersUpdate, member_id)?;
+        self.reach(by, Permission::MembersUpdate)?.covers_role(role)?;
         if member.role == role {
             return Ok(vec![]);
         }
@@ -74,13 +81,34 @@ impl Roster {
         Ok(vec![OrganizationEvent::MemberRoleChanged { member_id, role, previous_role }])
     }
 
+    pub(super) fn transfer_ownership(&self, by: Authority, member_id: MemberId) -> Decision {
+        self.reach(by, Permission::MembersUpdate)?;
+        let owner = by.member_id().and_then(|owner| self.present(owner));
+        let owner = owner.filter(|owner| owner.is_acting_owner()).ok_or(Refused::NotAnOwner)?;
+        let heir = self.present(member_id).ok_or(Refused::MemberNotFound(member_id))?;
+        if heir.suspended {
+            return Err(Refused::MemberSuspended(member_id));
+        }
+        if heir.member_id == owner.member_id {
+            return Ok(vec![]);
+        }
+        let changed = |member: &Member, role| OrganizationEvent::MemberRoleChanged {
+            member_id: member.member_id,
+            role,
+            previous_role: member.role,
+        };
+        let heir =
+            (heir.role != OrganizationRole::Owner).then(|| changed(heir, OrganizationRole::Owner));
+        Ok(heir.into_iter().chain([changed(owner, OrganizationRole::Admin)]).collect())
+    }
+
     pub(super) fn suspend_member(
         &self,
         by: Authority,
         member_id: MemberId,
         reason: Option<&str>,
     ) -> Decision {
-        let member = self.member_in_reach(by, member_id)?;
+        let member = self.member_in_reach(by, Permission::MembersUpdate, member_id)?;
         if member.suspended {
             return Ok(vec![]);
         }
@@ -90,7 +118,7 @@ impl Roster {
     }
 
     pub(super) fn reinstate_member(&self, by: Authority, member_id: MemberId) -> Decision {
-        let member = self.member_in_reach(by, member_id)?;
+        let member = self.member_in_reach(by, Permission::MembersUpdate, member_id)?;
         if !member.suspended {
             return Ok(vec![]);
         }
@@ -103,18 +131,25 @@ impl Roster {
         member_id: MemberId,
         reason: Option<&str>,
     ) -> Decision {
-        let leaves = by == Authority::Member(member_id);
+        let leaves = by.member_id() == Some(member_id);
         if !leaves {
-            self.reach(by)?;
+            self.reach(by, Permission::MembersRemove)?;
         }
         if self.was_member(member_id) {
             return Ok(vec![]);
         }
-        let member =
-            if leaves { self.leaving(member_id)? } else { self.member_in_reach(by, member_id)? };
+        let member = if leaves {
+            self.leaving(member_id)?
+        } else {
+            self.member_in_reach(by, Permission::MembersRemove, member_id)?
+        };
         self.keeps_an_owner_without(member)?;
         let reason = text::reason(reason)?;
-        Ok(vec![OrganizationEvent::MemberRemoved { member_id, reason }])
+        // What they have offered to others ends with them.
+        let offered = self.open_invites().filter(|invite| invite.invited_by == Some(member_id));
+        let revoked =
+            offered.map(|invite| OrganizationEvent::InviteRevoked { invite_id: invite.invite_id });
+        Ok(revoked.chain([OrganizationEvent::MemberRemoved { member_id, reason }]).collect())
     }
 
     /// Anybody may leave, whatever their role; who is suspended asks for nothing.
@@ -129,11 +164,12 @@ impl Roster {
     fn member_in_reach(
         &self,
         by: Authority,
+        permission: Permission,
         member_id: MemberId,
     ) -> Result<&Member, OrganizationError> {
-        let reach = self.reach(by)?;
+        let reach = self.reach(by, permission)?;
         let member = self.present(member_id).ok_or(Refused::MemberNotFound(member_id))?;
-        reach.covers_member(member)?;
+        reach.covers_member(self, member)?;
         Ok(member)
     }
 

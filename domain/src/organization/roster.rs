@@ -4,9 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use event_schemas::{InviteId, MemberId, OrganizationId, OrganizationRole, ProjectGrant};
+use event_schemas::{
+    GroupId, InviteId, MemberId, OrganizationId, OrganizationRole, OrganizationSettings, PersonId,
+    ProjectGrant, RoleId, SecuritySettings,
+};
 use serde::{Deserialize, Serialize};
 
+use super::custom_roles::{CustomRole, RoleGrant};
+use super::groups::Group;
 use crate::text::fold;
 
 /// A member of an organization.
@@ -14,6 +19,8 @@ use crate::text::fold;
 pub struct Member {
     /// The membership.
     pub member_id: MemberId,
+    /// Whose login and address these are.
+    pub person_id: PersonId,
     /// The name that the person is known by, compared without case.
     pub login: String,
     /// The person's address.
@@ -22,6 +29,10 @@ pub struct Member {
     pub role: OrganizationRole,
     /// Whether access is suspended.
     pub suspended: bool,
+    /// The groups that the member is in.
+    pub groups: BTreeSet<GroupId>,
+    /// The custom roles granted to the member.
+    pub custom_roles: BTreeSet<RoleGrant>,
 }
 
 impl Member {
@@ -35,6 +46,8 @@ impl Member {
 pub struct Invite {
     /// Its id.
     pub invite_id: InviteId,
+    /// Whose address it is.
+    pub person_id: PersonId,
     /// The address invited.
     pub email: String,
     /// The role that accepting it gives.
@@ -43,6 +56,10 @@ pub struct Invite {
     pub projects: Vec<ProjectGrant>,
     /// Until when it can be accepted.
     pub expires_at: DateTime<Utc>,
+    /// The hash of the token that accepts it.
+    pub token_hash: Option<String>,
+    /// The member who invited, where it was one.
+    pub invited_by: Option<MemberId>,
 }
 
 impl Invite {
@@ -66,11 +83,19 @@ pub struct Roster {
     organization_id: OrganizationId,
     name: String,
     seat_limit: Option<u32>,
+    pub(super) settings: OrganizationSettings,
+    pub(super) security: SecuritySettings,
+    pub(super) groups: BTreeMap<GroupId, Group>,
+    /// Groups by folded name.
+    pub(super) group_names: BTreeMap<String, GroupId>,
+    pub(super) custom_roles: BTreeMap<RoleId, CustomRole>,
+    /// Custom roles by folded name.
+    pub(super) role_names: BTreeMap<String, RoleId>,
     members: BTreeMap<MemberId, Member>,
     /// By folded login.
     logins: BTreeMap<String, MemberId>,
-    /// How many members have a folded address.
-    addresses: BTreeMap<String, u32>,
+    /// The members with a folded address.
+    addresses: BTreeMap<String, BTreeSet<MemberId>>,
     former_members: BTreeSet<MemberId>,
     open_invites: BTreeMap<InviteId, Invite>,
     /// Open invites by folded address.
@@ -88,6 +113,12 @@ impl Roster {
             organization_id,
             name: name.to_owned(),
             seat_limit,
+            settings: OrganizationSettings::default(),
+            security: SecuritySettings::default(),
+            groups: BTreeMap::new(),
+            group_names: BTreeMap::new(),
+            custom_roles: BTreeMap::new(),
+            role_names: BTreeMap::new(),
             members: BTreeMap::new(),
             logins: BTreeMap::new(),
             addresses: BTreeMap::new(),
@@ -137,6 +168,20 @@ impl Roster {
         self.addresses.contains_key(&fold(email))
     }
 
+    /// The one member with an address; nobody where several share it.
+    pub(super) fn by_address(&self, email: &str) -> Option<&Member> {
+        let members = self.addresses.get(&fold(email)).filter(|members| members.len() == 1)?;
+        self.present(*members.first()?)
+    }
+
+    pub(super) fn present_mut(&mut self, member_id: MemberId) -> Option<&mut Member> {
+        self.members.get_mut(&member_id)
+    }
+
+    pub(super) fn members_mut(&mut self) -> impl Iterator<Item = &mut Member> {
+        self.members.values_mut()
+    }
+
     pub(super) fn open_invites(&self) -> impl Iterator<Item = &Invite> {
         self.open_invites.values()
     }
@@ -175,6 +220,18 @@ impl Roster {
         self.open_invites.insert(invite.invite_id, invite);
     }
 
+    pub(super) fn invite_resent(
+        &mut self,
+        invite_id: InviteId,
+        expires_at: DateTime<Utc>,
+        token_hash: &str,
+    ) {
+        if let Some(invite) = self.open_invites.get_mut(&invite_id) {
+            invite.expires_at = expires_at;
+            invite.token_hash = Some(token_hash.to_owned());
+        }
+    }
+
     pub(super) fn invite_accepted(&mut self, invite_id: InviteId) {
         self.invite_ended(invite_id, InviteEnd::Accepted);
     }
@@ -197,7 +254,7 @@ impl Roster {
     pub(super) fn member_added(&mut self, member: Member) {
         self.logins.insert(fold(&member.login), member.member_id);
         if let Some(email) = &member.email {
-            *self.addresses.entry(fold(email)).or_default() += 1;
+            self.addresses.entry(fold(email)).or_default().insert(member.member_id);
         }
         self.members.insert(member.member_id, member);
     }
@@ -226,15 +283,20 @@ impl Roster {
         let Some(member) = self.members.remove(&member_id) else { return };
         self.logins.remove(&fold(&member.login));
         if let Some(email) = &member.email {
-            self.address_given_up(&fold(email));
+            self.address_given_up(&fold(email), member_id);
+        }
+        for group_id in &member.groups {
+            if let Some(group) = self.groups.get_mut(group_id) {
+                group.members.remove(&member_id);
+            }
         }
         self.former_members.insert(member_id);
     }
 
-    fn address_given_up(&mut self, folded: &str) {
+    fn address_given_up(&mut self, folded: &str, member_id: MemberId) {
         if let Some(members) = self.addresses.get_mut(folded) {
-            *members -= 1;
-            if *members == 0 {
+            members.remove(&member_id);
+            if members.is_empty() {
                 self.addresses.remove(folded);
             }
         }

@@ -6,11 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
-    Amount, ApiKeyEvent, CreditAccountEvent, Currency, Environment, InviteId, KeyOwner, LotId,
-    MatchRule, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
-    OrganizationRole, PICO_PER_UNIT, PersonEvent, PriceListEvent, PriceListId, PriceStatus,
-    ProjectEvent, ProjectGrant, ProjectId, ProjectRole, Rates, RecordedUsage, ServiceAccountEvent,
-    ServiceAccountId,
+    Amount, ApiKeyEvent, CreditAccountEvent, Currency, Environment, Grantee, GroupId,
+    IdentityProvider, InviteId, KeyOwner, LotId, MatchRule, MemberId, ModelPrice, NameEvent,
+    OrganizationEvent, OrganizationId, OrganizationRole, OrganizationSettings, PICO_PER_UNIT,
+    Permission, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent,
+    ProjectGrant, ProjectId, ProjectRole, Rates, RecordedUsage, RoleId, SecuritySettings,
+    SensitiveAction, ServiceAccountEvent, ServiceAccountId,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -57,6 +58,18 @@ fn nightly() -> ServiceAccountId {
     id(5)
 }
 
+fn ada_herself() -> PersonId {
+    id(10)
+}
+
+fn support() -> GroupId {
+    id(11)
+}
+
+fn key_keeper() -> RoleId {
+    id(12)
+}
+
 /// An HMAC-SHA-256 in hexadecimal, of nothing.
 fn hash(digit: &str) -> String {
     digit.repeat(64)
@@ -67,24 +80,88 @@ pub(super) fn organization() -> Vec<OrganizationEvent> {
     let mut events = vec![
         Was::Created { organization_id: acme(), name: text("Acme GmbH"), seat_limit: Some(25) },
         Was::Updated { name: Some(text("Acme AG")), seat_limit: None },
+        Was::SettingsChanged {
+            settings: OrganizationSettings {
+                invite_domains: vec![text("acme.example")],
+                api_key_name_pattern: Some(text("^[a-z]+(-[a-z]+)*$")),
+                api_key_rotation_days: Some(90),
+                api_key_lifetime_days_max: Some(365),
+                admins_max: Some(5),
+                ..OrganizationSettings::default()
+            },
+        },
+        Was::SecurityChanged {
+            security: SecuritySettings {
+                identity_provider: Some(IdentityProvider {
+                    issuer: text("https://login.acme.example"),
+                    email_domains: vec![text("acme.example")],
+                }),
+                approvals: vec![SensitiveAction::GrantOwner],
+            },
+        },
         Was::Archived {},
     ];
     events.extend(invites());
     events.extend(members());
+    events.extend(roles());
+    events.extend(groups());
     events
 }
 
-fn invites() -> [OrganizationEvent; 4] {
+fn roles() -> [OrganizationEvent; 5] {
+    use OrganizationEvent as Was;
+    let role_id = key_keeper();
+    let grantee = Grantee::Group { group_id: support() };
+    let permissions = [Permission::ApiKeysRead, Permission::ApiKeysUpdate];
+    [
+        Was::RoleDefined {
+            role_id,
+            name: text("key keeper"),
+            permissions: permissions.into_iter().collect(),
+        },
+        Was::RoleUpdated {
+            role_id,
+            name: None,
+            permissions: Some([Permission::ApiKeysRead].into_iter().collect()),
+        },
+        Was::RoleRemoved { role_id },
+        Was::RoleGranted { role_id, grantee, project_id: Some(chat()) },
+        Was::RoleWithdrawn { role_id, grantee, project_id: Some(chat()) },
+    ]
+}
+
+fn groups() -> [OrganizationEvent; 6] {
+    use OrganizationEvent as Was;
+    let (group_id, member_id) = (support(), ada());
+    [
+        Was::GroupCreated { group_id, name: text("support"), role: Some(OrganizationRole::Reader) },
+        Was::GroupRenamed { group_id, name: text("customer support") },
+        Was::GroupRoleChanged {
+            group_id,
+            role: None,
+            previous_role: Some(OrganizationRole::Reader),
+        },
+        Was::GroupRemoved { group_id },
+        Was::GroupMemberAdded { group_id, member_id },
+        Was::GroupMemberRemoved { group_id, member_id },
+    ]
+}
+
+fn invites() -> [OrganizationEvent; 5] {
     use OrganizationEvent as Was;
     let invite_id = invite();
     [
         Was::InviteSent {
             invite_id,
+            person_id: ada_herself(),
             email: text("ada@acme.example"),
             role: OrganizationRole::Admin,
             projects: vec![ProjectGrant { project_id: chat(), role: ProjectRole::Owner }],
             expires_at: day(7),
+            token_hash: Some(hash("3d")),
+            invited_by: Some(id(13)),
         },
+        Was::InviteResent { invite_id, expires_at: day(14), token_hash: hash("4c") },
         Was::InviteAccepted { invite_id, member_id: ada() },
         Was::InviteRevoked { invite_id },
         Was::InviteExpired { invite_id },
@@ -97,11 +174,12 @@ fn members() -> [OrganizationEvent; 6] {
     [
         Was::MemberAdded {
             member_id,
+            person_id: ada_herself(),
             login: text("ada"),
             email: Some(text("ada@acme.example")),
             role: OrganizationRole::Member,
         },
-        Was::MemberRenamed { member_id, login: text("ada-lovelace") },
+        Was::MemberRenamed { member_id, person_id: ada_herself(), login: text("ada-lovelace") },
         Was::MemberRoleChanged {
             member_id,
             role: OrganizationRole::Admin,
@@ -137,6 +215,13 @@ pub(super) fn project() -> Vec<ProjectEvent> {
             previous_role: ProjectRole::Member,
         },
         Was::MemberRemoved { member_id },
+        Was::GroupAssigned { group_id: support(), role: ProjectRole::Reader },
+        Was::GroupRoleChanged {
+            group_id: support(),
+            role: ProjectRole::Member,
+            previous_role: ProjectRole::Reader,
+        },
+        Was::GroupRemoved { group_id: support() },
     ]
 }
 
@@ -161,13 +246,15 @@ pub(super) fn api_key() -> Vec<ApiKeyEvent> {
         Was::Created {
             api_key_id: id(6),
             organization_id: acme(),
-            project_id: chat(),
+            project_id: Some(chat()),
             owner: KeyOwner::ServiceAccount { service_account_id: nightly() },
             name: text("evaluation runner"),
             secret_hash: hash("1f"),
             redacted: text("olk_7Qm2…x9Kd"),
             expires_at: Some(day(365)),
             rotation_due_at: Some(day(90)),
+            rotation_days: Some(90),
+            scopes: Some([Permission::UsageRecord].into_iter().collect()),
         },
         Was::Renamed { name: text("evaluation runner, eu") },
         Was::Rotated {

@@ -97,7 +97,7 @@ pub(super) async fn set_up(story: &Story<'_>) -> anyhow::Result<Acme> {
         let request = AddMemberRequest {
             login: login.to_owned(),
             email: Some(format!("{login}@acme.example")),
-            role,
+            role: Some(role),
         };
         let added = story.on("2025-09-02", &AddMember { organization_id, request }).await?;
         acme.members.insert(login, added.outcome.member_id);
@@ -126,12 +126,11 @@ async fn service_accounts(story: &Story<'_>, acme: &mut Acme) -> anyhow::Result<
         let create = CreateServiceAccount { organization_id, request };
         let account = story.on("2025-09-04", &create).await?.outcome.service_account_id;
         let request = CreateApiKeyRequest {
-            project_id,
-            member_id: None,
+            project_id: Some(project_id),
             service_account_id: Some(account),
             name: name.to_owned(),
-            expires_at: None,
             rotation_due_at: Some(midnight(rotation_due)?),
+            ..CreateApiKeyRequest::default()
         };
         let created = story.on("2025-09-04", &CreateApiKey { organization_id, request }).await?;
         acme.keys.insert(name, created.outcome.api_key_id);
@@ -142,12 +141,11 @@ async fn service_accounts(story: &Story<'_>, acme: &mut Acme) -> anyhow::Result<
     ] {
         let project = if login == "researcher" { "Research" } else { "Product-Dev" };
         let request = CreateApiKeyRequest {
-            project_id: acme.projects[project],
+            project_id: Some(acme.projects[project]),
             member_id: Some(acme.members[login]),
-            service_account_id: None,
             name: name.to_owned(),
             expires_at: Some(midnight("2030-09-04")?),
-            rotation_due_at: None,
+            ..CreateApiKeyRequest::default()
         };
         let created = story.on("2025-09-05", &CreateApiKey { organization_id, request }).await?;
         acme.keys.insert(name, created.outcome.api_key_id);
@@ -184,7 +182,7 @@ async fn invites(story: &Story<'_>, acme: &Acme) -> anyhow::Result<()> {
         organization_id,
         request: SendInviteRequest {
             email: email.to_owned(),
-            role: OrganizationRole::Member,
+            role: Some(OrganizationRole::Member),
             projects: vec![InviteProject {
                 project_id: acme.projects[project],
                 role: ProjectRole::Member,

@@ -91,6 +91,15 @@ pub(super) struct TouchedIds {
     pub(super) project_members: Vec<Uuid>,
     pub(super) service_accounts: Vec<Uuid>,
     pub(super) api_keys: Vec<Uuid>,
+    pub(super) roles: Vec<Uuid>,
+    /// Roles whose grants are touched.
+    pub(super) granted_roles: Vec<Uuid>,
+    pub(super) groups: Vec<Uuid>,
+    /// Members whose places in groups are touched.
+    pub(super) group_members: Vec<Uuid>,
+    /// Groups whose roles in projects are touched.
+    pub(super) project_groups: Vec<Uuid>,
+    pub(super) removed_groups: Vec<Uuid>,
     pub(super) archived_organizations: Vec<Uuid>,
     pub(super) archived_projects: Vec<Uuid>,
     pub(super) removed_members: Vec<Uuid>,
@@ -100,7 +109,10 @@ pub(super) struct TouchedIds {
 impl TouchedIds {
     fn by_organization(&mut self, organization_id: Uuid, event: &OrganizationEvent) {
         match event {
-            OrganizationEvent::Created { .. } | OrganizationEvent::Updated { .. } => {
+            OrganizationEvent::Created { .. }
+            | OrganizationEvent::Updated { .. }
+            | OrganizationEvent::SettingsChanged { .. }
+            | OrganizationEvent::SecurityChanged { .. } => {
                 self.organizations.push(organization_id);
             }
             OrganizationEvent::Archived {} => {
@@ -108,6 +120,7 @@ impl TouchedIds {
                 self.archived_organizations.push(organization_id);
             }
             OrganizationEvent::InviteSent { invite_id, .. }
+            | OrganizationEvent::InviteResent { invite_id, .. }
             | OrganizationEvent::InviteAccepted { invite_id, .. }
             | OrganizationEvent::InviteRevoked { invite_id }
             | OrganizationEvent::InviteExpired { invite_id } => self.invites.push(invite_id.0),
@@ -120,6 +133,27 @@ impl TouchedIds {
                 self.members.push(member_id.0);
                 self.project_members.push(member_id.0);
                 self.removed_members.push(member_id.0);
+            }
+            OrganizationEvent::RoleDefined { role_id, .. }
+            | OrganizationEvent::RoleUpdated { role_id, .. } => self.roles.push(role_id.0),
+            OrganizationEvent::RoleRemoved { role_id } => {
+                self.roles.push(role_id.0);
+                self.granted_roles.push(role_id.0);
+            }
+            OrganizationEvent::RoleGranted { role_id, .. }
+            | OrganizationEvent::RoleWithdrawn { role_id, .. } => {
+                self.granted_roles.push(role_id.0);
+            }
+            OrganizationEvent::GroupCreated { group_id, .. }
+            | OrganizationEvent::GroupRenamed { group_id, .. }
+            | OrganizationEvent::GroupRoleChanged { group_id, .. } => self.groups.push(group_id.0),
+            OrganizationEvent::GroupRemoved { group_id } => {
+                self.groups.push(group_id.0);
+                self.removed_groups.push(group_id.0);
+            }
+            OrganizationEvent::GroupMemberAdded { group_id: _, member_id }
+            | OrganizationEvent::GroupMemberRemoved { group_id: _, member_id } => {
+                self.group_members.push(member_id.0);
             }
         }
     }
@@ -136,6 +170,9 @@ impl TouchedIds {
             ProjectEvent::MemberAssigned { member_id, .. }
             | ProjectEvent::MemberRoleChanged { member_id, .. }
             | ProjectEvent::MemberRemoved { member_id } => self.project_members.push(member_id.0),
+            ProjectEvent::GroupAssigned { group_id, .. }
+            | ProjectEvent::GroupRoleChanged { group_id, .. }
+            | ProjectEvent::GroupRemoved { group_id } => self.project_groups.push(group_id.0),
         }
     }
 
@@ -158,6 +195,12 @@ impl TouchedIds {
             &mut self.project_members,
             &mut self.service_accounts,
             &mut self.api_keys,
+            &mut self.roles,
+            &mut self.granted_roles,
+            &mut self.groups,
+            &mut self.group_members,
+            &mut self.project_groups,
+            &mut self.removed_groups,
             &mut self.archived_organizations,
             &mut self.archived_projects,
             &mut self.removed_members,

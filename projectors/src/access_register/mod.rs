@@ -1,7 +1,8 @@
 //! Who may do what, and since when: organizations, members, invites, projects and their members,
-//! service accounts and API keys, each as of any time and any position.
+//! groups, custom roles, service accounts and API keys, each as of any time and any position.
 
 mod facts;
+mod groups;
 mod register;
 mod rows;
 
@@ -18,14 +19,19 @@ pub struct AccessRegister;
 
 impl Projection for AccessRegister {
     const NAME: &'static str = "access_register";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const VIEWS: &'static [&'static str] = &[
         "api_keys",
+        "group_members",
+        "groups",
         "invites",
         "members",
         "organizations",
+        "project_groups",
         "project_members",
         "projects",
+        "role_grants",
+        "roles",
         "service_accounts",
     ];
 

@@ -2,14 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use event_schemas::{
-    ApiKeyEvent, KeyOwner, OrganizationEvent, ProjectEvent, ProjectGrant, ServiceAccountEvent,
+    ApiKeyEvent, KeyOwner, OrganizationEvent, OrganizationSettings, ProjectEvent, ProjectGrant,
+    SecuritySettings, ServiceAccountEvent,
 };
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::facts::{AccessEvent, Fact, TouchedIds};
-use super::rows::{ApiKey, Invite, Member, Organization, Project, ProjectMember, ServiceAccount};
+use super::groups::words;
+use super::rows::{
+    ApiKey, Group, GroupMember, Invite, Member, Organization, Project, ProjectGroup, ProjectMember,
+    Role, RoleGrant, ServiceAccount,
+};
 use crate::temporal::{Loaded, Moment, Touched, load, write};
 
 pub(super) struct Register {
@@ -20,6 +25,11 @@ pub(super) struct Register {
     project_members: Loaded<ProjectMember>,
     service_accounts: Loaded<ServiceAccount>,
     api_keys: Loaded<ApiKey>,
+    pub(super) roles: Loaded<Role>,
+    pub(super) role_grants: Loaded<RoleGrant>,
+    pub(super) groups: Loaded<Group>,
+    pub(super) group_members: Loaded<GroupMember>,
+    pub(super) project_groups: Loaded<ProjectGroup>,
 }
 
 impl Register {
@@ -45,7 +55,34 @@ impl Register {
             project(),
             organization(),
         ];
+        let removed_group = |column| by(column, ids.removed_groups.as_slice());
+        let roles = [by("role_id", &ids.roles), organization()];
+        let role_grants = [
+            by("role_id", &ids.granted_roles),
+            by("grantee_id", &ids.removed_members),
+            removed_group("grantee_id"),
+            project(),
+            organization(),
+        ];
+        let groups = [by("group_id", &ids.groups), organization()];
+        let group_members = [
+            by("member_id", &ids.group_members),
+            by("member_id", &ids.removed_members),
+            removed_group("group_id"),
+            organization(),
+        ];
+        let project_groups = [
+            by("group_id", &ids.project_groups),
+            removed_group("group_id"),
+            project(),
+            organization(),
+        ];
         Ok(Self {
+            roles: load(tx, &roles, earliest).await?,
+            role_grants: load(tx, &role_grants, earliest).await?,
+            groups: load(tx, &groups, earliest).await?,
+            group_members: load(tx, &group_members, earliest).await?,
+            project_groups: load(tx, &project_groups, earliest).await?,
             organizations: load(tx, &organizations, earliest).await?,
             members: load(tx, &members, earliest).await?,
             invites: load(tx, &invites, earliest).await?,
@@ -63,7 +100,12 @@ impl Register {
         write(tx, &self.projects).await?;
         write(tx, &self.project_members).await?;
         write(tx, &self.service_accounts).await?;
-        write(tx, &self.api_keys).await
+        write(tx, &self.api_keys).await?;
+        write(tx, &self.roles).await?;
+        write(tx, &self.role_grants).await?;
+        write(tx, &self.groups).await?;
+        write(tx, &self.group_members).await?;
+        write(tx, &self.project_groups).await
     }
 
     pub(super) fn apply(&mut self, fact: &Fact) {
@@ -86,8 +128,20 @@ impl Register {
                         organization_id: organization_id.0,
                         name: name.clone(),
                         seat_limit: seat_limit.map(seats),
+                        settings: json!(OrganizationSettings::default()),
+                        security: json!(SecuritySettings::default()),
                     },
                 );
+            }
+            OrganizationEvent::SettingsChanged { settings } => {
+                self.organizations
+                    .fold
+                    .change(*at, &organization_id.0, |row| row.settings = json!(settings));
+            }
+            OrganizationEvent::SecurityChanged { security } => {
+                self.organizations
+                    .fold
+                    .change(*at, &organization_id.0, |row| row.security = json!(security));
             }
             OrganizationEvent::Updated { name, seat_limit } => {
                 self.organizations.fold.change(*at, &organization_id.0, |row| {
@@ -96,11 +150,21 @@ impl Register {
                 });
             }
             OrganizationEvent::Archived {} => self.archive_organization(*at, organization_id.0),
-            OrganizationEvent::InviteSent { invite_id, email, role, projects, expires_at } => {
+            OrganizationEvent::InviteSent {
+                invite_id,
+                person_id,
+                email,
+                role,
+                projects,
+                expires_at,
+                token_hash: _,
+                invited_by: _,
+            } => {
                 self.invites.fold.set(
                     *at,
                     Invite {
                         invite_id: invite_id.0,
+                        person_id: person_id.0,
                         organization_id: organization_id.0,
                         email: email.clone(),
                         role: role.to_string(),
@@ -111,6 +175,9 @@ impl Register {
                     },
                 );
             }
+            OrganizationEvent::InviteResent { invite_id, expires_at, token_hash: _ } => {
+                self.invites.fold.change(*at, &invite_id.0, |row| row.expires_at = *expires_at);
+            }
             OrganizationEvent::InviteAccepted { invite_id, member_id: _ } => {
                 self.close_invite(*at, invite_id.0, "accepted");
             }
@@ -120,11 +187,12 @@ impl Register {
             OrganizationEvent::InviteExpired { invite_id } => {
                 self.close_invite(*at, invite_id.0, "expired");
             }
-            OrganizationEvent::MemberAdded { member_id, login, email, role } => {
+            OrganizationEvent::MemberAdded { member_id, person_id, login, email, role } => {
                 members.set(
                     *at,
                     Member {
                         member_id: member_id.0,
+                        person_id: person_id.0,
                         organization_id: organization_id.0,
                         login: login.clone(),
                         email: email.clone(),
@@ -135,7 +203,7 @@ impl Register {
                     },
                 );
             }
-            OrganizationEvent::MemberRenamed { member_id, login } => {
+            OrganizationEvent::MemberRenamed { member_id, person_id: _, login } => {
                 members.change(*at, &member_id.0, |row| login.clone_into(&mut row.login));
             }
             OrganizationEvent::MemberRoleChanged { member_id, role, previous_role: _ } => {
@@ -155,7 +223,20 @@ impl Register {
                 members.end(*at, &member_id.0);
                 self.project_members.fold.end_children(*at, member_id.0);
                 self.api_keys.fold.end_children(*at, member_id.0);
+                self.group_members.fold.end_children(*at, member_id.0);
+                self.role_grants.fold.end_children(*at, member_id.0);
             }
+            OrganizationEvent::RoleDefined { .. }
+            | OrganizationEvent::RoleUpdated { .. }
+            | OrganizationEvent::RoleRemoved { .. }
+            | OrganizationEvent::RoleGranted { .. }
+            | OrganizationEvent::RoleWithdrawn { .. }
+            | OrganizationEvent::GroupCreated { .. }
+            | OrganizationEvent::GroupRenamed { .. }
+            | OrganizationEvent::GroupRoleChanged { .. }
+            | OrganizationEvent::GroupRemoved { .. }
+            | OrganizationEvent::GroupMemberAdded { .. }
+            | OrganizationEvent::GroupMemberRemoved { .. } => self.groups_and_roles(fact, event),
         }
     }
 
@@ -167,6 +248,11 @@ impl Register {
         self.project_members.fold.end_children(at, organization_id);
         self.service_accounts.fold.end_children(at, organization_id);
         self.api_keys.fold.end_children(at, organization_id);
+        self.roles.fold.end_children(at, organization_id);
+        self.role_grants.fold.end_children(at, organization_id);
+        self.groups.fold.end_children(at, organization_id);
+        self.group_members.fold.end_children(at, organization_id);
+        self.project_groups.fold.end_children(at, organization_id);
     }
 
     fn close_invite(&mut self, at: Moment, invite_id: Uuid, state: &str) {
@@ -199,6 +285,8 @@ impl Register {
                 self.project_members.fold.end_children(at, project_id);
                 self.service_accounts.fold.end_children(at, project_id);
                 self.api_keys.fold.end_children(at, project_id);
+                self.project_groups.fold.end_children(at, project_id);
+                self.role_grants.fold.end_children(at, project_id);
             }
             ProjectEvent::MemberAssigned { member_id, role } => {
                 self.project_members.fold.set(
@@ -222,6 +310,27 @@ impl Register {
             }
             ProjectEvent::MemberRemoved { member_id } => {
                 self.project_members.fold.end(at, &(project_id, member_id.0));
+            }
+            ProjectEvent::GroupAssigned { group_id, role } => self.project_groups.fold.set(
+                at,
+                ProjectGroup {
+                    project_id,
+                    group_id: group_id.0,
+                    organization_id: fact.organization_id.0,
+                    role: role.to_string(),
+                    since: at.time,
+                    granted_by: fact.actor.clone(),
+                },
+            ),
+            ProjectEvent::GroupRoleChanged { group_id, role, previous_role: _ } => {
+                self.project_groups.fold.change(at, &(project_id, group_id.0), |row| {
+                    row.role = role.to_string();
+                    row.since = at.time;
+                    row.granted_by.clone_from(&fact.actor);
+                });
+            }
+            ProjectEvent::GroupRemoved { group_id } => {
+                self.project_groups.fold.end(at, &(project_id, group_id.0));
             }
         }
     }
@@ -269,6 +378,8 @@ impl Register {
                 redacted,
                 expires_at,
                 rotation_due_at,
+                rotation_days,
+                scopes,
             } => {
                 let (member_id, service_account_id) = match owner {
                     KeyOwner::Member { member_id } => (Some(member_id.0), None),
@@ -281,7 +392,7 @@ impl Register {
                     ApiKey {
                         api_key_id,
                         organization_id: organization_id.0,
-                        project_id: project_id.0,
+                        project_id: project_id.map(|id| id.0),
                         member_id,
                         service_account_id,
                         name: name.clone(),
@@ -289,6 +400,8 @@ impl Register {
                         state: "active".to_owned(),
                         expires_at: *expires_at,
                         rotation_due_at: *rotation_due_at,
+                        rotation_days: rotation_days.map(seats),
+                        scopes: scopes.map(words),
                         rotated_at: None,
                         created_by: fact.actor.clone(),
                     },
@@ -317,7 +430,7 @@ impl Register {
     }
 }
 
-/// A seat limit as the column holds it. No organization has more seats than fit.
+/// A count as the column holds it. No organization has more seats, and no key more days, than fit.
 fn seats(limit: u32) -> i32 {
     i32::try_from(limit).unwrap_or(i32::MAX)
 }

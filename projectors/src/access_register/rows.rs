@@ -12,6 +12,8 @@ temporal_table! {
         organization_id: Uuid = "uuid",
         name: String = "text",
         seat_limit: Option<i32> = "integer",
+        settings: Value = "jsonb",
+        security: Value = "jsonb",
     }
 }
 
@@ -19,6 +21,7 @@ temporal_table! {
     /// A member. `since` and `granted_by` are of the role.
     Member in "members" key(Uuid: member_id) parents(organization_id) {
         member_id: Uuid = "uuid",
+        person_id: Uuid = "uuid",
         organization_id: Uuid = "uuid",
         login: String = "text",
         email: Option<String> = "text",
@@ -33,6 +36,7 @@ temporal_table! {
     /// An invite, whatever became of it.
     Invite in "invites" key(Uuid: invite_id) parents(organization_id) {
         invite_id: Uuid = "uuid",
+        person_id: Uuid = "uuid",
         organization_id: Uuid = "uuid",
         email: String = "text",
         role: String = "text",
@@ -89,7 +93,7 @@ temporal_table! {
     {
         api_key_id: Uuid = "uuid",
         organization_id: Uuid = "uuid",
-        project_id: Uuid = "uuid",
+        project_id: Option<Uuid> = "uuid",
         member_id: Option<Uuid> = "uuid",
         service_account_id: Option<Uuid> = "uuid",
         name: String = "text",
@@ -97,7 +101,73 @@ temporal_table! {
         state: String = "text",
         expires_at: Option<DateTime<Utc>> = "timestamptz",
         rotation_due_at: Option<DateTime<Utc>> = "timestamptz",
+        rotation_days: Option<i32> = "integer",
+        scopes: Option<Value> = "jsonb",
         rotated_at: Option<DateTime<Utc>> = "timestamptz",
         created_by: String = "text",
+    }
+}
+
+temporal_table! {
+    /// A custom role that was not removed.
+    Role in "roles" key(Uuid: role_id) parents(organization_id) {
+        role_id: Uuid = "uuid",
+        organization_id: Uuid = "uuid",
+        name: String = "text",
+        permissions: Value = "jsonb",
+    }
+}
+
+temporal_table! {
+    /// A custom role that a member or group has, everywhere or within a project.
+    RoleGrant in "role_grants" key((Uuid, Uuid, Option<Uuid>): role_id, grantee_id, project_id)
+        parents(role_id, grantee_id, project_id, organization_id)
+    {
+        role_id: Uuid = "uuid",
+        grantee_id: Uuid = "uuid",
+        grantee_kind: String = "text",
+        project_id: Option<Uuid> = "uuid",
+        organization_id: Uuid = "uuid",
+        since: DateTime<Utc> = "timestamptz",
+        granted_by: String = "text",
+    }
+}
+
+temporal_table! {
+    /// A group that was not removed. `since` and `granted_by` are of the role.
+    Group in "groups" key(Uuid: group_id) parents(organization_id) {
+        group_id: Uuid = "uuid",
+        organization_id: Uuid = "uuid",
+        name: String = "text",
+        role: Option<String> = "text",
+        since: DateTime<Utc> = "timestamptz",
+        granted_by: String = "text",
+    }
+}
+
+temporal_table! {
+    /// A member's place in a group.
+    GroupMember in "group_members" key((Uuid, Uuid): group_id, member_id)
+        parents(group_id, member_id, organization_id)
+    {
+        group_id: Uuid = "uuid",
+        member_id: Uuid = "uuid",
+        organization_id: Uuid = "uuid",
+        since: DateTime<Utc> = "timestamptz",
+        granted_by: String = "text",
+    }
+}
+
+temporal_table! {
+    /// A group's role in a project.
+    ProjectGroup in "project_groups" key((Uuid, Uuid): project_id, group_id)
+        parents(project_id, group_id, organization_id)
+    {
+        project_id: Uuid = "uuid",
+        group_id: Uuid = "uuid",
+        organization_id: Uuid = "uuid",
+        role: String = "text",
+        since: DateTime<Utc> = "timestamptz",
+        granted_by: String = "text",
     }
 }

@@ -262,6 +262,7 @@ fn metadata() -> EventMetadata {
         causation_id: None,
         traceparent: None,
         source_address: None,
+        credential: None,
     }
 }
 

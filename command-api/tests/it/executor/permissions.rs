@@ -28,9 +28,9 @@ use command_api::service_accounts::{
 };
 use command_api::{Command, CommandContext, ExecuteError, Executor, Refusal};
 use domain::organization::{Authority, OrganizationError};
-use domain::permission::{organization_role_allows, project_role_allows};
 use domain::project::ProjectError;
 use embedded::testing::unique_name;
+use event_schemas::permission::{organization_role_allows, project_role_allows};
 use event_schemas::{
     ApiKeyId, Currency, InviteId, MemberId, OrganizationId, OrganizationRole, Permission,
     ProjectId, ProjectRole, ServiceAccountId,

@@ -159,6 +159,7 @@ pub(crate) fn by_operator(key: Option<&str>) -> CommandContext {
             causation_id: None,
             traceparent: None,
             source_address: None,
+            credential: None,
         },
         authority: Authority::Operator,
         now,

@@ -175,7 +175,7 @@ impl Change {
         let request = AddMemberRequest {
             login: self.subject()?.to_owned(),
             email: None,
-            role: self.organization_role()?,
+            role: Some(self.organization_role()?),
         };
         AddMember { organization_id, request }.handle(session).await.map(drop)
     }

@@ -132,10 +132,11 @@ fn prepare(
         causation_id: change.commit.clone(),
         traceparent: None,
         source_address: None,
+        credential: None,
     };
     let context = CommandContext {
         metadata,
-        authority: Authority::Operator,
+        authority: Authority::System,
         now,
         occurred_at: change.ts,
         idempotency_key: Some(keys.key(text)),

@@ -136,6 +136,7 @@ pub(crate) fn metadata(actor: &event_schemas::Actor) -> Arc<str> {
         causation_id: None,
         traceparent: None,
         source_address: None,
+        credential: None,
     };
     serde_json::to_string(&metadata).unwrap().into()
 }

@@ -1,0 +1,79 @@
+//! Who may have and change which API keys.
+
+use domain::api_key::ApiKey;
+use domain::organization::{Organization, OrganizationError};
+use event_schemas::{ApiKeyId, KeyOwner, OrganizationId, Permission, PermissionSet, ProjectId};
+
+use crate::execute::Session;
+use crate::refusal::Refusal;
+
+impl Session<'_> {
+    /// Refuses who may not make a key of that owner: in a project, or (an admin key) for all that
+    /// its owner may do. Nobody makes a key for a member above themselves, nor one that opens more
+    /// than the key they ask with.
+    pub async fn permit_key_of(
+        &mut self,
+        organization_id: OrganizationId,
+        project_id: Option<ProjectId>,
+        owner: Option<KeyOwner>,
+        scopes: Option<PermissionSet>,
+    ) -> Result<(), Refusal> {
+        let permission =
+            if self.is_own(owner) { Permission::ApiKeysOwn } else { Permission::ApiKeysUpdate };
+        match project_id {
+            Some(project_id) => self.permit_in(organization_id, project_id, permission).await?,
+            None => self.permit(organization_id, permission).await?,
+        }
+        self.covers_key(organization_id, owner, scopes).await
+    }
+
+    /// Refuses who may not change the key; answers its project. An admin key is its owner's to
+    /// rename, rotate and revoke, whatever their role.
+    pub async fn permit_key(
+        &mut self,
+        organization_id: OrganizationId,
+        api_key_id: ApiKeyId,
+    ) -> Result<Option<ProjectId>, Refusal> {
+        let project_id = self.own_api_key(organization_id, api_key_id).await?;
+        let key = self.read::<ApiKey>(api_key_id).await?;
+        let (owner, scopes) = (key.owner(), key.scopes());
+        if project_id.is_none() && self.is_own(owner) {
+            let asking = self.asking(organization_id).await?;
+            if asking.is_some_and(|asking| asking.is_confined()) {
+                return Err(Refusal::NotPermitted { permission: Permission::ApiKeysOwn });
+            }
+            self.covers_key(organization_id, owner, scopes).await?;
+            return Ok(None);
+        }
+        self.permit_key_of(organization_id, project_id, owner, scopes).await?;
+        Ok(project_id)
+    }
+
+    fn is_own(&self, owner: Option<KeyOwner>) -> bool {
+        let asks = self.authority().member_id();
+        asks.is_some_and(|member_id| owner == Some(KeyOwner::Member { member_id }))
+    }
+
+    async fn covers_key(
+        &mut self,
+        organization_id: OrganizationId,
+        owner: Option<KeyOwner>,
+        scopes: Option<PermissionSet>,
+    ) -> Result<(), Refusal> {
+        let Some(asking) = self.asking(organization_id).await? else { return Ok(()) };
+        if let Some(own) = asking.scopes() {
+            let asked = scopes.unwrap_or_else(|| PermissionSet::that(|_| true));
+            if let Some(permission) = asked.without(own).iter().next() {
+                return Err(OrganizationError::PermissionAboveOwn(permission).into());
+            }
+        }
+        let (Some(KeyOwner::Member { member_id }), Some(access)) = (owner, asking.access()) else {
+            return Ok(());
+        };
+        let organization = self.read::<Organization>(organization_id).await?;
+        if organization.ranks_above(member_id, access) {
+            return Err(OrganizationError::MemberAboveOwn(member_id).into());
+        }
+        Ok(())
+    }
+}

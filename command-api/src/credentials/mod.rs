@@ -1,0 +1,8 @@
+//! What callers prove themselves with: whose it is, and whether it still counts at the moment of a
+//! decision.
+
+mod keys;
+mod register;
+mod vouch;
+
+pub use register::CredentialRegister;

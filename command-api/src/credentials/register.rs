@@ -1,0 +1,137 @@
+//! Whose credential it is. What a secret belongs to never changes, so it is remembered; whether it
+//! still counts is asked of its key, invite or organization each time.
+
+use std::sync::Arc;
+
+use api_conventions::authentication::{
+    Asked, Credentials, Found, Presented, PresentedInvite, PresentedKey,
+};
+use domain::api_key::ApiKey;
+use domain::organization::Authority;
+use event_log::{clock, read};
+use event_schemas::{ApiKeyId, InviteId, OrganizationId};
+use quick_cache::sync::Cache;
+
+use crate::api_keys::secret;
+use crate::execute::{Executor, Session};
+use crate::refusal::{ExecuteError, Refusal};
+
+/// How many secrets are remembered.
+const REMEMBERED_MAX: usize = 100_000;
+
+/// Finds out whose a credential is. Cheap to clone.
+#[derive(Clone)]
+pub struct CredentialRegister {
+    executor: Executor,
+    /// API keys by the hash that is stored.
+    known: Arc<Cache<Arc<str>, ApiKeyId>>,
+}
+
+impl CredentialRegister {
+    /// The credentials that the executor's log knows.
+    pub fn new(executor: Executor) -> Self {
+        Self { executor, known: Arc::new(Cache::new(REMEMBERED_MAX)) }
+    }
+
+    /// What a credential is, if it counts. One that counts as far as this process has heard does;
+    /// whatever is done with it names the states that say so, and is refused if they have moved.
+    pub async fn find(
+        &self,
+        credential: &str,
+        asked: &Asked,
+    ) -> Result<Option<Presented>, ExecuteError> {
+        if secret::is_well_formed(credential) {
+            return Ok(self.api_key(credential).await?.map(Presented::ApiKey));
+        }
+        if secret::is_invite_token(credential) {
+            let (Some(organization_id), Some(invite_id)) = (asked.organization_id, asked.invite_id)
+            else {
+                return Ok(None);
+            };
+            let invite = self.invite(credential, organization_id, invite_id).await?;
+            return Ok(invite.map(Presented::Invite));
+        }
+        Ok(None)
+    }
+
+    /// The key with that secret, if it works.
+    pub async fn api_key(&self, presented: &str) -> Result<Option<PresentedKey>, ExecuteError> {
+        // What no key can look like costs no lookup.
+        if !secret::is_well_formed(presented) {
+            return Ok(None);
+        }
+        let secret_hash: Arc<str> = self.executor.pepper().hash(presented).into();
+        let Some(api_key_id) = self.key_with(&secret_hash).await? else { return Ok(None) };
+        // A refusal is given only on a state that was brought up to the log.
+        for up_to_date in [false, true] {
+            let mut session = self.executor.reading(Authority::System, up_to_date);
+            if let Some(key) = works(&mut session, api_key_id, &secret_hash).await? {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn key_with(&self, secret_hash: &Arc<str>) -> Result<Option<ApiKeyId>, ExecuteError> {
+        if let Some(api_key_id) = self.known.get(secret_hash) {
+            return Ok(Some(api_key_id));
+        }
+        let found = read::api_key_with_secret(self.executor.log().pool(), secret_hash).await?;
+        if let Some(api_key_id) = found {
+            self.known.insert(Arc::clone(secret_hash), api_key_id);
+        }
+        Ok(found)
+    }
+
+    /// The invite, where the token is its own and it can be accepted.
+    async fn invite(
+        &self,
+        token: &str,
+        organization_id: OrganizationId,
+        invite_id: InviteId,
+    ) -> Result<Option<PresentedInvite>, ExecuteError> {
+        let token_hash: Arc<str> = self.executor.pepper().hash(token).into();
+        let presented = PresentedInvite { organization_id, invite_id, token_hash };
+        for up_to_date in [false, true] {
+            let mut session = self.executor.reading(Authority::System, up_to_date);
+            match session.vouch(Some(&Presented::Invite(presented.clone()))).await {
+                Ok(()) => return Ok(Some(presented)),
+                Err(Refusal::Failed(error)) => return Err(*error),
+                Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The key, where it accepts the secret, and its owner may still act.
+async fn works(
+    session: &mut Session<'_>,
+    api_key_id: ApiKeyId,
+    secret_hash: &Arc<str>,
+) -> Result<Option<PresentedKey>, ExecuteError> {
+    let now = clock::now();
+    let key = session.read::<ApiKey>(api_key_id).await.map_err(Refusal::into_error)?;
+    if !key.accepts(secret_hash, now) {
+        return Ok(None);
+    }
+    let Ok(usable) = key.usable(now) else { return Ok(None) };
+    match session.acting_owner(usable.organization_id(), usable.owner()).await {
+        Ok(()) => Ok(Some(PresentedKey {
+            api_key_id,
+            organization_id: usable.organization_id(),
+            secret_hash: Arc::clone(secret_hash),
+            owner: usable.owner(),
+            project_id: usable.project_id(),
+            scopes: usable.scopes(),
+        })),
+        Err(Refusal::Failed(error)) => Err(*error),
+        Err(_) => Ok(None),
+    }
+}
+
+impl Credentials for CredentialRegister {
+    fn find<'a>(&'a self, credential: &'a str, asked: &'a Asked) -> Found<'a> {
+        Box::pin(async move { Ok(Self::find(self, credential, asked).await?) })
+    }
+}

@@ -1,0 +1,149 @@
+//! What an organization settles for itself, and who vouches for its people.
+
+use std::collections::BTreeSet;
+
+use event_schemas::{
+    IdentityProvider, OrganizationEvent, OrganizationRole, OrganizationSettings, Permission,
+    ProjectRole, SecuritySettings,
+};
+
+use super::roster::Roster;
+use super::{Authority, Decision, Organization, OrganizationError, OrganizationError as Refused};
+use crate::text::{self, fold};
+
+/// The most domains of a setting.
+const DOMAINS_MAX: usize = 100;
+
+/// The longest time that a setting names, in days.
+const DAYS_MAX: u32 = 3_650;
+
+impl Roster {
+    pub(super) fn change_settings(
+        &self,
+        by: Authority,
+        settings: OrganizationSettings,
+    ) -> Decision {
+        self.reach(by, Permission::SettingsUpdate)?;
+        let settings = checked(settings)?;
+        if settings == self.settings {
+            return Ok(vec![]);
+        }
+        Ok(vec![OrganizationEvent::SettingsChanged { settings }])
+    }
+
+    pub(super) fn change_security(
+        &self,
+        by: Authority,
+        mut security: SecuritySettings,
+    ) -> Decision {
+        self.reach(by, Permission::SecurityUpdate)?;
+        if let Some(provider) = &mut security.identity_provider {
+            provider.email_domains = domains("email_domains", &provider.email_domains)?;
+            if provider.email_domains.is_empty() {
+                let why = "it must name the domains that the issuer may vouch for";
+                return Err(Refused::Setting { field: "email_domains", why });
+            }
+        }
+        security.approvals.sort_unstable();
+        security.approvals.dedup();
+        if security == self.security {
+            return Ok(vec![]);
+        }
+        Ok(vec![OrganizationEvent::SecurityChanged { security }])
+    }
+
+    /// Refuses an address of a domain that may not be invited.
+    pub(super) fn allows_address(
+        &self,
+        by: Authority,
+        email: &str,
+    ) -> Result<(), OrganizationError> {
+        // What is imported has happened elsewhere, by other rules.
+        if by == Authority::System || is_of(email, &self.settings.invite_domains) {
+            return Ok(());
+        }
+        Err(Refused::DomainNotAllowed)
+    }
+}
+
+impl Organization {
+    /// What it has settled for itself; the defaults where it is not open.
+    pub fn settings(&self) -> OrganizationSettings {
+        self.open_roster().map(|roster| roster.settings.clone()).unwrap_or_default()
+    }
+
+    /// Who vouches for people, and what needs two of them; nobody and nothing where it is not open.
+    pub fn security(&self) -> SecuritySettings {
+        self.open_roster().map(|roster| roster.security.clone()).unwrap_or_default()
+    }
+
+    /// The member that somebody is whom an issuer vouches for: the one with that address, where the
+    /// organization trusts the issuer with the address's domain.
+    pub fn signed_in(&self, issuer: &str, email: &str) -> Option<event_schemas::MemberId> {
+        let roster = self.open_roster().ok()?;
+        let IdentityProvider { issuer: trusted, email_domains } =
+            roster.security.identity_provider.as_ref()?;
+        if issuer != trusted || email_domains.is_empty() || !is_of(email, email_domains) {
+            return None;
+        }
+        roster.by_address(email).filter(|member| !member.suspended).map(|member| member.member_id)
+    }
+}
+
+/// Whether an address is of one of the domains; of any where there are none.
+fn is_of(email: &str, domains: &[String]) -> bool {
+    let folded = fold(email);
+    domains.is_empty()
+        || folded
+            .rsplit_once('@')
+            .is_some_and(|(_, domain)| domains.iter().any(|allowed| allowed == domain))
+}
+
+fn checked(mut settings: OrganizationSettings) -> Result<OrganizationSettings, OrganizationError> {
+    if settings.default_role.rank() > 0 || settings.default_role == OrganizationRole::Billing {
+        let why = "nobody becomes owner, admin or billing without being named one";
+        return Err(Refused::Setting { field: "default_role", why });
+    }
+    if settings.default_project_role == ProjectRole::Owner {
+        let why = "nobody owns a project without being named its owner";
+        return Err(Refused::Setting { field: "default_project_role", why });
+    }
+    settings.invite_domains = domains("invite_domains", &settings.invite_domains)?;
+    if let Some(pattern) = &settings.api_key_name_pattern {
+        let is_pattern =
+            !text::longer_than(pattern, 200) && regex_lite::Regex::new(pattern).is_ok();
+        if !is_pattern {
+            let why = "it is not a regular expression of at most 200 characters";
+            return Err(Refused::Setting { field: "api_key_name_pattern", why });
+        }
+    }
+    let days = [
+        ("api_key_rotation_days", settings.api_key_rotation_days),
+        ("api_key_lifetime_days_max", settings.api_key_lifetime_days_max),
+    ];
+    for (field, days) in days {
+        if days.is_some_and(|days| days == 0 || days > DAYS_MAX) {
+            return Err(Refused::Setting {
+                field,
+                why: "it is not a number of days from 1 to 3650",
+            });
+        }
+    }
+    if settings.admins_max == Some(0) {
+        return Err(Refused::Setting { field: "admins_max", why: "it is not at least 1" });
+    }
+    Ok(settings)
+}
+
+/// Domains in the form in which they are compared, each once.
+fn domains(field: &'static str, given: &[String]) -> Result<Vec<String>, OrganizationError> {
+    if given.len() > DOMAINS_MAX {
+        return Err(Refused::Setting { field, why: "it has more than 100 domains" });
+    }
+    let folded: BTreeSet<String> = given.iter().map(|domain| fold(domain)).collect();
+    let is_domain = |domain: &String| text::email(&format!("a@{domain}")).is_ok();
+    if !folded.iter().all(is_domain) {
+        return Err(Refused::Setting { field, why: "it has something that is not a domain" });
+    }
+    Ok(folded.into_iter().collect())
+}
