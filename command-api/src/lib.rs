@@ -28,6 +28,7 @@ pub mod credits;
 pub mod invites;
 pub mod members;
 pub mod organizations;
+pub mod personal_data;
 pub mod price_lists;
 pub mod project_members;
 pub mod projects;

@@ -14,8 +14,8 @@ use crate::credentials::CredentialRegister;
 use crate::execute::Executor;
 use crate::usage::UsageRecorder;
 use crate::{
-    api_keys, credits, invites, members, organizations, price_lists, project_members, projects,
-    service_accounts, usage,
+    api_keys, credits, invites, members, organizations, personal_data, price_lists,
+    project_members, projects, service_accounts, usage,
 };
 
 /// The largest body that records usage: room for the most records that it may have.
@@ -71,6 +71,8 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(members::suspend::suspend_member))
         .routes(routes!(members::reinstate::reinstate_member))
         .routes(routes!(members::remove::remove_member))
+        .routes(routes!(personal_data::erase_member::erase_member))
+        .routes(routes!(personal_data::erase_invite::erase_invite))
         .routes(routes!(projects::create::create_project))
         .routes(routes!(projects::update::update_project))
         .routes(routes!(projects::archive::archive_project))

@@ -12,6 +12,7 @@ pub mod api_key;
 pub mod credit_account;
 pub mod name;
 pub mod organization;
+pub mod person;
 pub mod price_list;
 pub mod pricing;
 pub mod project;

@@ -11,6 +11,7 @@ mod evolve;
 mod groups;
 mod invites;
 mod members;
+mod persons;
 mod roster;
 mod settings;
 
@@ -30,6 +31,7 @@ pub use custom_roles::{RoleCommand, RoleGrant};
 pub use errors::OrganizationError;
 pub use evidence::{ActiveMember, ExistingGroup, OpenOrganization};
 pub use groups::GroupCommand;
+pub use persons::{ErasablePerson, Persons};
 pub use roster::{Invite, Member, Roster};
 
 /// An organization, from nothing to its end.
@@ -46,6 +48,8 @@ pub enum Organization {
         organization_id: OrganizationId,
         /// Its last name.
         name: String,
+        /// Whose names and addresses its events hold.
+        persons: Box<Persons>,
     },
 }
 

@@ -1,8 +1,10 @@
 //! Appending: what an append names, and the handle through which everybody appends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use event_schemas::personal::erased;
 use event_schemas::{OrganizationId, PersonEvent, PersonId, StreamEvent};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -10,6 +12,7 @@ use uuid::Uuid;
 
 use crate::appender::{Appender, Submission};
 use crate::database::{self, DatabaseError, Role};
+use crate::read::read_person;
 use crate::vault::{MasterKeys, Vault, VaultError};
 
 /// How many appends may wait. One more is refused as [`AppendError::Overloaded`]: memory stays
@@ -251,6 +254,19 @@ impl EventLog {
     /// Connections that act as the log's writer.
     pub fn pool(&self) -> &sqlx::PgPool {
         &self.pool
+    }
+
+    /// Every login that a person has had in an organization, but for those that can no longer be read.
+    pub async fn logins(
+        &self,
+        organization_id: OrganizationId,
+        person_id: PersonId,
+    ) -> Result<BTreeSet<String>, VaultError> {
+        let mut events = read_person(&self.pool, organization_id, person_id).await?;
+        self.vault.unseal(&mut events).await?;
+        let gone = erased(person_id);
+        let logins = events.iter().filter_map(|event| event.payload.get("login")?.as_str());
+        Ok(logins.filter(|login| *login != gone).map(str::to_owned).collect())
     }
 
     /// The keys of persons.

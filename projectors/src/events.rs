@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use event_schemas::personal::ACTOR_PERSON_ID;
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
     ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent, OrganizationId, PersonEvent,
-    PriceListEvent, ProjectEvent, RecordedEvent, ServiceAccountEvent, StreamEvent,
+    PersonId, PriceListEvent, ProjectEvent, RecordedEvent, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
@@ -81,6 +82,11 @@ pub fn actor(event: &RecordedEvent) -> Result<String, ProjectionError> {
         (Some(kind), Some(id)) => Ok(format!("{kind}:{id}")),
         (None, _) | (_, None) => Err(unreadable(event, "its metadata names no actor".to_owned())),
     }
+}
+
+/// The person that the actor is, where it is somebody outside whose name there is sealed.
+pub fn external_person(event: &RecordedEvent) -> Option<PersonId> {
+    event.metadata.get(ACTOR_PERSON_ID)?.as_str()?.parse().ok()
 }
 
 /// The organization that the event belongs to.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domain::organization::Authority;
 use domain::{Decider, Root};
-use event_log::{Aggregates, NewEvent, StreamKey};
+use event_log::{Aggregates, EventLog, NewEvent, StreamKey};
 use event_schemas::OrganizationId;
 use uuid::Uuid;
 
@@ -196,6 +196,11 @@ impl<'a> Session<'a> {
     /// What secrets are hashed with.
     pub(crate) fn pepper(&self) -> &Pepper {
         self.pepper
+    }
+
+    /// The log.
+    pub(crate) fn log(&self) -> &'a EventLog {
+        self.aggregates.log()
     }
 
     /// A new id, growing with time.

@@ -23,6 +23,7 @@ pub(super) fn problem(error: ExecuteError) -> Problem {
         ExecuteError::Overloaded => Problem::overloaded(),
         ExecuteError::Log(error) => append(&error),
         ExecuteError::Load(error) => load(&error),
+        ExecuteError::Vault(error) => vault(&error),
         ExecuteError::Database(error) => Problem::database(&error),
         ExecuteError::Json(error) => Problem::internal(&error),
         ExecuteError::Random(_) => Problem::internal(&error),

@@ -47,6 +47,10 @@ kinds! {
     INVITE_EXPIRED = "invite-expired" CONFLICT "The invite has expired";
     /// The invite has become a member.
     INVITE_ALREADY_ACCEPTED = "invite-already-accepted" CONFLICT "The invite has been accepted";
+    /// The invite can still be accepted.
+    INVITE_STILL_OPEN = "invite-still-open" CONFLICT "The invite is open";
+    /// The member is still in the organization.
+    MEMBER_PRESENT = "member-present" CONFLICT "The member is still in the organization";
     /// Its time is not over.
     NOT_YET_EXPIRED = "not-yet-expired" CONFLICT "It has not expired";
     /// The login is another member's.

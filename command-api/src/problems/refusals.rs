@@ -8,6 +8,7 @@ use domain::api_key::ApiKeyError;
 use domain::credit_account::CreditAccountError;
 use domain::name::NameError;
 use domain::organization::OrganizationError;
+use domain::person::PersonError;
 use domain::price_list::PriceListError;
 use domain::project::ProjectError;
 use domain::service_account::ServiceAccountError;
@@ -17,10 +18,11 @@ use domain::usage::UsageError;
 use super::kinds::{
     AGAINST_KEY_RULES, ALREADY_EXISTS, ALREADY_MEMBER, API_KEY_EXPIRED, API_KEY_REVOKED,
     DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED,
-    INVITE_ALREADY_OPEN, INVITE_EXPIRED, LAST_OWNER, LOGIN_TAKEN, MEMBER_ABOVE_OWN,
-    MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED, ORGANIZATION_ARCHIVED, PERMISSION_ABOVE_OWN,
-    PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
-    SEAT_LIMIT_REACHED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED, TOO_MANY,
+    INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_STILL_OPEN, LAST_OWNER, LOGIN_TAKEN,
+    MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
+    ORGANIZATION_ARCHIVED, PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED,
+    ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SERVICE_ACCOUNT_DISABLED,
+    SERVICE_ACCOUNT_REMOVED, TOO_MANY,
 };
 use super::{failures, not_found, said};
 use crate::refusal::Refusal;
@@ -29,6 +31,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Organization(error) => organization(&error),
         Refusal::Project(error) => project(&error),
+        Refusal::Person(PersonError::Text(error)) => text(&error),
         Refusal::ServiceAccount(error) => service_account(&error),
         Refusal::ApiKey(error) => api_key(&error),
         Refusal::CreditAccount(error) => credit_account(&error),
@@ -81,6 +84,8 @@ fn organization(error: &OrganizationError) -> Problem {
         }
         Refused::InviteExpired(_) => said(INVITE_EXPIRED, error),
         Refused::InviteAlreadyAccepted(_) => said(INVITE_ALREADY_ACCEPTED, error),
+        Refused::InviteStillOpen(_) => said(INVITE_STILL_OPEN, error),
+        Refused::MemberPresent(_) => said(MEMBER_PRESENT, error),
         Refused::NotYetExpired { .. } => said(NOT_YET_EXPIRED, error),
         Refused::LoginTaken(_) => said(LOGIN_TAKEN, error).with("field", "login"),
         Refused::MemberSuspended(_) => said(MEMBER_SUSPENDED, error),
@@ -234,6 +239,7 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Usage(error) => Some(usage_field(error)),
         Refusal::TextIn { field, .. } | Refusal::Invalid { field, .. } => Some(field),
         Refusal::CreditAccount(_)
+        | Refusal::Person(_)
         | Refusal::OperatorOnly
         | Refusal::CredentialEnded
         | Refusal::PriceList(_)

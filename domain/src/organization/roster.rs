@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::custom_roles::{CustomRole, RoleGrant};
 use super::groups::Group;
+use super::persons::Persons;
 use crate::text::fold;
 
 /// A member of an organization.
@@ -97,6 +98,7 @@ pub struct Roster {
     /// The members with a folded address.
     addresses: BTreeMap<String, BTreeSet<MemberId>>,
     former_members: BTreeSet<MemberId>,
+    pub(super) persons: Persons,
     open_invites: BTreeMap<InviteId, Invite>,
     /// Open invites by folded address.
     invited: BTreeMap<String, InviteId>,
@@ -123,6 +125,7 @@ impl Roster {
             logins: BTreeMap::new(),
             addresses: BTreeMap::new(),
             former_members: BTreeSet::new(),
+            persons: Persons::default(),
             open_invites: BTreeMap::new(),
             invited: BTreeMap::new(),
             ended_invites: BTreeMap::new(),
@@ -217,6 +220,7 @@ impl Roster {
 
     pub(super) fn invite_sent(&mut self, invite: Invite) {
         self.invited.insert(fold(&invite.email), invite.invite_id);
+        self.persons.was_invited(invite.invite_id, invite.person_id);
         self.open_invites.insert(invite.invite_id, invite);
     }
 
@@ -253,6 +257,7 @@ impl Roster {
 
     pub(super) fn member_added(&mut self, member: Member) {
         self.logins.insert(fold(&member.login), member.member_id);
+        self.persons.became_member(member.member_id, member.person_id);
         if let Some(email) = &member.email {
             self.addresses.entry(fold(email)).or_default().insert(member.member_id);
         }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use event_schemas::personal::{ACTOR_ID, ACTOR_PERSON_ID, ERASED_PREFIX, erased, personal_fields};
-use event_schemas::{ActorKind, OrganizationId, PersonId, RecordedEvent};
+use event_schemas::personal::{
+    ACTOR_ID, ACTOR_PERSON_ID, ERASED_PREFIX, PersonalField, SEALED_PREFIX, erased, personal_fields,
+};
+use event_schemas::{ActorKind, OrganizationId, PersonEvent, PersonId, RecordedEvent};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -24,7 +26,17 @@ pub(crate) struct Opening<'a> {
 impl Vault {
     /// Opens the personal texts of events as the log or JetStream has them. A text whose person was
     /// erased reads as null where it may, else as `event_schemas::personal::erased`.
+    ///
+    /// Whoever has read an erasure never again opens what the person was, not even with a key that is
+    /// still in memory: what comes out then depends on the log alone.
     pub async fn unseal(&self, events: &mut [RecordedEvent]) -> Result<(), VaultError> {
+        for event in &*events {
+            if event.event_type == PersonEvent::ERASED
+                && let Some(person_id) = person_in(&event.payload, "person_id")
+            {
+                self.forget(person_id, event.organization_id);
+            }
+        }
         let openings = events.iter_mut().map(|event| Opening {
             organization_id: event.organization_id,
             event_id: event.event_id,
@@ -54,6 +66,14 @@ impl Opening<'_> {
         !personal_fields(self.event_type).is_empty() || self.has_external_actor()
     }
 
+    /// The text of a personal field. In versions from before texts were sealed, events named no person,
+    /// and their texts are left as they are.
+    fn sealed(&self, personal: &PersonalField) -> Option<&str> {
+        let text = self.payload.get(personal.field)?.as_str()?;
+        let is_older = self.payload.get(personal.person).is_none();
+        (!is_older || text.starts_with(SEALED_PREFIX)).then_some(text)
+    }
+
     fn has_external_actor(&self) -> bool {
         self.metadata.get("actor_kind").is_some_and(|kind| *kind == ActorKind::External.as_str())
     }
@@ -61,12 +81,14 @@ impl Opening<'_> {
     /// The actor's text, where it is sealed: one that had been erased before was not.
     fn sealed_actor(&self) -> Option<&str> {
         let text = self.metadata.get(ACTOR_ID).filter(|_| self.has_external_actor())?.as_str()?;
-        (!text.starts_with(ERASED_PREFIX)).then_some(text)
+        let is_older = self.metadata.get(ACTOR_PERSON_ID).is_none();
+        let is_sealed = text.starts_with(SEALED_PREFIX);
+        (is_sealed || !is_older && !text.starts_with(ERASED_PREFIX)).then_some(text)
     }
 
     fn name_persons(&self, persons: &mut BTreeSet<PersonId>) -> Result<(), VaultError> {
         for personal in personal_fields(self.event_type) {
-            if self.payload[personal.field].is_string() {
+            if self.sealed(personal).is_some() {
                 let person = person_in(self.payload, personal.person);
                 persons.insert(person.ok_or_else(|| self.place(personal.field).nobody())?);
             }
@@ -80,7 +102,7 @@ impl Opening<'_> {
 
     fn open(&mut self, keys: &Keys) -> Result<(), VaultError> {
         for personal in personal_fields(self.event_type) {
-            let Some(sealed) = self.payload[personal.field].as_str() else { continue };
+            let Some(sealed) = self.sealed(personal) else { continue };
             let place = self.place(personal.field);
             let person_id = person_in(self.payload, personal.person);
             let person_id = person_id.ok_or_else(|| place.nobody())?;

@@ -221,3 +221,11 @@ create table project_groups (
 ) with (fillfactor = 85);
 create index on project_groups (group_id);
 create index on project_groups (organization_id, known_from);
+
+-- The texts under which external actors stand in the columns above, so that they are found again when
+-- such a person is erased.
+create table external_actors (
+    person_id uuid not null,
+    actor text not null,
+    primary key (person_id, actor)
+);
