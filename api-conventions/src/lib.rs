@@ -12,6 +12,7 @@ pub mod idempotency;
 pub mod limits;
 pub mod observe;
 pub mod paging;
+pub mod permissions;
 pub mod problem;
 pub mod serve;
 pub mod temporal;

@@ -53,7 +53,7 @@ pub(crate) fn context(caller: &Caller) -> Result<CommandContext, Problem> {
 }
 
 /// In whose name an actor commands.
-fn authority(caller: &Caller) -> Result<Authority, Problem> {
+pub(crate) fn authority(caller: &Caller) -> Result<Authority, Problem> {
     match &caller.presented {
         Some(Presented::ApiKey(PresentedKey { owner, project_id, scopes, .. })) => {
             let (owner, project_id, scopes) = (*owner, *project_id, *scopes);

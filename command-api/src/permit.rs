@@ -32,7 +32,7 @@ enum Who {
 
 impl Asking {
     /// What they may do everywhere in the organization.
-    fn in_organization(&self) -> PermissionSet {
+    pub(crate) fn in_organization(&self) -> PermissionSet {
         match (&self.who, self.only_in) {
             (Who::Member(access), None) => self.within_scopes(access.organization),
             // A project's key is for the project.
@@ -61,6 +61,11 @@ impl Asking {
     /// What their credential is limited to: what it cannot do, it cannot give to another.
     pub(crate) fn scopes(&self) -> Option<PermissionSet> {
         self.scopes
+    }
+
+    /// The one project that they can ask about, where their credential opens one alone.
+    pub(crate) fn only_in(&self) -> Option<ProjectId> {
+        self.only_in
     }
 
     /// Whether they ask with a key that opens one project alone.
@@ -131,6 +136,26 @@ impl Session<'_> {
             return Err(Refusal::NotPermitted { permission });
         }
         Err(ProjectError::NotFound.into())
+    }
+
+    /// What the one who asks may do in the project; nothing where it is not one of the organization.
+    pub(crate) async fn may_in(
+        &mut self,
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+    ) -> Result<PermissionSet, Refusal> {
+        let asking = self.asking(organization_id).await?;
+        let project = self.read::<Project>(project_id).await?;
+        if project.organization_id() != Some(organization_id) {
+            return Ok(PermissionSet::NONE);
+        }
+        Ok(match asking {
+            None => PermissionSet::that(|_| true),
+            Some(asking) if asking.only_in.is_some_and(|only| only != project_id) => {
+                PermissionSet::NONE
+            }
+            Some(asking) => asking.within_scopes(asking.unlimited_in(project_id, project)),
+        })
     }
 
     /// Refuses who may not change the service account.

@@ -26,6 +26,7 @@ pub const USAGE_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub struct CommandApi {
     pub(crate) executor: Executor,
     pub(crate) recorder: UsageRecorder,
+    credentials: CredentialRegister,
     authenticator: Arc<Authenticator>,
 }
 
@@ -35,8 +36,18 @@ impl CommandApi {
     pub fn new(executor: Executor, authenticator: Arc<Authenticator>) -> Self {
         let recorder = UsageRecorder::new(executor.clone());
         let register = CredentialRegister::new(executor.clone());
-        let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register)));
-        Self { executor, recorder, authenticator }
+        let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register.clone())));
+        Self { executor, recorder, credentials: register, authenticator }
+    }
+
+    /// Who is let in: the operator, and whose credentials the log knows.
+    pub fn authenticator(&self) -> &Arc<Authenticator> {
+        &self.authenticator
+    }
+
+    /// What callers may see, by the head of the log.
+    pub fn credentials(&self) -> &CredentialRegister {
+        &self.credentials
     }
 
     /// What executes the commands.

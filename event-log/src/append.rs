@@ -192,6 +192,19 @@ impl EventLog {
         Ok(Self { queue, head, pool, options: Arc::new(options.clone()), vault })
     }
 
+    /// Connects to read alone, as a role that may not write: every append is answered
+    /// [`AppendError::Closed`].
+    pub async fn reading(
+        options: &PgConnectOptions,
+        masters: MasterKeys,
+    ) -> Result<Self, DatabaseError> {
+        let pool = database::pool(options, Role::Projector, 9).await?;
+        let vault = Vault::open(pool.clone(), masters).await?;
+        let (queue, _) = mpsc::channel(1);
+        let (_, head) = watch::channel(0);
+        Ok(Self { queue, head, pool, options: Arc::new(options.clone()), vault })
+    }
+
     /// Appends, and answers after the commit.
     pub async fn append(&self, mut append: Append) -> Result<Appended, AppendError> {
         let sealed = self.vault.seal(&mut append.events).await;

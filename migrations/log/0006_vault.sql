@@ -53,4 +53,4 @@ create view log.stream_events with (security_invoker = true) as
         json_build_object('event_id', event_id, 'organization_id', organization_id, 'metadata', metadata)
             as metadata
     from log.events;
-grant select on log.stream_events to orgledger_writer;
+grant select on log.stream_events to orgledger_writer, orgledger_projector;

@@ -40,7 +40,7 @@ pub(crate) async fn start(
         &installation.log,
         installation.master_keys()?,
         installation.pepper()?,
-        Arc::clone(&authenticator),
+        authenticator,
     )
     .await?;
     let executor = commands.executor().clone();
@@ -69,7 +69,10 @@ pub(crate) async fn start(
     }
     let expiry = services::expiry(&executor, &installation.read, shutdown.clone()).await?;
     parts.spawn(expiry);
+    let known = Arc::new(commands.credentials().clone());
+    let authenticator = Arc::clone(commands.authenticator());
     let queries = services::query_state(&installation.read, authenticator).await?;
+    let queries = queries.with_permissions(known);
     let ready = executor.log().pool().clone();
     let router = services::guarded(crate::api::both(commands, queries), ready, &metrics);
     let end = shutdown.clone();

@@ -45,8 +45,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
             (api::commands(commands), ready)
         }
         Role::QueryApi => {
-            let authenticator = Arc::new(installation.authenticator()?);
-            let queries = services::query_state(&installation.read, authenticator).await?;
+            let queries = services::queries(place, &installation).await?;
             let ready = database::pool(&installation.read, DatabaseRole::Reader, 1).await?;
             (api::queries(queries), ready)
         }

@@ -9,6 +9,7 @@ use anyhow::Context;
 use api_conventions::{Authenticator, Limits, health, limits, serve};
 use axum::Router;
 use command_api::api_keys::secret::Pepper;
+use command_api::credentials::CredentialRegister;
 use command_api::{CommandApi, Executor};
 use event_log::database::{self, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cli::PlaceArgs;
+use crate::installation::Installation;
 
 /// How long requests that have begun may take to finish at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
@@ -108,6 +110,28 @@ pub(crate) async fn query_state(
 ) -> anyhow::Result<QueryState> {
     let pool = database::pool(read, Role::Reader, QUERY_CONNECTIONS_MAX).await?;
     Ok(QueryState::new(pool, authenticator, WAIT_MAX_DEFAULT))
+}
+
+/// The reading half in a process of its own. Whose a credential is and what it opens is read from the
+/// log itself; where no log is named, only the operator's credential is known.
+pub(crate) async fn queries(
+    place: &PlaceArgs,
+    installation: &Installation,
+) -> anyhow::Result<QueryState> {
+    let authenticator = installation.authenticator()?;
+    let needed = [&place.database_url, &place.key_pepper, &place.master_key];
+    if needed.iter().any(|one| one.is_none()) {
+        tracing::warn!(
+            "without DATABASE_URL, ORGLEDGER_KEY_PEPPER and ORGLEDGER_MASTER_KEY only the operator's \
+             credential is known here"
+        );
+        return query_state(&installation.read, Arc::new(authenticator)).await;
+    }
+    let log = EventLog::reading(&installation.log, installation.master_keys()?).await?;
+    let register = CredentialRegister::new(Executor::new(log, installation.pepper()?));
+    let register = Arc::new(register);
+    let authenticator = Arc::new(authenticator.with_credentials(register.clone()));
+    Ok(query_state(&installation.read, authenticator).await?.with_permissions(register))
 }
 
 /// A feed from the log's Postgres that is told of new entries.

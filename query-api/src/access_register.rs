@@ -5,7 +5,7 @@ mod rows;
 use api_conventions::{Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{MemberId, OrganizationId, ServiceAccountId};
+use event_schemas::{MemberId, OrganizationId, Permission, ServiceAccountId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,6 +15,7 @@ use crate::parameters::{OrganizationPath, Point as _, PointQuery, Refusals};
 use crate::snapshot::{Projection, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
+use crate::viewer::{AnyViewer, Viewer};
 
 /// The most rows of each kind in one register: memory stays bounded. Beyond it, ask for one
 /// organization at a time.
@@ -162,8 +163,10 @@ pub async fn access_register(
     responses((status = 200, body = AccessRegister), Refusals))]
 pub(crate) async fn get_access_register(
     State(state): State<QueryState>,
+    viewer: AnyViewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
+    viewer.must_be_operator()?;
     answer(&state, None, &query).await
 }
 
@@ -175,8 +178,11 @@ pub(crate) async fn get_access_register(
 pub(crate) async fn get_organization_access_register(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
+    viewer.must(Permission::MembersRead)?;
+    viewer.must(Permission::ProjectsRead)?;
     answer(&state, Some(OrganizationRef::Id(path.organization_id)), &query).await
 }
 

@@ -3,7 +3,7 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId};
+use event_schemas::{ApiKeyId, MemberId, Permission, ProjectId, ServiceAccountId};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::list::{Listed, Scope};
 use crate::parameters::{ApiKeyPath, OrganizationPath, PointQuery, ProjectListQuery, Refusals};
 use crate::state::{QueryState, Reflecting};
+use crate::viewer::Viewer;
 
 /// An API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -21,9 +22,9 @@ pub struct ApiKey {
     /// Its id.
     #[schema(value_type = Uuid)]
     pub api_key_id: ApiKeyId,
-    /// The project that it works for.
-    #[schema(value_type = Uuid)]
-    pub project_id: ProjectId,
+    /// The project that it works for; null for an admin key.
+    #[schema(value_type = Option<Uuid>)]
+    pub project_id: Option<ProjectId>,
     /// The member whose it is.
     #[schema(value_type = Option<Uuid>)]
     pub member_id: Option<MemberId>,
@@ -57,13 +58,15 @@ impl Listed for ApiKey {
          t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.api_key_id";
+    const PROJECT: Option<&'static str> = Some("t.project_id");
+    const OWNER: Option<&'static str> = Some("t.member_id");
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         let service_account_id: Option<Uuid> = row.try_get("service_account_id")?;
         let member_id: Option<Uuid> = row.try_get("member_id")?;
         Ok(Self {
             api_key_id: ApiKeyId(row.try_get("api_key_id")?),
-            project_id: ProjectId(row.try_get("project_id")?),
+            project_id: row.try_get::<Option<Uuid>, _>("project_id")?.map(ProjectId),
             member_id: member_id.map(MemberId),
             service_account_id: service_account_id.map(ServiceAccountId),
             name: row.try_get("name")?,
@@ -85,10 +88,12 @@ impl Listed for ApiKey {
 pub(crate) async fn list_api_keys(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<ProjectListQuery>,
 ) -> Result<Reflecting<Page<ApiKey>>, Problem> {
     let scope = Scope::organization(path.organization_id).project(query.project_id);
-    state.list(scope, &query.list()).await
+    let visible = viewer.visible(&state, Permission::ApiKeysRead).await?;
+    state.list(scope, visible, &query.list()).await
 }
 
 /// An API key.
@@ -98,7 +103,9 @@ pub(crate) async fn list_api_keys(
 pub(crate) async fn get_api_key(
     State(state): State<QueryState>,
     Path(path): Path<ApiKeyPath>,
+    viewer: Viewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<ApiKey>, Problem> {
-    state.get(path.organization_id, path.api_key_id.0, &query).await
+    let visible = viewer.visible(&state, Permission::ApiKeysRead).await?;
+    state.get(path.organization_id, path.api_key_id.0, &visible, &query).await
 }

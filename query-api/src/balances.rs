@@ -3,7 +3,7 @@
 use api_conventions::{Cursor, Limit, Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{Amount, LotId, OrganizationId};
+use event_schemas::{Amount, LotId, OrganizationId, Permission};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{QueryBuilder, Row as _};
@@ -15,6 +15,7 @@ use crate::parameters::{ListQuery, NowQuery, OrganizationPath, Point as _, Refus
 use crate::snapshot::{Projection, Snapshot};
 use crate::state::{QueryState, Reflecting, highest};
 use crate::temporal::Temporal;
+use crate::viewer::Viewer;
 
 /// What a balance is read from: the register knows the organization, the balances its credits.
 pub const READS: &[Projection] = &[Projection::AccessRegister, Projection::Balances];
@@ -217,8 +218,10 @@ fn movement(row: &PgRow) -> Result<CreditMovement, QueryError> {
 pub(crate) async fn get_balance(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<NowQuery>,
 ) -> Result<Reflecting<OrganizationBalance>, Problem> {
+    viewer.must(Permission::CreditsRead)?;
     let mut snapshot = state.snapshot(READS, highest(&[query.min_position])).await?;
     let body = balance(&mut snapshot, &OrganizationRef::Id(path.organization_id)).await?;
     Ok(Reflecting { position: snapshot.position(), body })
@@ -232,8 +235,10 @@ pub(crate) async fn get_balance(
 pub(crate) async fn list_credit_movements(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<CreditMovement>>, Problem> {
+    viewer.must(Permission::CreditsRead)?;
     let movements = CreditMovementsQuery::new(
         path.organization_id,
         query.temporal(),

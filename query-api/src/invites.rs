@@ -3,7 +3,7 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{InviteId, ProjectId};
+use event_schemas::{InviteId, Permission, ProjectId};
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::list::{Listed, Scope};
 use crate::parameters::{ListQuery, OrganizationPath, Refusals};
 use crate::state::{QueryState, Reflecting};
+use crate::viewer::{Viewer, Visible};
 
 /// An invite.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -78,7 +79,9 @@ impl Listed for Invite {
 pub(crate) async fn list_invites(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Invite>>, Problem> {
-    state.list(Scope::organization(path.organization_id), &query).await
+    viewer.must(Permission::MembersRead)?;
+    state.list(Scope::organization(path.organization_id), Visible::All, &query).await
 }

@@ -23,6 +23,7 @@ mod snapshot;
 mod state;
 pub mod status;
 mod temporal;
+mod viewer;
 
 pub use error::{NOT_READY, NOT_YET_VISIBLE, QueryError, TOO_MANY_ROWS};
 pub use organizations::OrganizationRef;
@@ -30,3 +31,4 @@ pub use routes::{document, routes};
 pub use snapshot::{Projection, Snapshot};
 pub use state::{QueryState, WAIT_MAX_DEFAULT};
 pub use temporal::Temporal;
+pub use viewer::Visible;

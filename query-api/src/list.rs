@@ -14,6 +14,7 @@ use crate::error::QueryError;
 use crate::organizations;
 use crate::snapshot::Snapshot;
 use crate::temporal::Temporal;
+use crate::viewer::Visible;
 
 /// Rows of a temporal view (or of a join of some) that can be listed and looked up.
 pub trait Listed: Sized {
@@ -29,6 +30,11 @@ pub trait Listed: Sized {
     const SORT: &'static str;
     /// What identifies one, and orders those of the same name.
     const ID: &'static str;
+
+    /// What says which project one belongs to, where they belong to projects.
+    const PROJECT: Option<&'static str> = None;
+    /// What says which member's one is, where they are members'.
+    const OWNER: Option<&'static str> = None;
 
     /// Reads the columns.
     fn read(row: &PgRow) -> Result<Self, sqlx::Error>;
@@ -83,6 +89,7 @@ pub struct Listing<T> {
     temporal: Temporal,
     limit: Limit,
     after: Option<Uuid>,
+    visible: Visible,
     items: PhantomData<T>,
 }
 
@@ -96,7 +103,8 @@ impl<T: Listed> Listing<T> {
     ) -> Result<Self, QueryError> {
         let limit = limit.unwrap_or_default();
         let Some(cursor) = cursor else {
-            return Ok(Self { scope, temporal, limit, after: None, items: PhantomData });
+            let (after, visible) = (None, Visible::All);
+            return Ok(Self { scope, temporal, limit, after, visible, items: PhantomData });
         };
         let unfit = |why: &str| QueryError::invalid("cursor", why);
         let place: Place =
@@ -106,7 +114,14 @@ impl<T: Listed> Listing<T> {
             return Err(unfit("it belongs to a list that was asked for in other words"));
         }
         let temporal = Temporal { at_position: Some(place.at_position), ..temporal };
-        Ok(Self { scope, temporal, limit, after: Some(place.id), items: PhantomData })
+        let after = Some(place.id);
+        Ok(Self { scope, temporal, limit, after, visible: Visible::All, items: PhantomData })
+    }
+
+    /// Lists only what somebody sees.
+    #[must_use]
+    pub fn visible(self, visible: Visible) -> Self {
+        Self { visible, ..self }
     }
 
     /// The position that a picture must have to answer.
@@ -129,6 +144,7 @@ impl<T: Listed> Listing<T> {
             from = T::FROM,
         ));
         self.scope.push(&mut query);
+        self.visible.push(&mut query, T::PROJECT, T::OWNER);
         for alias in T::ALIASES {
             temporal.push(&mut query, alias);
         }
@@ -190,12 +206,14 @@ pub async fn get<T: Listed>(
     organization_id: OrganizationId,
     id: Uuid,
     temporal: Temporal,
+    visible: &Visible,
 ) -> Result<T, QueryError> {
     temporal.check(snapshot)?;
     let mut query =
         QueryBuilder::new(format!("select {} from {} where {} = ", T::COLUMNS, T::FROM, T::ID));
     query.push_bind(id);
     Scope::organization(organization_id).push(&mut query);
+    visible.push(&mut query, T::PROJECT, T::OWNER);
     for alias in T::ALIASES {
         temporal.push(&mut query, alias);
     }

@@ -3,7 +3,7 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::MemberId;
+use event_schemas::{MemberId, Permission};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::list::{Listed, Scope};
 use crate::parameters::{ListQuery, MemberPath, OrganizationPath, PointQuery, Refusals};
 use crate::state::{QueryState, Reflecting};
+use crate::viewer::Viewer;
 
 /// A member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -44,6 +45,7 @@ impl Listed for Member {
         "t.member_id, t.login, t.email, t.role, t.suspended, t.since, t.granted_by, t.valid_from";
     const SORT: &'static str = "lower(t.login)";
     const ID: &'static str = "t.member_id";
+    const OWNER: Option<&'static str> = Some("t.member_id");
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -66,9 +68,11 @@ impl Listed for Member {
 pub(crate) async fn list_members(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Member>>, Problem> {
-    state.list(Scope::organization(path.organization_id), &query).await
+    let visible = viewer.visible_own(Permission::MembersRead);
+    state.list(Scope::organization(path.organization_id), visible, &query).await
 }
 
 /// A member.
@@ -78,7 +82,9 @@ pub(crate) async fn list_members(
 pub(crate) async fn get_member(
     State(state): State<QueryState>,
     Path(path): Path<MemberPath>,
+    viewer: Viewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<Member>, Problem> {
-    state.get(path.organization_id, path.member_id.0, &query).await
+    let visible = viewer.visible_own(Permission::MembersRead);
+    state.get(path.organization_id, path.member_id.0, &visible, &query).await
 }

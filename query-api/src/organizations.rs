@@ -5,7 +5,7 @@ use std::str::FromStr;
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::OrganizationId;
+use event_schemas::{OrganizationId, Permission};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -18,6 +18,7 @@ use crate::parameters::{ListQuery, OrganizationPath, Point as _, PointQuery, Ref
 use crate::snapshot::{Projection, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
+use crate::viewer::{AnyViewer, Viewer, Visible};
 
 /// An organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -122,9 +123,11 @@ pub(crate) async fn check_exists(
     responses((status = 200, body = Page<Organization>), Refusals))]
 pub(crate) async fn list_organizations(
     State(state): State<QueryState>,
+    viewer: AnyViewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Organization>>, Problem> {
-    state.list(Scope::default(), &query).await
+    let scope = Scope { organization_id: viewer.only_organization(), project_id: None };
+    state.list(scope, Visible::All, &query).await
 }
 
 /// An organization.
@@ -134,9 +137,12 @@ pub(crate) async fn list_organizations(
 pub(crate) async fn get_organization(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<Organization>, Problem> {
-    state.get(path.organization_id, path.organization_id.0, &query).await
+    viewer.must(Permission::OrganizationRead)?;
+    let id = path.organization_id;
+    state.get(id, id.0, &Visible::All, &query).await
 }
 
 impl QueryState {
@@ -144,9 +150,11 @@ impl QueryState {
     pub(crate) async fn list<T: Listed>(
         &self,
         scope: Scope,
+        visible: Visible,
         query: &ListQuery,
     ) -> Result<Reflecting<Page<T>>, Problem> {
-        let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?;
+        let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?
+            .visible(visible);
         let position_min = listing.position_min().max(query.position_min());
         let mut snapshot = self.snapshot(&[Projection::AccessRegister], position_min).await?;
         let body = list::list(&mut snapshot, &listing).await?;
@@ -158,11 +166,12 @@ impl QueryState {
         &self,
         organization_id: OrganizationId,
         id: Uuid,
+        visible: &Visible,
         query: &PointQuery,
     ) -> Result<Reflecting<T>, Problem> {
         let mut snapshot =
             self.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
-        let body = list::get(&mut snapshot, organization_id, id, query.temporal()).await?;
+        let body = list::get(&mut snapshot, organization_id, id, query.temporal(), visible).await?;
         Ok(Reflecting { position: snapshot.position(), body })
     }
 }

@@ -3,7 +3,7 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::MemberId;
+use event_schemas::{MemberId, Permission};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -14,6 +14,7 @@ use crate::parameters::{ListQuery, Point as _, ProjectPath, Refusals};
 use crate::projects;
 use crate::snapshot::Projection;
 use crate::state::{QueryState, Reflecting};
+use crate::viewer::{Viewer, Visible};
 
 /// A member of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -59,14 +60,18 @@ impl Listed for ProjectMember {
 pub(crate) async fn list_project_members(
     State(state): State<QueryState>,
     Path(path): Path<ProjectPath>,
+    viewer: Viewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<ProjectMember>>, Problem> {
+    viewer.must_in(&state, path.project_id, Permission::ProjectsRead).await?;
     let scope = Scope::organization(path.organization_id).project(Some(path.project_id));
     let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?;
     let position_min = listing.position_min().max(query.position_min());
     let mut snapshot = state.snapshot(&[Projection::AccessRegister], position_min).await?;
     let (organization_id, id) = (path.organization_id, path.project_id.0);
-    list::get::<projects::Project>(&mut snapshot, organization_id, id, listing.temporal()).await?;
+    let temporal = listing.temporal();
+    list::get::<projects::Project>(&mut snapshot, organization_id, id, temporal, &Visible::All)
+        .await?;
     let body = list::list(&mut snapshot, &listing).await?;
     Ok(Reflecting { position: snapshot.position(), body })
 }

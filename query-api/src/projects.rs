@@ -3,7 +3,7 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::ProjectId;
+use event_schemas::{Permission, ProjectId};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::list::{Listed, Scope};
 use crate::parameters::{ListQuery, OrganizationPath, PointQuery, ProjectPath, Refusals};
 use crate::state::{QueryState, Reflecting};
+use crate::viewer::{Viewer, Visible};
 
 /// A project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -35,6 +36,7 @@ impl Listed for Project {
     const COLUMNS: &'static str = "t.project_id, t.name, t.environment, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.project_id";
+    const PROJECT: Option<&'static str> = Some("t.project_id");
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -53,9 +55,11 @@ impl Listed for Project {
 pub(crate) async fn list_projects(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Project>>, Problem> {
-    state.list(Scope::organization(path.organization_id), &query).await
+    let visible = viewer.visible(&state, Permission::ProjectsRead).await?;
+    state.list(Scope::organization(path.organization_id), visible, &query).await
 }
 
 /// A project.
@@ -65,7 +69,9 @@ pub(crate) async fn list_projects(
 pub(crate) async fn get_project(
     State(state): State<QueryState>,
     Path(path): Path<ProjectPath>,
+    viewer: Viewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<Project>, Problem> {
-    state.get(path.organization_id, path.project_id.0, &query).await
+    viewer.must_in(&state, path.project_id, Permission::ProjectsRead).await?;
+    state.get(path.organization_id, path.project_id.0, &Visible::All, &query).await
 }

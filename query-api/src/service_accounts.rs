@@ -3,7 +3,7 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{ProjectId, ServiceAccountId};
+use event_schemas::{Permission, ProjectId, ServiceAccountId};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::list::{Listed, Scope};
 use crate::parameters::{OrganizationPath, ProjectListQuery, Refusals};
 use crate::state::{QueryState, Reflecting};
+use crate::viewer::Viewer;
 
 /// A service account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -43,6 +44,7 @@ impl Listed for ServiceAccount {
                                    t.disabled, t.created_by, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.service_account_id";
+    const PROJECT: Option<&'static str> = Some("t.project_id");
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -65,8 +67,10 @@ impl Listed for ServiceAccount {
 pub(crate) async fn list_service_accounts(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(query): Query<ProjectListQuery>,
 ) -> Result<Reflecting<Page<ServiceAccount>>, Problem> {
     let scope = Scope::organization(path.organization_id).project(query.project_id);
-    state.list(scope, &query.list()).await
+    let visible = viewer.visible(&state, Permission::ServiceAccountsRead).await?;
+    state.list(scope, visible, &query.list()).await
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api_conventions::permissions::Permissions;
 use api_conventions::{Authenticator, POSITION_HEADER, Position};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -26,13 +27,22 @@ pub struct QueryState {
     positions: Positions,
     wait_max: Duration,
     pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) permissions: Option<Arc<dyn Permissions>>,
 }
 
 impl QueryState {
     /// Reads through `pool`; waits for a position `wait_max` at most, which must be less than a
     /// request may take.
     pub fn new(pool: PgPool, authenticator: Arc<Authenticator>, wait_max: Duration) -> Self {
-        Self { positions: Positions::new(pool.clone()), pool, wait_max, authenticator }
+        let positions = Positions::new(pool.clone());
+        Self { positions, pool, wait_max, authenticator, permissions: None }
+    }
+
+    /// The same, for callers whose permissions are known there. Without it only who runs orgledger
+    /// is to be let in.
+    #[must_use]
+    pub fn with_permissions(self, permissions: Arc<dyn Permissions>) -> Self {
+        Self { permissions: Some(permissions), ..self }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

@@ -2,6 +2,7 @@
 //! decision.
 
 mod keys;
+mod permissions;
 mod register;
 mod vouch;
 

@@ -33,6 +33,10 @@ impl CredentialRegister {
         Self { executor, known: Arc::new(Cache::new(REMEMBERED_MAX)) }
     }
 
+    pub(super) fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
     /// What a credential is, if it counts. One that counts as far as this process has heard does;
     /// whatever is done with it names the states that say so, and is refused if they have moved.
     pub async fn find(

@@ -16,6 +16,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: CostsArgs) -> anyhow::Result<()
     let by = args.by.iter().map(|name| dimension(name)).collect::<anyhow::Result<Vec<_>>>()?;
     let installation = Installation::open_existing(place).await?;
     let query = CostsQuery {
+        visible: query_api::Visible::All,
         organization: args.organization.parse()?,
         by: by.clone(),
         from: args.from,
@@ -41,6 +42,7 @@ pub(crate) async fn table_of(
     organization: &str,
 ) -> anyhow::Result<String> {
     let query = CostsQuery {
+        visible: query_api::Visible::All,
         organization: organization.parse()?,
         by: vec![dimension("feature")?, dimension("model")?],
         from: None,

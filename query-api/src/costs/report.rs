@@ -18,6 +18,7 @@ use crate::balances::amount;
 use crate::error::QueryError;
 use crate::organizations::{self, OrganizationRef};
 use crate::snapshot::{Projection, Snapshot};
+use crate::viewer::Visible;
 
 /// What costs are read from: the rollup has the sums, the register the names.
 pub const READS: &[Projection] = &[Projection::AccessRegister, Projection::CostPerFeature];
@@ -36,6 +37,8 @@ pub struct CostsQuery {
     pub from: Option<DateTime<Utc>>,
     /// Up to this whole hour, which is not part of it.
     pub to: Option<DateTime<Utc>>,
+    /// Of what usage.
+    pub visible: Visible,
 }
 
 /// Usage and its cost.
@@ -233,6 +236,7 @@ fn statement(
              from read.usage_hourly where organization_id = "
     ));
     statement.push_bind(organization_id.0);
+    query.visible.push(&mut statement, Some("project_id"), Some("member_id"));
     if let Some(from) = query.from {
         statement.push(" and hour >= ").push_bind(from);
     }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, Utc};
+use event_schemas::Permission;
 use serde::{Deserialize, Deserializer};
 use utoipa::{IntoParams, ToSchema};
 
@@ -16,6 +17,7 @@ use super::report::{CostReport, CostsQuery, READS, costs};
 use crate::organizations::OrganizationRef;
 use crate::parameters::{OrganizationPath, Refusals};
 use crate::state::{QueryState, Reflecting, highest};
+use crate::viewer::Viewer;
 
 /// Where a span of hours begins or ends: an RFC 3339 time, or a date, which means its start in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,9 +109,12 @@ pub(crate) struct CostsParameters {
 pub(crate) async fn get_costs(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
     Query(parameters): Query<CostsParameters>,
 ) -> Result<Response, Problem> {
+    let visible = viewer.visible(&state, Permission::UsageRead).await?;
     let query = CostsQuery {
+        visible,
         organization: OrganizationRef::Id(path.organization_id),
         by: parameters.by.map_or_else(|| vec![Dimension::Feature], |By(by)| by),
         from: parameters.from.map(|HourBound(time)| time),

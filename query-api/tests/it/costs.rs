@@ -231,7 +231,13 @@ async fn a_name_is_whoevers_it_is_now() {
     world.project_all().await;
     let find = async |name: &str| {
         let organization = name.parse().expect("any text is");
-        let query = CostsQuery { organization, by: vec![], from: None, to: None };
+        let query = CostsQuery {
+            organization,
+            by: vec![],
+            from: None,
+            to: None,
+            visible: query_api::Visible::All,
+        };
         let report = costs(&mut world.snapshot(READS).await, &query).await;
         report.ok().map(|report| report.organization_id)
     };
