@@ -20,6 +20,7 @@ const LOGIN: &str = "Zephyrine-Quux";
 fn metadata(actor: &Actor) -> Arc<str> {
     let metadata = EventMetadata {
         actor: actor.clone(),
+        credential: None,
         correlation_id: "a test".to_owned(),
         causation_id: None,
         traceparent: None,
