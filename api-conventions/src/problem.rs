@@ -133,6 +133,11 @@ impl Problem {
         self.0.kind
     }
 
+    /// A member of its own that is a text.
+    pub fn member(&self, name: &str) -> Option<&str> {
+        self.0.members.get(name)?.as_str()
+    }
+
     /// 401, without a word on why.
     pub fn unauthorized() -> Self {
         Self::new(UNAUTHORIZED)
@@ -203,6 +208,15 @@ impl Problem {
     /// 500, for what has been logged already.
     pub(crate) fn opaque() -> Self {
         Self::new(INTERNAL).with_detail("It has been logged under this request's id.")
+    }
+
+    /// As it stands within another answer, of which it is a part: without the request's id.
+    pub fn within(&self) -> Value {
+        let mut body = self.body();
+        if let Some(members) = body.as_object_mut() {
+            members.remove("instance");
+        }
+        body
     }
 
     /// The body.

@@ -90,7 +90,7 @@ async fn history(world: &World) -> anyhow::Result<()> {
                 project_id: project(number),
                 request: AssignProjectMemberRequest {
                     member_id: member.member_id,
-                    role: ProjectRole::Member,
+                    role: Some(ProjectRole::Member),
                 },
             })
             .collect();

@@ -55,7 +55,7 @@ async fn secrets(world: &World) -> anyhow::Result<Vec<String>> {
             },
         };
         let answer = world.executor.execute(&context(None), &create).await?;
-        secrets.extend(answer.secret.map(|secret| secret.reveal().to_owned()));
+        secrets.extend(answer.secrets.iter().map(|secret| secret.reveal().to_owned()));
     }
     Ok(secrets)
 }

@@ -30,7 +30,8 @@ impl World {
         let log = EventLog::open(&options, MasterKeys::parse(&"01".repeat(32))?).await?;
         let pepper = Pepper::new(vec![1; 32]).ok_or_else(|| anyhow::anyhow!("pepper"))?;
         let executor = Executor::new(log, pepper);
-        let create = CreateOrganization { name: "Benchmark".to_owned(), seat_limit: None };
+        let create =
+            CreateOrganization { name: "Benchmark".to_owned(), seat_limit: None, owner: None };
         let created = executor.execute(&context(None), &create).await?;
         let organization_id = created.outcome.organization_id;
         let request = CreateProjectRequest { name: "Benchmark".to_owned(), environment: None };

@@ -9,7 +9,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::asked::Asked;
-use crate::execute::{Answer, Command};
+use crate::execute::{Answer, Command, CommandContext, Secret};
+use crate::refusal::{ExecuteError, Refusal};
 use crate::routes::CommandApi;
 
 /// Says that an answer was given before, to the same idempotency key.
@@ -45,7 +46,7 @@ pub(crate) async fn carry_out<C: Command>(
     Asked(context): Asked,
     command: C,
 ) -> Result<Response, Problem> {
-    Ok(answer(api.executor.execute(&context, &command).await?))
+    Ok(answer(execute(api, &context, &command).await?))
 }
 
 /// Carries a command out that makes something: 201, and where it is found.
@@ -55,7 +56,7 @@ pub(crate) async fn create<C: Command>(
     command: C,
     location: impl FnOnce(&C::Outcome) -> String,
 ) -> Result<Response, Problem> {
-    let answered = api.executor.execute(&context, &command).await?;
+    let answered = execute(api, &context, &command).await?;
     let location = HeaderValue::try_from(location(&answered.outcome));
     let mut response = answer(answered);
     *response.status_mut() = StatusCode::CREATED;
@@ -65,11 +66,55 @@ pub(crate) async fn create<C: Command>(
     Ok(response)
 }
 
+/// Executes a command; where it is refused, that is on record before it is answered.
+async fn execute<C: Command>(
+    api: &CommandApi,
+    context: &CommandContext,
+    command: &C,
+) -> Result<Answer<C::Outcome>, Problem> {
+    let error = match api.executor.execute(context, command).await {
+        Ok(answer) => return Ok(answer),
+        Err(error) => error,
+    };
+    // Who presents a credential that has ended is nobody.
+    let is_refusal = matches!(&error, ExecuteError::Refused(refusal) if !matches!(refusal, Refusal::CredentialEnded));
+    let problem = Problem::from(error);
+    if is_refusal {
+        api.refused.record(context, C::NAME, &problem).await;
+    }
+    Err(problem)
+}
+
+/// Carries a command out that makes several secrets: 200, with what `show` makes of them and the
+/// outcome. There are none where the answer was given before.
+pub(crate) async fn carry_out_showing<C: Command, T: Serialize>(
+    api: &CommandApi,
+    Asked(context): Asked,
+    command: C,
+    show: impl FnOnce(C::Outcome, Vec<Secret>) -> T,
+) -> Result<Response, Problem> {
+    let answer = execute(api, &context, &command).await?;
+    let Answer { outcome, position, sequence, replayed, secrets } = answer;
+    let has_secret = !secrets.is_empty();
+    let body = Answered { position, outcome: show(outcome, secrets), secret: None };
+    Ok(respond(body, sequence, replayed, has_secret))
+}
+
 fn answer<O: Serialize>(answer: Answer<O>) -> Response {
-    let Answer { outcome, position, sequence, replayed, secret } = answer;
-    let secret = secret.map(|secret| secret.reveal().to_owned());
+    let Answer { outcome, position, sequence, replayed, secrets } = answer;
+    let secret = secrets.first().map(|secret| secret.reveal().to_owned());
     let has_secret = secret.is_some();
-    let mut response = Json(Answered { position, outcome, secret }).into_response();
+    respond(Answered { position, outcome, secret }, sequence, replayed, has_secret)
+}
+
+fn respond<O: Serialize>(
+    body: Answered<O>,
+    sequence: Option<i64>,
+    replayed: bool,
+    has_secret: bool,
+) -> Response {
+    let position = body.position;
+    let mut response = Json(body).into_response();
     let headers = response.headers_mut();
     if has_secret {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -2,9 +2,11 @@
 
 use domain::api_key::{ApiKey, ApiKeyError, KeyPlace};
 use domain::organization::{ActiveMember, ExistingGroup, OpenOrganization, Organization};
-use domain::project::{OpenProject, Project};
+use domain::project::{OpenProject, Project, ProjectError};
 use domain::service_account::{ActiveServiceAccount, ServiceAccount};
-use event_schemas::{ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use event_schemas::{
+    ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId, ProjectRole, ServiceAccountId,
+};
 
 use crate::api_keys::secret::{self, NewSecret, SecretOf};
 use crate::execute::Session;
@@ -36,6 +38,29 @@ impl Session<'_> {
     ) -> Result<OpenProject, Refusal> {
         self.open_organization(organization_id).await?;
         Ok(self.read::<Project>(project_id).await?.open(organization_id)?)
+    }
+
+    /// That the project is one of the organization, open or not, and the organization open.
+    pub async fn own_project(
+        &mut self,
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+    ) -> Result<(), Refusal> {
+        self.open_organization(organization_id).await?;
+        match self.read::<Project>(project_id).await?.organization_id() {
+            Some(owner) if owner == organization_id => Ok(()),
+            Some(_) | None => Err(ProjectError::NotFound.into()),
+        }
+    }
+
+    /// The role in a project that is asked for, or else the one that the organization's settings name.
+    pub async fn project_role(
+        &mut self,
+        organization_id: OrganizationId,
+        asked: Option<ProjectRole>,
+    ) -> Result<ProjectRole, Refusal> {
+        let organization = self.read::<Organization>(organization_id).await?;
+        Ok(asked.unwrap_or_else(|| organization.settings().default_project_role))
     }
 
     /// That the service account is one of the organization and works.

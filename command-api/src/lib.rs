@@ -22,16 +22,22 @@ mod evidence;
 mod names;
 mod parameters;
 mod permit;
+mod refused;
 
 pub mod api_keys;
+pub mod approvals;
+pub mod break_glass;
 pub mod credits;
+pub mod groups;
 pub mod invites;
 pub mod members;
 pub mod organizations;
 pub mod personal_data;
 pub mod price_lists;
+pub mod project_groups;
 pub mod project_members;
 pub mod projects;
+pub mod roles;
 pub mod service_accounts;
 pub mod usage;
 

@@ -1,7 +1,10 @@
 //! The parameters of requests, and what every request can be refused with.
 
 use api_conventions::problem::ProblemSchema;
-use event_schemas::{ApiKeyId, InviteId, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use event_schemas::{
+    ApiKeyId, ApprovalId, BreakGlassId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
+    RoleId, ServiceAccountId,
+};
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
 
@@ -36,8 +39,24 @@ path! {
         project_id: ProjectId,
         member_id: MemberId
     }
+    /// A group of an organization.
+    GroupPath { organization_id: OrganizationId, group_id: GroupId }
+    /// A member of a group.
+    GroupMemberPath { organization_id: OrganizationId, group_id: GroupId, member_id: MemberId }
+    /// A custom role of an organization.
+    RolePath { organization_id: OrganizationId, role_id: RoleId }
+    /// A group of a project.
+    ProjectGroupPath {
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+        group_id: GroupId
+    }
     /// A service account of an organization.
     ServiceAccountPath { organization_id: OrganizationId, service_account_id: ServiceAccountId }
+    /// An approval of an organization.
+    ApprovalPath { organization_id: OrganizationId, approval_id: ApprovalId }
+    /// An access of the operator to an organization.
+    BreakGlassPath { organization_id: OrganizationId, break_glass_id: BreakGlassId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
 }

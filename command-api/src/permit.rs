@@ -10,7 +10,8 @@ use domain::project::{Project, ProjectError};
 use domain::service_account::{ServiceAccount, ServiceAccountError};
 use event_schemas::permission::{is_of_projects, service_account_may};
 use event_schemas::{
-    KeyOwner, OrganizationId, Permission, PermissionSet, ProjectId, ProjectRole, ServiceAccountId,
+    KeyOwner, OrganizationId, OrganizationRole, Permission, PermissionSet, ProjectId, ProjectRole,
+    ServiceAccountId,
 };
 
 use crate::execute::Session;
@@ -28,6 +29,8 @@ pub(crate) struct Asking {
 enum Who {
     Member(Access),
     ServiceAccount,
+    /// The operator, where they were not let in.
+    Operator,
 }
 
 impl Asking {
@@ -35,6 +38,7 @@ impl Asking {
     pub(crate) fn in_organization(&self) -> PermissionSet {
         match (&self.who, self.only_in) {
             (Who::Member(access), None) => self.within_scopes(access.organization),
+            (Who::Operator, _) => PermissionSet::NONE,
             // A project's key is for the project.
             (Who::Member(_), Some(_)) | (Who::ServiceAccount, _) => {
                 [Permission::OrganizationRead].into_iter().collect()
@@ -47,11 +51,17 @@ impl Asking {
         let all = match &self.who {
             Who::Member(access) => access.in_project(project_id, project),
             Who::ServiceAccount => PermissionSet::that(service_account_may),
+            Who::Operator => PermissionSet::NONE,
         };
         match self.only_in {
             Some(_) => all.intersection(PermissionSet::that(is_of_projects)),
             None => all,
         }
+    }
+
+    /// What they may do in the project.
+    pub(crate) fn in_project(&self, project_id: ProjectId, project: &Project) -> PermissionSet {
+        self.within_scopes(self.unlimited_in(project_id, project))
     }
 
     fn within_scopes(&self, permissions: PermissionSet) -> PermissionSet {
@@ -77,7 +87,15 @@ impl Asking {
     pub(crate) fn access(&self) -> Option<&Access> {
         match &self.who {
             Who::Member(access) => Some(access),
-            Who::ServiceAccount => None,
+            Who::ServiceAccount | Who::Operator => None,
+        }
+    }
+
+    /// What is answered where they lack a permission.
+    fn refusal(&self, permission: Permission) -> Refusal {
+        match self.who {
+            Who::Operator => Refusal::BreakGlassNeeded,
+            Who::Member(_) | Who::ServiceAccount => Refusal::NotPermitted { permission },
         }
     }
 }
@@ -91,10 +109,27 @@ impl Session<'_> {
     ) -> Result<(), Refusal> {
         match self.asking(organization_id).await? {
             Some(asking) if !asking.in_organization().contains(permission) => {
-                Err(Refusal::NotPermitted { permission })
+                Err(asking.refusal(permission))
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Refuses who may not make somebody a member with this role. Where there has been no owner yet,
+    /// whoever runs orgledger may name the first.
+    pub async fn permit_naming(
+        &mut self,
+        organization_id: OrganizationId,
+        permission: Permission,
+        role: OrganizationRole,
+    ) -> Result<(), Refusal> {
+        if self.authority() == Authority::Operator && role == OrganizationRole::Owner {
+            let organization = self.read::<Organization>(organization_id).await?;
+            if organization.awaits_first_owner() {
+                return Ok(());
+            }
+        }
+        self.permit(organization_id, permission).await
     }
 
     /// Refuses who may not do this in the project.
@@ -118,6 +153,21 @@ impl Session<'_> {
         self.permit_all_in(organization_id, project_id, role.permissions()).await
     }
 
+    /// Refuses who may not put one role in the project in another's place: nobody gives, or takes away,
+    /// more than they have.
+    pub async fn permit_replacing(
+        &mut self,
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+        present: Option<ProjectRole>,
+        role: Option<ProjectRole>,
+    ) -> Result<(), Refusal> {
+        for role in present.into_iter().chain(role) {
+            self.permit_granting(organization_id, project_id, role).await?;
+        }
+        Ok(())
+    }
+
     async fn permit_all_in(
         &mut self,
         organization_id: OrganizationId,
@@ -132,8 +182,8 @@ impl Session<'_> {
         let unlimited = asking.unlimited_in(project_id, project);
         let missing = needed.without(asking.within_scopes(unlimited)).iter().next();
         let Some(permission) = missing else { return Ok(()) };
-        if unlimited.contains(Permission::ProjectsRead) {
-            return Err(Refusal::NotPermitted { permission });
+        if unlimited.contains(Permission::ProjectsRead) || matches!(asking.who, Who::Operator) {
+            return Err(asking.refusal(permission));
         }
         Err(ProjectError::NotFound.into())
     }
@@ -191,7 +241,8 @@ impl Session<'_> {
         organization_id: OrganizationId,
     ) -> Result<Option<Asking>, Refusal> {
         let (member_id, only_in, scopes) = match self.authority() {
-            Authority::Operator | Authority::System => return Ok(None),
+            Authority::System => return Ok(None),
+            Authority::Operator => return self.asking_operator(organization_id).await,
             Authority::Invited(_) | Authority::Nobody => {
                 return Err(OrganizationError::NotFound.into());
             }
@@ -216,5 +267,21 @@ impl Session<'_> {
         let organization = self.read::<Organization>(organization_id).await?;
         let access = organization.access_of(member_id).ok_or(OrganizationError::NotFound)?;
         Ok(Some(Asking { who: Who::Member(access), only_in, scopes }))
+    }
+
+    /// The operator is limited by nothing while they are let in, and may do nothing before.
+    async fn asking_operator(
+        &mut self,
+        organization_id: OrganizationId,
+    ) -> Result<Option<Asking>, Refusal> {
+        let (operator, now) = (self.actor_name(), self.now());
+        let organization = self.read::<Organization>(organization_id).await?;
+        if organization.organization_id().is_none() {
+            return Err(OrganizationError::NotFound.into());
+        }
+        if organization.is_open_to_operator(&operator, now) {
+            return Ok(None);
+        }
+        Ok(Some(Asking { who: Who::Operator, only_in: None, scopes: None }))
     }
 }

@@ -29,6 +29,9 @@ pub enum Refusal {
     /// By the service account.
     #[error(transparent)]
     ServiceAccount(#[from] ServiceAccountError),
+    /// By the approval.
+    #[error(transparent)]
+    Approval(#[from] domain::approval::ApprovalError),
     /// By the API key.
     #[error(transparent)]
     ApiKey(#[from] ApiKeyError),
@@ -59,9 +62,19 @@ pub enum Refusal {
     /// Only who runs orgledger may do it.
     #[error("this needs the operator's credential")]
     OperatorOnly,
+    /// Only a member may do it, for themselves.
+    #[error("this needs the credential of a member")]
+    MembersOnly,
     /// A line of an imported file says what cannot be.
     #[error("{0}")]
     Import(String),
+    /// The operator's credential only begins things; an organization is opened to it by break-glass
+    /// access alone.
+    #[error(
+        "the operator's credential opens nothing in an organization; ask to be let in with \
+         break-glass access"
+    )]
+    BreakGlassNeeded,
     /// By the check of a text, in a field that the check knows by another word.
     #[error("{field}: {error}")]
     TextIn {

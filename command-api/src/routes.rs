@@ -12,10 +12,12 @@ use utoipa_axum::routes;
 
 use crate::credentials::CredentialRegister;
 use crate::execute::Executor;
+use crate::refused::Refused;
 use crate::usage::UsageRecorder;
 use crate::{
-    api_keys, credits, invites, members, organizations, personal_data, price_lists,
-    project_members, projects, service_accounts, usage,
+    api_keys, approvals, break_glass, credits, groups, invites, members, organizations,
+    personal_data, price_lists, project_groups, project_members, projects, roles, service_accounts,
+    usage,
 };
 
 /// The largest body that records usage: room for the most records that it may have.
@@ -27,6 +29,7 @@ pub struct CommandApi {
     pub(crate) executor: Executor,
     pub(crate) recorder: UsageRecorder,
     credentials: CredentialRegister,
+    pub(crate) refused: Refused,
     authenticator: Arc<Authenticator>,
 }
 
@@ -37,7 +40,8 @@ impl CommandApi {
         let recorder = UsageRecorder::new(executor.clone());
         let register = CredentialRegister::new(executor.clone());
         let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register.clone())));
-        Self { executor, recorder, credentials: register, authenticator }
+        let refused = Refused::new(executor.log().clone());
+        Self { executor, recorder, credentials: register, refused, authenticator }
     }
 
     /// Who is let in: the operator, and whose credentials the log knows.
@@ -73,9 +77,13 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(organizations::create::create_organization))
         .routes(routes!(organizations::update::update_organization))
         .routes(routes!(organizations::archive::archive_organization))
+        .routes(routes!(organizations::settings::replace_organization_settings))
+        .routes(routes!(organizations::security::replace_security_settings))
         .routes(routes!(invites::send::send_invite))
         .routes(routes!(invites::accept::accept_invite))
         .routes(routes!(invites::revoke::revoke_invite))
+        .routes(routes!(invites::resend::resend_invite))
+        .routes(routes!(invites::send_in_bulk::send_invites_in_bulk))
         .routes(routes!(members::add::add_member))
         .routes(routes!(members::change_role::change_member_role))
         .routes(routes!(members::rename::rename_member))
@@ -84,12 +92,28 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(members::remove::remove_member))
         .routes(routes!(personal_data::erase_member::erase_member))
         .routes(routes!(personal_data::erase_invite::erase_invite))
+        .routes(routes!(members::leave::leave_organization))
+        .routes(routes!(members::transfer_ownership::transfer_ownership))
+        .routes(routes!(groups::create::create_group))
+        .routes(routes!(groups::update::update_group, groups::remove::remove_group))
+        .routes(routes!(
+            groups::add_member::add_group_member,
+            groups::remove_member::remove_group_member
+        ))
+        .routes(routes!(roles::define::define_role))
+        .routes(routes!(roles::update::update_role, roles::remove::remove_role))
+        .routes(routes!(roles::grant::grant_role))
+        .routes(routes!(roles::withdraw::withdraw_role))
         .routes(routes!(projects::create::create_project))
         .routes(routes!(projects::update::update_project))
         .routes(routes!(projects::archive::archive_project))
         .routes(routes!(
             project_members::assign::assign_project_member,
             project_members::remove::remove_project_member
+        ))
+        .routes(routes!(
+            project_groups::assign::assign_project_group,
+            project_groups::remove::remove_project_group
         ))
         .routes(routes!(service_accounts::create::create_service_account))
         .routes(routes!(service_accounts::disable::disable_service_account))
@@ -98,6 +122,16 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(api_keys::rename::rename_api_key))
         .routes(routes!(api_keys::rotate::rotate_api_key))
         .routes(routes!(api_keys::revoke::revoke_api_key))
+        .routes(routes!(api_keys::revoke_of_member::revoke_api_keys_of_member))
+        .routes(routes!(api_keys::revoke_of_project::revoke_api_keys_of_project))
+        .routes(routes!(approvals::approve::approve_approval))
+        .routes(routes!(approvals::decline::decline_approval))
+        .routes(routes!(approvals::withdraw::withdraw_approval))
+        .routes(routes!(break_glass::request::request_break_glass))
+        .routes(routes!(break_glass::approve::approve_break_glass))
+        .routes(routes!(break_glass::decline::decline_break_glass))
+        .routes(routes!(break_glass::end::end_break_glass))
+        .routes(routes!(break_glass::review::review_break_glass))
         .routes(routes!(credits::purchase::purchase_credits))
         .routes(routes!(credits::grant::grant_credits))
         .routes(routes!(price_lists::publish::publish_price_list))

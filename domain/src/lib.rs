@@ -9,6 +9,7 @@
 pub mod decider;
 
 pub mod api_key;
+pub mod approval;
 pub mod credit_account;
 pub mod name;
 pub mod organization;

@@ -3,6 +3,7 @@
 
 mod access;
 mod authority;
+mod break_glass;
 mod custom_roles;
 mod decide;
 mod errors;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use access::Access;
 pub use authority::Authority;
+pub use break_glass::{BREAK_GLASS_MINUTES_MAX, BreakGlassCommand, Decider as BreakGlassDecider};
 pub use custom_roles::{RoleCommand, RoleGrant};
 pub use errors::OrganizationError;
 pub use evidence::{ActiveMember, ExistingGroup, OpenOrganization};
@@ -100,6 +102,8 @@ pub enum OrganizationCommand {
         /// What is asked.
         command: GroupCommand,
     },
+    /// Change an access of the operator.
+    BreakGlass(BreakGlassCommand),
     /// Close it for good.
     Archive,
     /// Invite somebody.

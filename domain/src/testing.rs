@@ -7,10 +7,11 @@ use uuid::Uuid;
 
 use crate::Decider;
 use crate::organization::{
-    ActiveMember, Authority, OpenOrganization, Organization, OrganizationCommand,
+    ActiveMember, Authority, ExistingGroup, GroupCommand, OpenOrganization, Organization,
+    OrganizationCommand,
 };
 use crate::project::{OpenProject, Project, ProjectCommand};
-use event_schemas::{MemberId, OrganizationId, OrganizationRole, ProjectId};
+use event_schemas::{GroupId, MemberId, OrganizationId, OrganizationRole, PersonId, ProjectId};
 
 /// Given these events, the command causes those events or is refused for that reason. What it
 /// causes can be folded, and the state stays the same when it is written and read.
@@ -96,6 +97,15 @@ pub(crate) fn active_member(organization_id: OrganizationId, member_id: MemberId
     organization_with(organization_id, &[member_id]).member(member_id).unwrap()
 }
 
+/// The evidence that a group is one of the organization's.
+pub(crate) fn existing_group(organization_id: OrganizationId, group_id: GroupId) -> ExistingGroup {
+    let mut organization = organization_with(organization_id, &[]);
+    let command = GroupCommand::Create { group_id, name: "Everybody".to_owned(), role: None };
+    let create = OrganizationCommand::Group { by: Authority::Operator, command };
+    step(&mut organization, &mut vec![], create).unwrap();
+    organization.existing_group(group_id).unwrap()
+}
+
 /// The evidence that a project is open.
 pub(crate) fn open_project(organization_id: OrganizationId, project_id: ProjectId) -> OpenProject {
     let mut project = Project::default();
@@ -118,6 +128,7 @@ fn organization_with(organization_id: OrganizationId, members: &[MemberId]) -> O
         let add = OrganizationCommand::AddMember {
             by: Authority::Operator,
             member_id: *member_id,
+            person_id: PersonId(member_id.0),
             login: member_id.to_string(),
             email: None,
             role: OrganizationRole::Member,

@@ -178,6 +178,7 @@ fn log_migrations() -> Vec<Migration> {
         4 "identity" "log/0004_identity.sql",
         5 "api key secrets" "log/0005_api_key_secrets.sql",
         6 "vault" "log/0006_vault.sql",
+        8 "key owners" "log/0008_key_owners.sql",
     ]
 }
 

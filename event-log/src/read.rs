@@ -1,7 +1,7 @@
 //! Reading by position: both lanes of the log as one gapless sequence.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use event_schemas::{ApiKeyId, OrganizationId, PersonId, RecordedEvent};
+use event_schemas::{ApiKeyId, MemberId, OrganizationId, PersonId, ProjectId, RecordedEvent};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
@@ -188,6 +188,39 @@ pub(crate) async fn read_person(
     .fetch_all(pool)
     .await?;
     Ok(rows.iter().map(event).collect())
+}
+
+/// Whose API keys are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeysOf {
+    /// A member's own.
+    Member(MemberId),
+    /// All that work for a project.
+    Project(ProjectId),
+}
+
+/// The API keys that a member or a project was ever given, the oldest first, whatever has become of
+/// them since.
+pub async fn api_keys_of(pool: &PgPool, of: KeysOf) -> Result<Vec<ApiKeyId>, sqlx::Error> {
+    let (statement, id) = match of {
+        KeysOf::Member(member_id) => (
+            "select aggregate_id from log.events
+             where aggregate_type = 'api_key' and event_type = 'api_key.created'
+               and payload -> 'owner' ->> 'member_id' = $1
+             order by position",
+            member_id.0,
+        ),
+        KeysOf::Project(project_id) => (
+            "select aggregate_id from log.events
+             where aggregate_type = 'api_key' and event_type = 'api_key.created'
+               and payload ->> 'project_id' = $1
+             order by position",
+            project_id.0,
+        ),
+    };
+    let found: Vec<String> =
+        sqlx::query_scalar(statement).bind(id.to_string()).fetch_all(pool).await?;
+    Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
 }
 
 fn event(row: &PgRow) -> RecordedEvent {

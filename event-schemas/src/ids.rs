@@ -57,6 +57,10 @@ uuid_id! {
     RoleId,
     /// A group of members.
     GroupId,
+    /// A request for a second person's approval.
+    ApprovalId,
+    /// A time-boxed access of the operator to an organization.
+    BreakGlassId,
     /// A service account of a project.
     ServiceAccountId,
     /// An API key: the resource, not its secret.

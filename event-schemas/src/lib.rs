@@ -18,21 +18,24 @@ pub mod upcast;
 pub mod usage;
 
 mod api_key;
+mod approval;
 mod credit_account;
 mod name;
 mod organization;
 mod person;
 mod price_list;
 mod project;
+mod refusal;
 mod service_account;
 
 pub use actor::{Actor, ActorKind, EventMetadata};
 pub use api_key::{ApiKeyEvent, KeyOwner};
+pub use approval::{ApprovalEvent, SensitiveRequest};
 pub use credit_account::CreditAccountEvent;
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
-    ApiKeyId, CreditAccountId, GroupId, InviteId, LotId, MemberId, OrganizationId, PersonId,
-    PriceListId, ProjectId, RoleId, ServiceAccountId,
+    ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, GroupId, InviteId, LotId, MemberId,
+    OrganizationId, PersonId, PriceListId, ProjectId, RoleId, ServiceAccountId,
 };
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
 pub use name::NameEvent;
@@ -44,6 +47,7 @@ pub use permission::{Permission, PermissionSet};
 pub use person::PersonEvent;
 pub use price_list::{MatchRule, ModelPrice, PriceListEvent, Rates};
 pub use project::ProjectEvent;
+pub use refusal::RefusalEvent;
 pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};

@@ -5,9 +5,9 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    Amount, ApiKeyId, CreditAccountId, Currency, Environment, GroupId, InviteId, LotId, MemberId,
-    OrganizationId, OrganizationRole, Permission, PersonId, PriceListId, PriceStatus, ProjectId,
-    ProjectRole, RoleId, SensitiveAction, ServiceAccountId,
+    Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, Currency, Environment, GroupId,
+    InviteId, LotId, MemberId, OrganizationId, OrganizationRole, Permission, PersonId, PriceListId,
+    PriceStatus, ProjectId, ProjectRole, RoleId, SensitiveAction, ServiceAccountId,
 };
 
 macro_rules! schema {
@@ -56,6 +56,8 @@ schema! {
     PersonId => uuid,
     RoleId => uuid,
     GroupId => uuid,
+    ApprovalId => uuid,
+    BreakGlassId => uuid,
     ServiceAccountId => uuid,
     ApiKeyId => uuid,
     LotId => uuid,

@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::event::stream_events;
 use crate::roles::words;
 use crate::{
-    GroupId, InviteId, MemberId, OrganizationId, OrganizationRole, PermissionSet, PersonId,
-    ProjectId, ProjectRole, RoleId,
+    BreakGlassId, GroupId, InviteId, MemberId, OrganizationId, OrganizationRole, PermissionSet,
+    PersonId, ProjectId, ProjectRole, RoleId,
 };
 
 /// A project role that an invite carries.
@@ -40,7 +41,7 @@ pub enum Grantee {
 }
 
 /// What an organization has settled for itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrganizationSettings {
     /// The role of who is invited or added without one.
@@ -88,7 +89,7 @@ words! {
 }
 
 /// Who vouches for the organization's people when they sign in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityProvider {
     /// The issuer, one of those that the server is configured with.
@@ -98,7 +99,7 @@ pub struct IdentityProvider {
 }
 
 /// Who vouches for people, and what needs two of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecuritySettings {
     /// Who vouches for people signing in; none: nobody, they use API keys.
@@ -311,6 +312,43 @@ stream_events! {
             group_id: GroupId,
             /// The member.
             member_id: MemberId,
+        }
+        /// The operator asked to be let into the organization, for an emergency.
+        BreakGlassRequested = "break_glass.requested" "1" {
+            /// The access asked for.
+            break_glass_id: BreakGlassId,
+            /// The operator's name.
+            operator: String,
+            /// Why.
+            reason: String,
+            /// For how long, in minutes.
+            minutes: u32,
+        }
+        /// A second person let the operator in.
+        BreakGlassApproved = "break_glass.approved" "1" {
+            /// The access.
+            break_glass_id: BreakGlassId,
+            /// Until when it lasts.
+            expires_at: DateTime<Utc>,
+        }
+        /// A second person did not let the operator in.
+        BreakGlassDeclined = "break_glass.declined" "1" {
+            /// The access asked for.
+            break_glass_id: BreakGlassId,
+            /// Why.
+            reason: Option<String>,
+        }
+        /// The operator's access ended: its time was over, or somebody ended it.
+        BreakGlassEnded = "break_glass.ended" "1" {
+            /// The access.
+            break_glass_id: BreakGlassId,
+        }
+        /// Somebody of the organization looked at what the operator did, and closed the matter.
+        BreakGlassReviewed = "break_glass.reviewed" "1" {
+            /// The access.
+            break_glass_id: BreakGlassId,
+            /// What they found.
+            note: String,
         }
         /// A member went out of a group.
         GroupMemberRemoved = "group_member.removed" "1" {

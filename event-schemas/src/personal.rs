@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::{
-    ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent, PersonEvent, PersonId,
-    PriceListEvent, ProjectEvent, ServiceAccountEvent, StreamEvent,
+    ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent, OrganizationEvent, PersonEvent,
+    PersonId, PriceListEvent, ProjectEvent, RefusalEvent, ServiceAccountEvent, StreamEvent,
 };
 
 /// What a sealed text begins with. Behind it: nonce, ciphertext and tag in base64url.
@@ -65,6 +65,8 @@ static FIELDS: LazyLock<HashMap<&'static str, Vec<PersonalField>>> = LazyLock::n
         NameEvent::PERSONAL,
         PersonEvent::PERSONAL,
         PriceListEvent::PERSONAL,
+        ApprovalEvent::PERSONAL,
+        RefusalEvent::PERSONAL,
     ];
     let mut fields: HashMap<_, Vec<PersonalField>> = HashMap::new();
     for field in streams.into_iter().flatten() {

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use command_api::api_keys::ExpireApiKey;
+use command_api::break_glass::ExpireBreakGlass;
 use command_api::invites::ExpireInvite;
 use command_api::{Command, CommandContext, ExecuteError, Executor};
 use domain::organization::Authority;
 use event_log::clock;
-use event_schemas::{Actor, ApiKeyId, EventMetadata, InviteId, OrganizationId};
+use event_schemas::{Actor, ApiKeyId, BreakGlassId, EventMetadata, InviteId, OrganizationId};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -67,11 +68,20 @@ async fn sweep(executor: &Executor, read: &PgPool, now: DateTime<Utc>) -> anyhow
         let expire = ExpireInvite { organization_id, invite_id: InviteId(invite_id) };
         recorded += usize::from(execute(executor, now, &expire).await?);
     }
+    for (organization_id, break_glass_id) in due(read, BREAK_GLASS, now).await? {
+        let break_glass_id = BreakGlassId(break_glass_id);
+        let expire = ExpireBreakGlass { organization_id, break_glass_id };
+        recorded += usize::from(execute(executor, now, &expire).await?);
+    }
     Ok(recorded)
 }
 
 const API_KEYS: &str = "select organization_id, api_key_id from read.api_keys
     where known_to is null and valid_to is null and state = 'active' and expires_at <= $1
+    order by expires_at limit $2";
+
+const BREAK_GLASS: &str = "select organization_id, break_glass_id from read.break_glass
+    where known_to is null and valid_to is null and state = 'open' and expires_at <= $1
     order by expires_at limit $2";
 
 const INVITES: &str = "select organization_id, invite_id from read.invites

@@ -47,6 +47,7 @@ fn files() -> Vec<(PathBuf, String)> {
         .collect();
     files.push(("docs/configuration.md".into(), configuration()));
     files.push(("docs/permissions.md".into(), permissions()));
+    files.push(("docs/commands.md".into(), crate::remote::page()));
     files.push(("docs/openapi.json".into(), crate::api::text(&crate::api::document())));
     files
 }
@@ -110,6 +111,9 @@ fn configuration() -> String {
     for subcommand in command.get_subcommands() {
         let of = format!("`{}`", subcommand.get_name());
         settings(&mut page, &mut seen, subcommand, &of);
+    }
+    for command in crate::remote::commands() {
+        settings(&mut page, &mut seen, &command, "commands to a server");
     }
     page
 }

@@ -2,6 +2,7 @@
 
 mod api;
 mod cli;
+mod command_line;
 mod demo;
 mod dev;
 mod expiry;
@@ -11,6 +12,7 @@ mod importing;
 mod installation;
 mod probe;
 mod rebuild;
+mod remote;
 mod report;
 mod rewrap_keys;
 mod serve;
@@ -20,8 +22,8 @@ mod show;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
 use cli::{Cli, Command, LogFormat};
+use command_line::Line;
 use tracing_subscriber::EnvFilter;
 
 /// A command makes many small things that live briefly, on every thread.
@@ -30,9 +32,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match command_line::read(&std::env::args_os().collect::<Vec<_>>()) {
+        Line::Here(cli) => *cli,
+        Line::ToServer(call) => return call.run().await,
+    };
     log_to_stderr(&cli);
-    match run(cli).await {
+    ended(run(cli).await)
+}
+
+/// How the program ends; what went wrong is said.
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

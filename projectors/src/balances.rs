@@ -77,6 +77,8 @@ fn movements(page: &FeedPage) -> Result<Vec<Movement>, ProjectionError> {
             | Stream::Project
             | Stream::ServiceAccount
             | Stream::ApiKey
+            | Stream::Approval
+            | Stream::Refusal
             | Stream::PriceList
             | Stream::Name
             | Stream::Person => continue,

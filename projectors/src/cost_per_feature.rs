@@ -50,6 +50,8 @@ impl Projection for CostPerFeature {
                 | Stream::Project
                 | Stream::ServiceAccount
                 | Stream::ApiKey
+                | Stream::Approval
+                | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList
                 | Stream::Name

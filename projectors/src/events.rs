@@ -6,8 +6,9 @@ use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use event_schemas::personal::ACTOR_PERSON_ID;
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
-    ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent, OrganizationId, PersonEvent,
-    PersonId, PriceListEvent, ProjectEvent, RecordedEvent, ServiceAccountEvent, StreamEvent,
+    ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent, OrganizationEvent, OrganizationId,
+    PersonEvent, PersonId, PriceListEvent, ProjectEvent, RecordedEvent, RefusalEvent,
+    ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
@@ -27,6 +28,10 @@ pub enum Stream {
     ServiceAccount,
     /// `api_key`
     ApiKey,
+    /// `approval`
+    Approval,
+    /// `refusal`
+    Refusal,
     /// `credit_account`
     CreditAccount,
     /// `price_list`
@@ -45,6 +50,8 @@ impl Stream {
             ProjectEvent::STREAM => Self::Project,
             ServiceAccountEvent::STREAM => Self::ServiceAccount,
             ApiKeyEvent::STREAM => Self::ApiKey,
+            ApprovalEvent::STREAM => Self::Approval,
+            RefusalEvent::STREAM => Self::Refusal,
             CreditAccountEvent::STREAM => Self::CreditAccount,
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,

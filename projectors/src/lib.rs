@@ -20,6 +20,7 @@ pub mod cost_per_feature;
 mod error;
 pub mod events;
 pub mod feed;
+mod oversight;
 pub mod projection;
 mod rebuild;
 mod runtime;

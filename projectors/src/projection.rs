@@ -11,6 +11,7 @@ use crate::balances::Balances;
 use crate::cost_per_feature::CostPerFeature;
 use crate::error::RunError;
 use crate::feed::FeedPage;
+use crate::oversight::Oversight;
 
 /// Why a page could not be applied. Nothing of it was.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +119,7 @@ pub fn all() -> Vec<Registered> {
         Registered::new(AccessRegister),
         Registered::new(Balances),
         Registered::new(CostPerFeature),
+        Registered::new(Oversight),
     ]
 }
 

@@ -158,7 +158,7 @@ pub async fn access_register(
 }
 
 /// The access register of every organization.
-#[utoipa::path(get, path = "/v1/access-register", operation_id = "get_access_register",
+#[utoipa::path(get, path = "/v1/access-register", operation_id = "get_all_access_registers",
     tag = "access register", params(PointQuery),
     responses((status = 200, body = AccessRegister), Refusals))]
 pub(crate) async fn get_access_register(

@@ -6,7 +6,9 @@
 
 pub mod access_register;
 pub mod api_keys;
+pub mod approvals;
 pub mod balances;
+pub mod break_glass;
 pub mod costs;
 mod error;
 pub mod invites;
@@ -14,9 +16,11 @@ pub mod list;
 pub mod members;
 pub mod organizations;
 mod parameters;
+pub mod permissions;
 mod positions;
 pub mod project_members;
 pub mod projects;
+pub mod refusals;
 mod routes;
 pub mod service_accounts;
 mod snapshot;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::error::QueryError;
 use crate::organizations;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Projection, Snapshot};
 use crate::temporal::Temporal;
 use crate::viewer::Visible;
 
@@ -26,6 +26,8 @@ pub trait Listed: Sized {
     const ALIASES: &'static [&'static str];
     /// What is read of them.
     const COLUMNS: &'static str;
+    /// The read models that the views are of.
+    const READS: &'static [Projection] = &[Projection::AccessRegister];
     /// The text that lists are ordered by.
     const SORT: &'static str;
     /// What identifies one, and orders those of the same name.

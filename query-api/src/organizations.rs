@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::error::QueryError;
 use crate::list::{self, Listed, Listing, Scope};
 use crate::parameters::{ListQuery, OrganizationPath, Point as _, PointQuery, Refusals};
-use crate::snapshot::{Projection, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 use crate::viewer::{AnyViewer, Viewer, Visible};
@@ -156,7 +156,7 @@ impl QueryState {
         let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?
             .visible(visible);
         let position_min = listing.position_min().max(query.position_min());
-        let mut snapshot = self.snapshot(&[Projection::AccessRegister], position_min).await?;
+        let mut snapshot = self.snapshot(T::READS, position_min).await?;
         let body = list::list(&mut snapshot, &listing).await?;
         Ok(Reflecting { position: snapshot.position(), body })
     }
@@ -169,8 +169,7 @@ impl QueryState {
         visible: &Visible,
         query: &PointQuery,
     ) -> Result<Reflecting<T>, Problem> {
-        let mut snapshot =
-            self.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
+        let mut snapshot = self.snapshot(T::READS, query.position_min()).await?;
         let body = list::get(&mut snapshot, organization_id, id, query.temporal(), visible).await?;
         Ok(Reflecting { position: snapshot.position(), body })
     }

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, api_keys, balances, costs, invites, members, organizations, project_members,
-    projects, service_accounts, status,
+    access_register, api_keys, approvals, balances, break_glass, costs, invites, members,
+    organizations, permissions, project_members, projects, refusals, service_accounts, status,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -42,5 +42,9 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(costs::get_costs))
         .routes(routes!(balances::get_balance))
         .routes(routes!(balances::list_credit_movements))
+        .routes(routes!(permissions::explain_permission))
+        .routes(routes!(approvals::list_approvals))
+        .routes(routes!(break_glass::list_break_glass))
+        .routes(routes!(refusals::list_refusals))
         .routes(routes!(status::get_status))
 }

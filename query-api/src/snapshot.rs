@@ -14,6 +14,8 @@ pub enum Projection {
     Balances,
     /// Usage and cost by the hour.
     CostPerFeature,
+    /// Approvals, accesses of the operator, refusals.
+    Oversight,
 }
 
 impl Projection {
@@ -23,6 +25,7 @@ impl Projection {
             Self::AccessRegister => "access_register",
             Self::Balances => "balances",
             Self::CostPerFeature => "cost_per_feature",
+            Self::Oversight => "oversight",
         }
     }
 
@@ -34,6 +37,7 @@ impl Projection {
             Self::AccessRegister => "read.api_keys",
             Self::Balances => "read.balances",
             Self::CostPerFeature => "read.usage_hourly",
+            Self::Oversight => "read.approvals",
         }
     }
 }

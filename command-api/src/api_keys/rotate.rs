@@ -60,7 +60,7 @@ impl Command for RotateApiKey {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
         storable("rotation_due_at", self.request.rotation_due_at)?;
-        let project_id = session.permit_key(self.organization_id, self.api_key_id).await?;
+        let project_id = session.permit_secret_of(self.organization_id, self.api_key_id).await?;
         let (place, secret_of) = session.key_place(self.organization_id, project_id).await?;
         let secret = session.new_secret(secret_of)?;
         let grace = Duration::seconds(i64::from(self.request.grace_seconds));

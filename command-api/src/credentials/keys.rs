@@ -2,7 +2,11 @@
 
 use domain::api_key::ApiKey;
 use domain::organization::{Organization, OrganizationError};
-use event_schemas::{ApiKeyId, KeyOwner, OrganizationId, Permission, PermissionSet, ProjectId};
+use domain::project::Project;
+use event_schemas::permission::{is_of_projects, service_account_may};
+use event_schemas::{
+    ApiKeyId, KeyOwner, OrganizationId, Permission, PermissionSet, ProjectId, ProjectRole,
+};
 
 use crate::execute::Session;
 use crate::refusal::Refusal;
@@ -18,13 +22,23 @@ impl Session<'_> {
         owner: Option<KeyOwner>,
         scopes: Option<PermissionSet>,
     ) -> Result<(), Refusal> {
-        let permission =
-            if self.is_own(owner) { Permission::ApiKeysOwn } else { Permission::ApiKeysUpdate };
-        match project_id {
-            Some(project_id) => self.permit_in(organization_id, project_id, permission).await?,
-            None => self.permit(organization_id, permission).await?,
-        }
-        self.covers_key(organization_id, owner, scopes).await
+        self.permit_keys_of(organization_id, project_id, owner).await?;
+        self.covers_key(organization_id, owner, scopes).await?;
+        self.opens_no_more(organization_id, project_id, owner, scopes).await
+    }
+
+    /// Refuses who may not have the key's new secret; answers its project. Who has the secret can do
+    /// what the key opens.
+    pub async fn permit_secret_of(
+        &mut self,
+        organization_id: OrganizationId,
+        api_key_id: ApiKeyId,
+    ) -> Result<Option<ProjectId>, Refusal> {
+        let project_id = self.permit_key(organization_id, api_key_id).await?;
+        let key = self.read::<ApiKey>(api_key_id).await?;
+        let (owner, scopes) = (key.owner(), key.scopes());
+        self.opens_no_more(organization_id, project_id, owner, scopes).await?;
+        Ok(project_id)
     }
 
     /// Refuses who may not change the key; answers its project. An admin key is its owner's to
@@ -45,8 +59,23 @@ impl Session<'_> {
             self.covers_key(organization_id, owner, scopes).await?;
             return Ok(None);
         }
-        self.permit_key_of(organization_id, project_id, owner, scopes).await?;
+        self.permit_keys_of(organization_id, project_id, owner).await?;
+        self.covers_key(organization_id, owner, scopes).await?;
         Ok(project_id)
+    }
+
+    async fn permit_keys_of(
+        &mut self,
+        organization_id: OrganizationId,
+        project_id: Option<ProjectId>,
+        owner: Option<KeyOwner>,
+    ) -> Result<(), Refusal> {
+        let permission =
+            if self.is_own(owner) { Permission::ApiKeysOwn } else { Permission::ApiKeysUpdate };
+        match project_id {
+            Some(project_id) => self.permit_in(organization_id, project_id, permission).await,
+            None => self.permit(organization_id, permission).await,
+        }
     }
 
     fn is_own(&self, owner: Option<KeyOwner>) -> bool {
@@ -75,5 +104,45 @@ impl Session<'_> {
             return Err(OrganizationError::MemberAboveOwn(member_id).into());
         }
         Ok(())
+    }
+
+    /// Refuses to show a secret to one who could do with it what they may not do themselves: a
+    /// member of the same rank may have been granted other permissions.
+    async fn opens_no_more(
+        &mut self,
+        organization_id: OrganizationId,
+        project_id: Option<ProjectId>,
+        owner: Option<KeyOwner>,
+        scopes: Option<PermissionSet>,
+    ) -> Result<(), Refusal> {
+        if self.is_own(owner) {
+            return Ok(());
+        }
+        let (Some(asking), Some(owner)) = (self.asking(organization_id).await?, owner) else {
+            return Ok(());
+        };
+        let access = match owner {
+            KeyOwner::Member { member_id } => {
+                self.read::<Organization>(organization_id).await?.access_of(member_id)
+            }
+            KeyOwner::ServiceAccount { .. } => None,
+        };
+        let everywhere = access
+            .as_ref()
+            .map_or_else(|| PermissionSet::that(service_account_may), |access| access.organization);
+        let (opened, own) = if let Some(project_id) = project_id {
+            let project = self.read::<Project>(project_id).await?;
+            let opened = access.map_or(everywhere, |access| access.in_project(project_id, project));
+            let own = asking.in_project(project_id, project);
+            (opened.intersection(PermissionSet::that(is_of_projects)), own)
+        } else {
+            // What the owner has in projects, now or later, it opens too.
+            (everywhere.union(ProjectRole::Owner.permissions()), asking.in_organization())
+        };
+        let opened = scopes.map_or(opened, |scopes| opened.intersection(scopes));
+        match opened.without(own).iter().next() {
+            Some(permission) => Err(OrganizationError::PermissionAboveOwn(permission).into()),
+            None => Ok(()),
+        }
     }
 }

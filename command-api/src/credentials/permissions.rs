@@ -14,7 +14,7 @@ impl CredentialRegister {
     /// A session in the caller's name on states brought up to the log; their credential still counts.
     async fn session_of(&self, caller: &Caller) -> Result<Session<'_>, Problem> {
         let authority = asked::authority(caller)?;
-        let mut session = self.executor().reading(authority, true);
+        let mut session = self.executor().reading(authority, true).named(&caller.actor.id);
         session.vouch(caller.presented.as_ref()).await.map_err(refused)?;
         Ok(session)
     }

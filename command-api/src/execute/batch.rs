@@ -166,7 +166,7 @@ fn answer<O>(decided: Decided<O>, first_position: i64) -> Answer<O> {
         position: first_position + events_upto - 1,
         sequence: decided.sequence,
         replayed: false,
-        secret: decided.secret,
+        secrets: decided.secrets,
     }
 }
 
@@ -179,7 +179,7 @@ fn replayed<C: Command>(pepper: &Pepper, command: &C, replay: &Replay) -> Answer
         position: replay.position,
         sequence: None,
         replayed: true,
-        secret: None,
+        secrets: Vec::new(),
     })
 }
 

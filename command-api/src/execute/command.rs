@@ -106,8 +106,9 @@ pub struct Answer<O> {
     pub sequence: Option<i64>,
     /// Whether this is the answer given to the same idempotency key before.
     pub replayed: bool,
-    /// A secret that is shown this once. A repeated answer has none: it was never stored.
-    pub secret: Option<Secret>,
+    /// The secrets that are shown this once, in the order in which they were made: one at most, but
+    /// for what makes several. A repeated answer has none: they were never stored.
+    pub secrets: Vec<Secret>,
 }
 
 /// A secret in the clear. It cannot be serialised, and `Debug` does not show it, so that it cannot

@@ -23,7 +23,7 @@ pub(super) struct Decided<O> {
     /// How many events the session had decided up to and with this command.
     pub(super) events_upto: usize,
     pub(super) sequence: Option<i64>,
-    pub(super) secret: Option<Secret>,
+    pub(super) secrets: Vec<Secret>,
 }
 
 /// The states that a command decides on. Whatever it reads or writes here is named in the append,
@@ -39,8 +39,9 @@ pub struct Session<'a> {
     /// The events of the commands that were not refused.
     events: Vec<NewEvent>,
     current: Option<Current<'a>>,
-    /// Who reads, where no command runs.
+    /// Who reads, where no command runs, and their name.
     reader: Authority,
+    reader_name: String,
 }
 
 /// The command that is running.
@@ -50,7 +51,7 @@ struct Current<'a> {
     organization_id: Option<OrganizationId>,
     events: Vec<NewEvent>,
     first_written: Option<StreamKey>,
-    secret: Option<Secret>,
+    secrets: Vec<Secret>,
 }
 
 impl<'a> Session<'a> {
@@ -71,12 +72,19 @@ impl<'a> Session<'a> {
             events: Vec::new(),
             current: None,
             reader: Authority::Nobody,
+            reader_name: String::new(),
         }
     }
 
     /// Says in whose name it reads.
     pub(super) fn in_the_name_of(mut self, authority: Authority) -> Self {
         self.reader = authority;
+        self
+    }
+
+    /// Says the name of who reads: an actor's id.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.reader_name);
         self
     }
 
@@ -93,7 +101,7 @@ impl<'a> Session<'a> {
             organization_id: command.organization_id(),
             events: Vec::new(),
             first_written: None,
-            secret: None,
+            secrets: Vec::new(),
         });
         let handled = match self.vouch(context.presented.as_ref()).await {
             Ok(()) => command.handle(self).await,
@@ -107,19 +115,20 @@ impl<'a> Session<'a> {
                 self.streams.values_mut().for_each(|stream| stream.discard());
                 let Some(outcome) = command.refused(&refusal) else { return Ok(Err(refusal)) };
                 let events_upto = self.events.len();
-                return Ok(Ok(Decided { outcome, events_upto, sequence: None, secret: None }));
+                let secrets = Vec::new();
+                return Ok(Ok(Decided { outcome, events_upto, sequence: None, secrets }));
             }
         };
         self.streams.values_mut().for_each(|stream| stream.accept());
         let mut sequence = None;
-        let mut secret = None;
+        let mut secrets = Vec::new();
         if let Some(current) = current {
             let first = current.first_written.and_then(|stream| self.streams.get(&stream));
             sequence = first.map(|stream| stream.sequence());
-            secret = current.secret;
+            secrets = current.secrets;
             self.events.extend(current.events);
         }
-        Ok(Ok(Decided { outcome, events_upto: self.events.len(), sequence, secret }))
+        Ok(Ok(Decided { outcome, events_upto: self.events.len(), sequence, secrets }))
     }
 
     /// The state of a stream, with all that this session has decided on it.
@@ -174,7 +183,7 @@ impl<'a> Session<'a> {
     /// Shows a secret to the caller, this once.
     pub fn reveal(&mut self, secret: Secret) {
         if let Some(current) = &mut self.current {
-            current.secret = Some(secret);
+            current.secrets.push(secret);
         }
     }
 
@@ -188,6 +197,12 @@ impl<'a> Session<'a> {
         self.current.as_ref().map_or(self.reader, |current| current.context.authority)
     }
 
+    /// The name of who asks: the actor's id.
+    pub fn actor_name(&self) -> String {
+        let name = self.current.as_ref().map(|current| &current.context.metadata.actor.id);
+        name.unwrap_or(&self.reader_name).clone()
+    }
+
     /// The time now.
     pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.current.as_ref().map_or_else(event_log::clock::now, |c| c.context.now)
@@ -198,7 +213,7 @@ impl<'a> Session<'a> {
         self.pepper
     }
 
-    /// The log.
+    /// The log, for what is found by another thing than its stream.
     pub(crate) fn log(&self) -> &'a EventLog {
         self.aggregates.log()
     }

@@ -86,8 +86,9 @@ impl AcceptInvite {
     fn permit_holder(&self, session: &Session<'_>) -> Result<(), Refusal> {
         match session.authority() {
             Authority::Invited(invite_id) if invite_id == self.invite_id => Ok(()),
-            Authority::System | Authority::Operator => Ok(()),
+            Authority::System => Ok(()),
             Authority::Invited(_)
+            | Authority::Operator
             | Authority::Member(_)
             | Authority::ApiKey { .. }
             | Authority::Nobody => Err(OrganizationError::InviteNotFound(self.invite_id).into()),

@@ -21,7 +21,7 @@ use crate::refusal::Refusal;
 use crate::routes::CommandApi;
 
 /// How long an invite can be accepted where nothing else is asked for.
-const VALID_FOR: Duration = Duration::days(7);
+pub(super) const VALID_FOR: Duration = Duration::days(7);
 
 /// How many projects an invite may carry.
 const PROJECTS_MAX: usize = 100;
@@ -80,7 +80,9 @@ impl Command for SendInvite {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
-        session.permit(self.organization_id, Permission::MembersInvite).await?;
+        let settings = session.read::<Organization>(self.organization_id).await?.settings();
+        let role = self.request.role.unwrap_or(settings.default_role);
+        session.permit_naming(self.organization_id, Permission::MembersInvite, role).await?;
         storable("expires_at", self.request.expires_at)?;
         if self.request.projects.len() > PROJECTS_MAX {
             let why = "an invite carries at most 100 projects";
@@ -92,7 +94,6 @@ impl Command for SendInvite {
             session.permit_granting(self.organization_id, *project_id, *role).await?;
             projects.push(ProjectGrant { project_id: *project_id, role: *role });
         }
-        let settings = session.read::<Organization>(self.organization_id).await?.settings();
         let invite_id: InviteId = session.new_id();
         let person_id: PersonId = session.new_id();
         let token = session.new_invite_token()?;
@@ -103,7 +104,7 @@ impl Command for SendInvite {
             invite_id,
             person_id,
             email: self.request.email.clone(),
-            role: self.request.role.unwrap_or(settings.default_role),
+            role,
             projects,
             expires_at,
             token_hash: Some(token.hash),

@@ -54,10 +54,11 @@ impl Command for AddMember {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
-        session.permit(self.organization_id, Permission::MembersUpdate).await?;
+        let organization = session.read::<Organization>(self.organization_id).await?;
+        let role = self.request.role.unwrap_or(organization.settings().default_role);
+        session.permit_naming(self.organization_id, Permission::MembersUpdate, role).await?;
         let organization = session.read::<Organization>(self.organization_id).await?;
         let present = organization.member_by_login(&self.request.login);
-        let role = self.request.role.unwrap_or(organization.settings().default_role);
         let member_id = present.unwrap_or_else(|| session.new_id());
         let person_id: PersonId = session.new_id();
         let add = OrganizationCommand::AddMember {

@@ -4,13 +4,14 @@ use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{MemberId, OrganizationId, OrganizationRole, Permission};
+use event_schemas::{MemberId, OrganizationId, OrganizationRole, Permission, SensitiveRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::answers::{Answered, carry_out};
+use crate::approvals::Sensitive;
 use crate::asked::Asked;
-use crate::execute::{Command, Done, Session};
+use crate::execute::{Command, Session};
 use crate::parameters::{ChangeHeaders, MemberPath, Refusals};
 use crate::refusal::Refusal;
 use crate::routes::CommandApi;
@@ -36,33 +37,34 @@ pub struct ChangeMemberRole {
 
 impl Command for ChangeMemberRole {
     const NAME: &'static str = "members.change_role";
-    type Outcome = Done;
+    type Outcome = Sensitive;
 
     fn organization_id(&self) -> Option<OrganizationId> {
         Some(self.organization_id)
     }
 
-    async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Sensitive, Refusal> {
         session.permit(self.organization_id, Permission::MembersUpdate).await?;
+        let (member_id, role) = (self.member_id, self.request.role);
+        if role == OrganizationRole::Owner {
+            let request = SensitiveRequest::ChangeMemberRole { member_id, role };
+            return session.do_sensitive(self.organization_id, request).await;
+        }
         let by = session.authority();
-        let command = OrganizationCommand::ChangeMemberRole {
-            by,
-            member_id: self.member_id,
-            role: self.request.role,
-        };
+        let command = OrganizationCommand::ChangeMemberRole { by, member_id, role };
         session.execute::<Organization>(self.organization_id, command).await?;
-        Ok(Done {})
+        Ok(Sensitive { approval_id: None })
     }
 }
 
-/// Changes a member's role.
+/// Changes a member's role. To make somebody an owner may need a second person's approval.
 #[utoipa::path(
     put,
     path = "/v1/organizations/{organization_id}/members/{member_id}/role",
     tag = "members",
     params(MemberPath, ChangeHeaders),
     request_body = ChangeMemberRoleRequest,
-    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+    responses((status = 200, description = "It is so now.", body = Answered<Sensitive>), Refusals)
 )]
 pub(crate) async fn change_member_role(
     State(api): State<CommandApi>,

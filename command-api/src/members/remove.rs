@@ -3,7 +3,7 @@
 use api_conventions::{Path, Problem, Query};
 use axum::extract::State;
 use axum::response::Response;
-use domain::organization::{Authority, Organization, OrganizationCommand};
+use domain::organization::{Organization, OrganizationCommand};
 use event_schemas::{MemberId, OrganizationId, Permission};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -47,8 +47,9 @@ impl Command for RemoveMember {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
         let by = session.authority();
-        // Anybody may leave.
-        if by != Authority::Member(self.member_id) {
+        if by.member_id() == Some(self.member_id) {
+            session.permit_leaving(self.organization_id).await?;
+        } else {
             session.permit(self.organization_id, Permission::MembersRemove).await?;
         }
         let command = OrganizationCommand::RemoveMember {

@@ -46,7 +46,7 @@ impl Command for EraseInvite {
 }
 
 /// Erases whom an invite was sent to, for good: the address can be read by nobody any more. The invite has to
-/// have ended, and who accepted it has to have left.
+/// have ended without having been accepted; whoever came in by it is erased as a member.
 #[utoipa::path(
     post,
     path = "/v1/organizations/{organization_id}/invites/{invite_id}/erase",

@@ -8,9 +8,22 @@ pub use erase_member::{EraseMember, ErasePersonRequest};
 
 use domain::organization::{ErasablePerson, Organization};
 use domain::person::{Person, PersonCommand};
+use event_schemas::{MemberId, OrganizationId};
 
 use crate::execute::Session;
 use crate::refusal::{ExecuteError, Refusal};
+
+/// Erases a member who has left.
+pub(crate) async fn erase_former_member(
+    session: &mut Session<'_>,
+    organization_id: OrganizationId,
+    member_id: MemberId,
+    reason: Option<&str>,
+) -> Result<(), Refusal> {
+    let organization = session.read::<Organization>(organization_id).await?;
+    let person = organization.erasable_member(member_id)?;
+    erase(session, person, reason).await
+}
 
 /// Erases a person, and whoever acted under a login of theirs in a system that a history was imported
 /// from, unless somebody present is known by that login.

@@ -68,6 +68,19 @@ kinds! {
     /// The address's domain may not be invited.
     DOMAIN_NOT_ALLOWED = "domain-not-allowed" UNPROCESSABLE_ENTITY
         "The organization does not invite addresses of this domain";
+    /// The operator was not let into the organization.
+    BREAK_GLASS_NEEDED = "break-glass-needed" FORBIDDEN "The operator was not let in";
+    /// The one who asks cannot be the second person too.
+    SECOND_PERSON_NEEDED = "second-person-needed" FORBIDDEN "This needs a second person";
+    /// Making an owner needs a second person's approval.
+    OWNERS_NEED_APPROVAL = "owners-need-approval" FORBIDDEN
+        "Making an owner needs a second person's approval";
+    /// It was approved, declined, ended or taken back before.
+    ALREADY_DECIDED = "already-decided" CONFLICT "It has been decided";
+    /// It could be approved only until some time ago.
+    APPROVAL_EXPIRED = "approval-expired" CONFLICT "The approval's time is over";
+    /// The operator's access has not ended.
+    BREAK_GLASS_STILL_OPEN = "break-glass-still-open" CONFLICT "The operator's access has not ended";
     /// There are as many of them as there may be.
     TOO_MANY = "too-many" CONFLICT "There are as many as there may be";
     /// The organization's rules for API keys do not allow it.

@@ -11,7 +11,7 @@ use api_conventions::{Problem, ProblemKind};
 pub use kinds::*;
 pub(crate) use refusals::field_of_record;
 
-use crate::refusal::ExecuteError;
+use crate::refusal::{ExecuteError, Refusal};
 
 /// Every kind of problem that a command can be answered with, by type.
 pub fn problem_types() -> Vec<ProblemKind> {
@@ -24,6 +24,11 @@ impl From<ExecuteError> for Problem {
     fn from(error: ExecuteError) -> Self {
         failures::problem(error)
     }
+}
+
+/// A refusal as it is answered.
+pub(crate) fn of_refusal(refusal: Refusal) -> Problem {
+    refusals::problem(refusal)
 }
 
 /// What stands in the way, said in the words of the error.

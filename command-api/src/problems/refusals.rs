@@ -5,6 +5,7 @@ use api_conventions::etag::etag;
 use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED};
 use axum::http::header;
 use domain::api_key::ApiKeyError;
+use domain::approval::ApprovalError;
 use domain::credit_account::CreditAccountError;
 use domain::name::NameError;
 use domain::organization::OrganizationError;
@@ -16,13 +17,14 @@ use domain::text::TextError;
 use domain::usage::UsageError;
 
 use super::kinds::{
-    AGAINST_KEY_RULES, ALREADY_EXISTS, ALREADY_MEMBER, API_KEY_EXPIRED, API_KEY_REVOKED,
+    AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER, API_KEY_EXPIRED,
+    API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_STILL_OPEN,
     DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED,
     INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_STILL_OPEN, LAST_OWNER, LOGIN_TAKEN,
     MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
-    ORGANIZATION_ARCHIVED, PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED,
-    ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SERVICE_ACCOUNT_DISABLED,
-    SERVICE_ACCOUNT_REMOVED, TOO_MANY,
+    ORGANIZATION_ARCHIVED, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER,
+    PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED,
+    SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED, TOO_MANY,
 };
 use super::{failures, not_found, said};
 use crate::refusal::Refusal;
@@ -34,6 +36,8 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::Person(PersonError::Text(error)) => text(&error),
         Refusal::ServiceAccount(error) => service_account(&error),
         Refusal::ApiKey(error) => api_key(&error),
+        Refusal::Approval(error) => approval(&error),
+        Refusal::BreakGlassNeeded => said(BREAK_GLASS_NEEDED, &refusal),
         Refusal::CreditAccount(error) => credit_account(&error),
         Refusal::PriceList(error) => price_list(&error),
         Refusal::Name(error) => name(&error),
@@ -46,7 +50,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
         Refusal::CredentialEnded => Problem::unauthorized(),
-        Refusal::OperatorOnly => said(FORBIDDEN, &refusal),
+        Refusal::OperatorOnly | Refusal::MembersOnly => said(FORBIDDEN, &refusal),
         Refusal::Import(why) => said(INVALID_VALUE, &why),
         Refusal::Invalid { field, .. } => {
             Problem::new(INVALID_VALUE).with_detail(refusal.to_string()).with("field", field)
@@ -67,9 +71,10 @@ fn organization(error: &OrganizationError) -> Problem {
         | Refused::MemberNotFound(_)
         | Refused::InviteNotFound(_)
         | Refused::InviteNotOpen(_) => not_found(),
-        Refused::AlreadyExists | Refused::InviteAlreadyExists(_) | Refused::MemberIdTaken(_) => {
-            said(ALREADY_EXISTS, error)
-        }
+        Refused::AlreadyExists
+        | Refused::InviteAlreadyExists(_)
+        | Refused::MemberIdTaken(_)
+        | Refused::GroupIdTaken(_) => said(ALREADY_EXISTS, error),
         Refused::Archived => said(ORGANIZATION_ARCHIVED, error),
         Refused::SeatLimitBelowMembers { .. } => {
             said(SEAT_LIMIT_BELOW_MEMBERS, error).with("field", "seat_limit")
@@ -108,10 +113,29 @@ fn organization(error: &OrganizationError) -> Problem {
         }
         Refused::RoleNotOfProjects(_) => said(INVALID_VALUE, error).with("field", "project_id"),
         Refused::OwnersAreNotInherited => said(INVALID_VALUE, error).with("field", "role"),
-        Refused::TooManyRoles { max } | Refused::TooManyGroups { max } => {
-            said(TOO_MANY, error).with("max", *max)
+        Refused::BreakGlassNotFound(_) => not_found(),
+        Refused::BreakGlassDecided(_) | Refused::BreakGlassNotOpen(_) => {
+            said(ALREADY_DECIDED, error)
         }
+        Refused::BreakGlassStillOpen { .. } => said(BREAK_GLASS_STILL_OPEN, error),
+        Refused::SecondPersonNeeded => said(SECOND_PERSON_NEEDED, error),
+        Refused::OwnersNeedApproval => said(OWNERS_NEED_APPROVAL, error).with("field", "role"),
+        Refused::TooManyRoles { max }
+        | Refused::TooManyGroups { max }
+        | Refused::TooManyBreakGlass { max } => said(TOO_MANY, error).with("max", *max),
         Refused::Text(error) => text(error),
+    }
+}
+
+fn approval(error: &ApprovalError) -> Problem {
+    match error {
+        ApprovalError::NotFound => not_found(),
+        ApprovalError::AlreadyExists => said(ALREADY_EXISTS, error),
+        ApprovalError::Decided => said(ALREADY_DECIDED, error),
+        ApprovalError::Expired { .. } => said(APPROVAL_EXPIRED, error),
+        ApprovalError::SecondPersonNeeded => said(SECOND_PERSON_NEEDED, error),
+        ApprovalError::NotYours => said(FORBIDDEN, error),
+        ApprovalError::Text(error) => text(error),
     }
 }
 
@@ -241,6 +265,9 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         Refusal::CreditAccount(_)
         | Refusal::Person(_)
         | Refusal::OperatorOnly
+        | Refusal::Approval(_)
+        | Refusal::BreakGlassNeeded
+        | Refusal::MembersOnly
         | Refusal::CredentialEnded
         | Refusal::PriceList(_)
         | Refusal::Name(_)

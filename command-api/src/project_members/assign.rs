@@ -20,16 +20,17 @@ use crate::routes::CommandApi;
 pub struct AssignProjectMemberRequest {
     /// The member.
     pub member_id: MemberId,
-    /// The role.
-    pub role: ProjectRole,
+    /// The role; without one, the one that the organization's settings name.
+    pub role: Option<ProjectRole>,
 }
 
 /// The role to give.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProjectRoleRequest {
-    /// The role.
-    role: ProjectRole,
+    /// The role; by default the one that the organization's settings name.
+    #[serde(default)]
+    pub(crate) role: Option<ProjectRole>,
 }
 
 /// Give a member of the organization a role in one of its projects.
@@ -52,17 +53,21 @@ impl Command for AssignProjectMember {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        session
-            .permit_in(self.organization_id, self.project_id, Permission::ProjectMembersUpdate)
-            .await?;
-        let member = session.active_member(self.organization_id, self.request.member_id).await?;
-        let assign = ProjectCommand::AssignMember { member, role: self.request.role };
-        session.execute::<Project>(self.project_id, assign).await?;
+        let (organization_id, project_id) = (self.organization_id, self.project_id);
+        let permission = Permission::ProjectMembersUpdate;
+        session.permit_in(organization_id, project_id, permission).await?;
+        let member = session.active_member(organization_id, self.request.member_id).await?;
+        let role = session.project_role(organization_id, self.request.role).await?;
+        let present = session.read::<Project>(project_id).await?.role_of(member.member_id());
+        session.permit_replacing(organization_id, project_id, present, Some(role)).await?;
+        let assign = ProjectCommand::AssignMember { member, role };
+        session.execute::<Project>(project_id, assign).await?;
         Ok(Done {})
     }
 }
 
-/// Gives a member of the organization a role in one of its projects.
+/// Gives a member of the organization a role in one of its projects. Nobody gives a role that allows
+/// more than they may do.
 #[utoipa::path(
     put,
     path = "/v1/organizations/{organization_id}/projects/{project_id}/members/{member_id}",

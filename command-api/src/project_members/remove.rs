@@ -35,12 +35,14 @@ impl Command for RemoveProjectMember {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        session
-            .permit_in(self.organization_id, self.project_id, Permission::ProjectMembersUpdate)
-            .await?;
-        let organization = session.open_organization(self.organization_id).await?;
+        let (organization_id, project_id) = (self.organization_id, self.project_id);
+        let permission = Permission::ProjectMembersUpdate;
+        session.permit_in(organization_id, project_id, permission).await?;
+        let organization = session.open_organization(organization_id).await?;
+        let present = session.read::<Project>(project_id).await?.role_of(self.member_id);
+        session.permit_replacing(organization_id, project_id, present, None).await?;
         let remove = ProjectCommand::RemoveMember { organization, member_id: self.member_id };
-        session.execute::<Project>(self.project_id, remove).await?;
+        session.execute::<Project>(project_id, remove).await?;
         Ok(Done {})
     }
 }

@@ -223,7 +223,7 @@ async fn open(
     organization_id: OrganizationId,
 ) -> Result<(), Refusal> {
     session.vouch(context.presented.as_ref()).await?;
-    session.permit(organization_id, Permission::OrganizationRead).await?;
+    session.asking(organization_id).await?;
     session.open_organization(organization_id).await?;
     Ok(())
 }

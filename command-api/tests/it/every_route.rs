@@ -27,7 +27,16 @@ impl Ids {
     /// Ids of nothing.
     fn unknown() -> Self {
         let id = |n: u128| uuid::Uuid::from_u128(n + (0x7000 << 64)).to_string();
-        let names = ["organization", "member", "invite", "project", "service_account", "api_key"];
+        let names = [
+            "organization",
+            "member",
+            "invite",
+            "project",
+            "service_account",
+            "api_key",
+            "group",
+            "role",
+        ];
         Self(names.into_iter().zip((1..).map(id)).collect())
     }
 
@@ -42,6 +51,11 @@ impl Ids {
         let invite = json!({"email": "eve@example.com", "role": "member"});
         let invite = app.operator().post(&path, invite).await.id("invite_id");
         let api_key = key["api_key_id"].as_str().expect("an id").to_owned();
+        let of = format!("/v1/organizations/{organization}");
+        let group = json!({"name": "support"});
+        let group = app.operator().post(&format!("{of}/groups"), group).await.id("group_id");
+        let role = json!({"name": "readers", "permissions": ["usage.read"]});
+        let role = app.operator().post(&format!("{of}/roles"), role).await.id("role_id");
         Self(BTreeMap::from([
             ("organization", organization),
             ("member", member),
@@ -49,6 +63,8 @@ impl Ids {
             ("project", project),
             ("service_account", service_account),
             ("api_key", api_key),
+            ("group", group),
+            ("role", role),
         ]))
     }
 
@@ -68,7 +84,12 @@ impl Ids {
 fn body(operation: &str, ids: &Ids) -> Option<Value> {
     let id = |name: &str| ids.0[name].clone();
     Some(match operation {
-        "create_organization" | "update_organization" | "update_project" => {
+        "create_organization"
+        | "update_organization"
+        | "update_project"
+        | "create_group"
+        | "update_group"
+        | "update_role" => {
             json!({"name": unique_name()})
         }
         "send_invite" => json!({"email": "bob@example.com", "role": "member"}),
@@ -76,11 +97,20 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "add_member" => json!({"login": "bob", "role": "member"}),
         "change_member_role" => json!({"role": "reader"}),
         "rename_member" => json!({"login": "ada2"}),
-        "suspend_member" | "disable_service_account" | "revoke_api_key" => {
-            json!({"reason": "because"})
-        }
+        "suspend_member"
+        | "disable_service_account"
+        | "revoke_api_key"
+        | "revoke_api_keys_of_member"
+        | "revoke_api_keys_of_project" => json!({"reason": "because"}),
+        "replace_organization_settings" => json!({"default_role": "member",
+            "default_project_role": "member", "invite_domains": ["example.com"]}),
+        "replace_security_settings" => json!({"approvals": ["grant_owner"]}),
+        "resend_invite" => json!({"expires_at": null}),
+        "send_invites_in_bulk" => json!({"invites": [{"email": "bob@example.com"}]}),
+        "define_role" => json!({"name": unique_name(), "permissions": ["usage.read"]}),
+        "grant_role" | "withdraw_role" => json!({"member_id": id("member")}),
         "create_project" => json!({"name": "beta", "environment": "production"}),
-        "assign_project_member" => json!({"role": "member"}),
+        "assign_project_member" | "assign_project_group" => json!({"role": "member"}),
         "create_service_account" => json!({"project_id": id("project"), "name": "indexer"}),
         "create_api_key" => {
             json!({"project_id": id("project"), "member_id": id("member"), "name": "k"})
@@ -97,6 +127,13 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         | "archive_project"
         | "remove_member"
         | "remove_project_member"
+        | "remove_project_group"
+        | "remove_group"
+        | "add_group_member"
+        | "remove_group_member"
+        | "remove_role"
+        | "leave_organization"
+        | "transfer_ownership"
         | "remove_service_account" => return None,
         other => panic!("say here which body {other} takes"),
     })

@@ -64,8 +64,7 @@ impl Decider for ApiKey {
                 }
                 let previous_valid_until =
                     now.checked_add_signed(grace).unwrap_or(DateTime::<Utc>::MAX_UTC);
-                let rotation_due_at =
-                    rotation_due_at.or(policy.map(|days| rules::after(now, days)));
+                let rotation_due_at = rules::next_rotation(policy, rotation_due_at, now)?;
                 Ok(vec![ApiKeyEvent::Rotated {
                     secret_hash,
                     redacted,

@@ -55,8 +55,22 @@ impl Term {
     }
 }
 
+/// When the next rotation is due: as the key's own policy says, or earlier.
+pub(super) fn next_rotation(
+    policy_days: Option<u32>,
+    asked: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, ApiKeyError> {
+    let Some(days_max) = policy_days else { return Ok(asked) };
+    let latest = after(now, days_max);
+    if asked.is_some_and(|due| due > latest) {
+        return Err(ApiKeyError::RotatedTooSeldom { days_max });
+    }
+    Ok(asked.or(Some(latest)))
+}
+
 /// So many days later; the end of time where there is no such day.
-pub(super) fn after(now: DateTime<Utc>, days: u32) -> DateTime<Utc> {
+fn after(now: DateTime<Utc>, days: u32) -> DateTime<Utc> {
     now.checked_add_signed(Duration::days(i64::from(days))).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 

@@ -1,9 +1,14 @@
 mod invariants;
+mod rules;
 
 use chrono::Duration;
-use event_schemas::{ApiKeyEvent as Was, KeyOwner, OrganizationId, ProjectId};
+use event_schemas::{
+    ApiKeyEvent as Was, KeyOwner, OrganizationId, OrganizationSettings, ProjectId,
+};
 
-use super::{ActiveOwner, ApiKey, ApiKeyCommand as Ask, ApiKeyError as Refused, GRACE_MAX};
+use super::{
+    ActiveOwner, ApiKey, ApiKeyCommand as Ask, ApiKeyError as Refused, GRACE_MAX, KeyPlace,
+};
 use crate::service_account::{ActiveServiceAccount, ServiceAccount, ServiceAccountCommand};
 use crate::testing::{self, acme, active_member, at, folded, id, open_project, step};
 use crate::text::TextError;
@@ -43,7 +48,8 @@ fn account_of(organization_id: OrganizationId, project_id: ProjectId) -> ActiveS
 
 fn owned_by(owner: ActiveOwner, expires: Option<i64>) -> Ask {
     Ask::Create {
-        project: open_project(acme(), chat()),
+        place: KeyPlace::Project(open_project(acme(), chat())),
+        rules: OrganizationSettings::default(),
         owner,
         api_key_id: id(0x4e),
         name: " ci ".to_owned(),
@@ -51,6 +57,8 @@ fn owned_by(owner: ActiveOwner, expires: Option<i64>) -> Ask {
         redacted: "olk_1…".to_owned(),
         expires_at: expires.map(at),
         rotation_due_at: None,
+        rotation_days: None,
+        scopes: None,
         now: at(0),
     }
 }
@@ -59,13 +67,15 @@ fn created_for(owner: KeyOwner, expires: Option<i64>) -> Was {
     Was::Created {
         api_key_id: id(0x4e),
         organization_id: acme(),
-        project_id: chat(),
+        project_id: Some(chat()),
         owner,
         name: "ci".to_owned(),
         secret_hash: "hash-1".to_owned(),
         redacted: "olk_1…".to_owned(),
         expires_at: expires.map(at),
         rotation_due_at: None,
+        rotation_days: None,
+        scopes: None,
     }
 }
 
@@ -75,7 +85,7 @@ fn created(expires: Option<i64>) -> Was {
 
 fn rotate(project: ProjectId, grace: Duration, now: i64) -> Ask {
     Ask::Rotate {
-        project: open_project(acme(), project),
+        place: KeyPlace::Project(open_project(acme(), project)),
         secret_hash: "hash-2".to_owned(),
         redacted: "olk_2…".to_owned(),
         grace,
@@ -106,7 +116,7 @@ fn hours(hours: i64) -> Duration {
 }
 
 fn rename(name: &str) -> Ask {
-    Ask::Rename { name: name.to_owned() }
+    Ask::Rename { rules: OrganizationSettings::default(), name: name.to_owned() }
 }
 
 fn revoke() -> Ask {
@@ -227,7 +237,7 @@ fn evidence_of_a_key_needs_one_that_works() {
     let key: ApiKey = folded(&[created(Some(48))]);
     let usable = key.usable(at(47)).unwrap();
     assert_eq!(usable.api_key_id(), id(0x4e));
-    assert_eq!((usable.organization_id(), usable.project_id()), (acme(), chat()));
+    assert_eq!((usable.organization_id(), usable.project_id()), (acme(), Some(chat())));
     assert_eq!(usable.owner(), KeyOwner::Member { member_id: id(1) });
     assert_eq!(key.usable(at(48)), Err(Refused::Expired));
     assert_eq!(ApiKey::default().usable(at(0)), Err(Refused::NotFound));

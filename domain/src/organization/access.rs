@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use event_schemas::permission::is_of_projects;
 use event_schemas::{GroupId, MemberId, OrganizationRole, PermissionSet, ProjectId};
 
 use super::Organization;
@@ -49,7 +50,8 @@ impl Organization {
         for grant in roster.grants(member) {
             if let Some(project_id) = grant.project_id {
                 let known = projects.entry(project_id).or_default();
-                *known = known.union(roster.allowed_by(grant));
+                let of_projects = PermissionSet::that(is_of_projects);
+                *known = known.union(roster.allowed_by(grant).intersection(of_projects));
             }
         }
         Some(Access {

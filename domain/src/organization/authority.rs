@@ -33,6 +33,23 @@ pub enum Authority {
 }
 
 impl Authority {
+    /// Whether it is all of a member's word, not a key that is limited to a project or to scopes.
+    pub fn is_all_of(self, member_id: MemberId) -> bool {
+        match self {
+            Self::Member(asks)
+            | Self::ApiKey {
+                owner: KeyOwner::Member { member_id: asks },
+                project_id: None,
+                scopes: None,
+            } => asks == member_id,
+            Self::Operator
+            | Self::System
+            | Self::ApiKey { .. }
+            | Self::Invited(_)
+            | Self::Nobody => false,
+        }
+    }
+
     /// The member who asks, if it is one.
     pub fn member_id(self) -> Option<MemberId> {
         match self {
@@ -50,17 +67,42 @@ impl Authority {
 /// The proof that somebody may change who is in the organization, and how far they reach.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reach {
+    /// The member who asks; none where nothing limits them.
+    member_id: Option<MemberId>,
     rank: u8,
     permissions: PermissionSet,
+    /// Whether they ask with a key that is limited to less than its owner may do.
+    scoped: bool,
 }
 
 impl Reach {
     fn all() -> Self {
-        Self { rank: u8::MAX, permissions: PermissionSet::that(|_| true) }
+        let permissions = PermissionSet::that(|_| true);
+        Self { member_id: None, rank: u8::MAX, permissions, scoped: false }
     }
 
-    /// Nobody grants a role above their own, or takes it back. Roles of the lowest rank are not
-    /// above one another by rank: there, a role is above one's own that allows more.
+    /// Nobody grants a role above their own. A key that is limited to some permissions gives no
+    /// role that allows others: else whoever finds it has all that its owner may give.
+    pub(super) fn grants_role(self, role: OrganizationRole) -> Result<(), OrganizationError> {
+        self.covers_role(role)?;
+        if self.scoped { self.covers(role.permissions()) } else { Ok(()) }
+    }
+
+    /// As above; and nobody comes, by a role of a lower rank, to what they do not have themselves.
+    pub(super) fn grants_role_to(
+        self,
+        role: OrganizationRole,
+        is_granted_to: impl FnOnce(MemberId) -> bool,
+    ) -> Result<(), OrganizationError> {
+        self.grants_role(role)?;
+        match self.member_id {
+            Some(member_id) if is_granted_to(member_id) => self.covers(role.permissions()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Nobody takes back a role above their own. Roles of the lowest rank are not above one another
+    /// by rank: there, a role is above one's own that allows more.
     pub(super) fn covers_role(self, role: OrganizationRole) -> Result<(), OrganizationError> {
         let allows_more = self.rank == 0 && !self.permissions.covers(role.permissions());
         if role.rank() > self.rank || allows_more {
@@ -122,6 +164,7 @@ impl Roster {
         if !permissions.contains(permission) {
             return Err(Refused::NotAllowed(member_id));
         }
-        Ok(Reach { rank: self.rank(member), permissions })
+        let (rank, scoped) = (self.rank(member), scopes.is_some());
+        Ok(Reach { member_id: Some(member_id), rank, permissions, scoped })
     }
 }

@@ -31,6 +31,7 @@ impl Decider for Organization {
             }
             Ask::Role { by, command } => self.open_roster()?.decide_role(by, command),
             Ask::Group { by, command } => self.open_roster()?.decide_group(by, command),
+            Ask::BreakGlass(command) => self.open_roster()?.decide_break_glass(command),
             Ask::Archive => self.archive(),
             Ask::SendInvite {
                 by,
@@ -122,7 +123,12 @@ impl Decider for Organization {
             | Was::GroupRoleChanged { .. }
             | Was::GroupRemoved { .. }
             | Was::GroupMemberAdded { .. }
-            | Was::GroupMemberRemoved { .. } => {
+            | Was::GroupMemberRemoved { .. }
+            | Was::BreakGlassRequested { .. }
+            | Was::BreakGlassApproved { .. }
+            | Was::BreakGlassDeclined { .. }
+            | Was::BreakGlassEnded { .. }
+            | Was::BreakGlassReviewed { .. } => {
                 if let Self::Active(roster) = self {
                     roster.evolve(event);
                 }

@@ -1,7 +1,9 @@
 //! Why an organization refuses.
 
 use chrono::{DateTime, Utc};
-use event_schemas::{GroupId, InviteId, MemberId, OrganizationRole, Permission, RoleId};
+use event_schemas::{
+    BreakGlassId, GroupId, InviteId, MemberId, OrganizationRole, Permission, RoleId,
+};
 
 use crate::text::TextError;
 
@@ -138,6 +140,9 @@ pub enum OrganizationError {
     /// There is no such group.
     #[error("there is no group {0}")]
     GroupNotFound(GroupId),
+    /// The id is or was another group's; what that one was given is not for a new one.
+    #[error("the group id {0} has been used before")]
+    GroupIdTaken(GroupId),
     /// Another group has the name.
     #[error("another group has the name '{0}'")]
     GroupNameTaken(String),
@@ -150,6 +155,36 @@ pub enum OrganizationError {
         /// How many.
         max: usize,
     },
+    /// There is no such access of the operator.
+    #[error("there is no break-glass access {0}")]
+    BreakGlassNotFound(BreakGlassId),
+    /// It was approved or declined before.
+    #[error("the break-glass access {0} has been decided")]
+    BreakGlassDecided(BreakGlassId),
+    /// It was not approved.
+    #[error("the break-glass access {0} was not approved")]
+    BreakGlassNotOpen(BreakGlassId),
+    /// It has not ended.
+    #[error("the break-glass access lasts until {expires_at}; end it first")]
+    BreakGlassStillOpen {
+        /// Until when.
+        expires_at: DateTime<Utc>,
+    },
+    /// There are as many of them as there may be.
+    #[error("{max} accesses of the operator wait for an answer or a review")]
+    TooManyBreakGlass {
+        /// How many.
+        max: usize,
+    },
+    /// Owners are made with a second person's approval here.
+    #[error(
+        "making an owner needs a second person's approval here: take them in with another role, then \
+         ask for the change of role"
+    )]
+    OwnersNeedApproval,
+    /// The one who asks cannot be the second person too.
+    #[error("this needs a second person")]
+    SecondPersonNeeded,
     /// A text is not as it must be.
     #[error(transparent)]
     Text(#[from] TextError),

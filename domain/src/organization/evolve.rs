@@ -90,6 +90,17 @@ impl Roster {
             Was::GroupMemberAdded { group_id, member_id } => {
                 self.group_member_added(*group_id, *member_id);
             }
+            Was::BreakGlassRequested { break_glass_id, operator, reason: _, minutes } => {
+                self.break_glass_requested(*break_glass_id, operator, *minutes);
+            }
+            Was::BreakGlassApproved { break_glass_id, expires_at } => {
+                self.break_glass_approved(*break_glass_id, *expires_at);
+            }
+            Was::BreakGlassEnded { break_glass_id } => self.break_glass_ended(*break_glass_id),
+            Was::BreakGlassDeclined { break_glass_id, reason: _ }
+            | Was::BreakGlassReviewed { break_glass_id, note: _ } => {
+                self.break_glass_settled(*break_glass_id);
+            }
             Was::GroupMemberRemoved { group_id, member_id } => {
                 self.group_member_removed(*group_id, *member_id);
             }

@@ -90,6 +90,9 @@ impl Roster {
             }
             GroupCommand::AddMember { group_id, member_id } => {
                 let group = self.group_in_reach(reach, group_id)?;
+                if let Some(role) = group.role {
+                    reach.grants_role_to(role, |asks| asks == member_id)?;
+                }
                 self.present(member_id).ok_or(Refused::MemberNotFound(member_id))?;
                 if group.members.contains(&member_id) {
                     return Ok(vec![]);
@@ -114,8 +117,11 @@ impl Roster {
         role: Option<OrganizationRole>,
     ) -> Decision {
         let name = text::name(name)?;
-        may_be_inherited(reach, role)?;
-        if self.groups.contains_key(&group_id) || self.group_names.contains_key(&fold(&name)) {
+        may_be_inherited(reach, role, &BTreeSet::new())?;
+        if self.groups.contains_key(&group_id) || self.former_groups.contains(&group_id) {
+            return Err(Refused::GroupIdTaken(group_id));
+        }
+        if self.group_names.contains_key(&fold(&name)) {
             return Err(Refused::GroupNameTaken(name));
         }
         if self.groups.len() >= GROUPS_MAX {
@@ -143,7 +149,7 @@ impl Roster {
         role: Option<OrganizationRole>,
     ) -> Decision {
         let group = self.group_in_reach(reach, group_id)?;
-        may_be_inherited(reach, role)?;
+        may_be_inherited(reach, role, &group.members)?;
         let previous_role = group.role;
         if role == previous_role {
             return Ok(vec![]);
@@ -158,7 +164,7 @@ impl Roster {
     /// Nobody fills, empties or removes a group that may do more than they may.
     fn group_in_reach(&self, reach: Reach, group_id: GroupId) -> Result<&Group, OrganizationError> {
         let group = self.group(group_id)?;
-        may_be_inherited(reach, group.role)?;
+        group.role.map_or(Ok(()), |role| reach.covers_role(role))?;
         let custom = group.custom_roles.iter().filter_map(|g| self.custom_roles.get(&g.role_id));
         reach.covers(custom.fold(PermissionSet::NONE, |all, role| all.union(role.permissions)))?;
         Ok(group)
@@ -166,10 +172,14 @@ impl Roster {
 }
 
 /// An owner is one by themselves alone: so the last one is always known.
-fn may_be_inherited(reach: Reach, role: Option<OrganizationRole>) -> Result<(), OrganizationError> {
+fn may_be_inherited(
+    reach: Reach,
+    role: Option<OrganizationRole>,
+    by: &BTreeSet<MemberId>,
+) -> Result<(), OrganizationError> {
     match role {
         Some(OrganizationRole::Owner) => Err(Refused::OwnersAreNotInherited),
-        Some(role) => reach.covers_role(role),
+        Some(role) => reach.grants_role_to(role, |asks| by.contains(&asks)),
         None => Ok(()),
     }
 }
@@ -209,6 +219,7 @@ impl Roster {
     pub(super) fn group_removed(&mut self, group_id: GroupId) {
         let Some(group) = self.groups.remove(&group_id) else { return };
         self.group_names.remove(&fold(&group.name));
+        self.former_groups.insert(group_id);
         for member_id in group.members {
             if let Some(member) = self.present_mut(member_id) {
                 member.groups.remove(&group_id);

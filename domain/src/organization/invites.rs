@@ -17,7 +17,8 @@ impl Roster {
         let reach = self.reach(by, Permission::MembersInvite)?;
         let email = text::email(&invite.email)?;
         self.allows_address(by, &email)?;
-        reach.covers_role(invite.role)?;
+        self.not_an_owner_in_passing(by, invite.role)?;
+        reach.grants_role(invite.role)?;
         if invite.has_expired(now) {
             return Err(Refused::ExpiryInThePast { expires_at: invite.expires_at });
         }
@@ -71,7 +72,8 @@ impl Roster {
                 None => Err(Refused::InviteNotFound(invite_id)),
             };
         };
-        reach.covers_role(invite.role)?;
+        // Who gets the new token can become what the invite offers.
+        reach.grants_role(invite.role)?;
         if expires_at <= now {
             return Err(Refused::ExpiryInThePast { expires_at });
         }
@@ -117,6 +119,10 @@ impl Roster {
         let login = text::login(login)?;
         if self.by_login(&login).is_some() {
             return Err(Refused::LoginTaken(login));
+        }
+        // Somebody else may have added the address since.
+        if self.is_members_address(&invite.email) {
+            return Err(Refused::AlreadyMember);
         }
         self.unused_member_id(member_id)?;
         // The invite has had its seat since it was sent, unless the limit was lowered since.

@@ -32,6 +32,7 @@ impl Roster {
     pub(super) fn add_member(&self, by: Authority, new: NewMember) -> Decision {
         let NewMember { member_id, person_id, login, email, role } = new;
         let reach = self.reach(by, Permission::MembersUpdate)?;
+        self.not_an_owner_in_passing(by, role)?;
         let login = text::login(&login)?;
         let email = email.as_deref().map(text::email).transpose()?;
         if let Some(email) = &email {
@@ -40,7 +41,8 @@ impl Roster {
         if let Some(member) = self.by_login(&login) {
             return self.change_member_role(by, member.member_id, role);
         }
-        reach.covers_role(role)?;
+        reach.grants_role(role)?;
+        self.own_address(by, email.as_deref())?;
         self.unused_member_id(member_id)?;
         let invited = self.open_invites().count();
         self.seats_for(self.member_count() + invited + 1)?;
@@ -72,7 +74,8 @@ impl Roster {
         role: OrganizationRole,
     ) -> Decision {
         let member = self.member_in_reach(by, Permission::MembersUpdate, member_id)?;
-        self.reach(by, Permission::MembersUpdate)?.covers_role(role)?;
+        let reach = self.reach(by, Permission::MembersUpdate)?;
+        reach.grants_role_to(role, |asks| asks == member_id)?;
         if member.role == role {
             return Ok(vec![]);
         }
@@ -82,9 +85,10 @@ impl Roster {
     }
 
     pub(super) fn transfer_ownership(&self, by: Authority, member_id: MemberId) -> Decision {
-        self.reach(by, Permission::MembersUpdate)?;
+        let reach = self.reach(by, Permission::MembersUpdate)?;
         let owner = by.member_id().and_then(|owner| self.present(owner));
         let owner = owner.filter(|owner| owner.is_acting_owner()).ok_or(Refused::NotAnOwner)?;
+        reach.grants_role(OrganizationRole::Owner)?;
         let heir = self.present(member_id).ok_or(Refused::MemberNotFound(member_id))?;
         if heir.suspended {
             return Err(Refused::MemberSuspended(member_id));
@@ -131,7 +135,7 @@ impl Roster {
         member_id: MemberId,
         reason: Option<&str>,
     ) -> Decision {
-        let leaves = by.member_id() == Some(member_id);
+        let leaves = by.is_all_of(member_id);
         if !leaves {
             self.reach(by, Permission::MembersRemove)?;
         }
@@ -171,6 +175,15 @@ impl Roster {
         let member = self.present(member_id).ok_or(Refused::MemberNotFound(member_id))?;
         reach.covers_member(self, member)?;
         Ok(member)
+    }
+
+    /// An address that two members share signs in neither of them: nobody locks another out so. What
+    /// is imported has happened elsewhere.
+    fn own_address(&self, by: Authority, email: Option<&str>) -> Result<(), OrganizationError> {
+        if by != Authority::System && email.is_some_and(|email| self.is_members_address(email)) {
+            return Err(Refused::AlreadyMember);
+        }
+        Ok(())
     }
 
     /// An organization that has an owner keeps one; one that never had any is free of the rule.

@@ -20,6 +20,11 @@ impl Persons {
         self.members.insert(member_id, person_id);
     }
 
+    /// From now on the person is known by the membership.
+    pub(super) fn came_in(&mut self, invite_id: InviteId) {
+        self.invites.remove(&invite_id);
+    }
+
     pub(super) fn was_invited(&mut self, invite_id: InviteId, person_id: PersonId) {
         self.invites.insert(invite_id, person_id);
     }
@@ -59,18 +64,21 @@ impl Organization {
         Ok(ErasablePerson { person_id, organization_id })
     }
 
-    /// The evidence that an invite has ended, and that whoever accepted it has left.
+    /// The evidence that an invite has ended and nobody came in by it. Whoever did is erased as the
+    /// member that they were.
     pub fn erasable_invite(
         &self,
         invite_id: InviteId,
     ) -> Result<ErasablePerson, OrganizationError> {
         let (organization_id, persons) = self.persons().ok_or(Refused::NotFound)?;
+        if self.open_roster().is_ok_and(|roster| roster.was_accepted(invite_id)) {
+            return Err(Refused::InviteAlreadyAccepted(invite_id));
+        }
         let person_id = persons.invites.get(&invite_id).copied();
         let person_id = person_id.ok_or(Refused::InviteNotFound(invite_id))?;
         if self.invite(invite_id).is_some() {
             return Err(Refused::InviteStillOpen(invite_id));
         }
-        self.nobody_present(person_id)?;
         Ok(ErasablePerson { person_id, organization_id })
     }
 

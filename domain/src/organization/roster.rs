@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use event_schemas::{
-    GroupId, InviteId, MemberId, OrganizationId, OrganizationRole, OrganizationSettings, PersonId,
-    ProjectGrant, RoleId, SecuritySettings,
+    BreakGlassId, GroupId, InviteId, MemberId, OrganizationId, OrganizationRole,
+    OrganizationSettings, PersonId, ProjectGrant, RoleId, SecuritySettings,
 };
 use serde::{Deserialize, Serialize};
 
+use super::break_glass::BreakGlass;
 use super::custom_roles::{CustomRole, RoleGrant};
 use super::groups::Group;
 use super::persons::Persons;
@@ -92,6 +93,10 @@ pub struct Roster {
     pub(super) custom_roles: BTreeMap<RoleId, CustomRole>,
     /// Custom roles by folded name.
     pub(super) role_names: BTreeMap<String, RoleId>,
+    /// Accesses of the operator that wait for an answer, last, or wait for their review.
+    pub(super) break_glass: BTreeMap<BreakGlassId, BreakGlass>,
+    /// Whether there ever was an owner.
+    had_owner: bool,
     members: BTreeMap<MemberId, Member>,
     /// By folded login.
     logins: BTreeMap<String, MemberId>,
@@ -99,6 +104,8 @@ pub struct Roster {
     addresses: BTreeMap<String, BTreeSet<MemberId>>,
     former_members: BTreeSet<MemberId>,
     pub(super) persons: Persons,
+    /// Groups that were removed: what projects gave them must not come back to life.
+    pub(super) former_groups: BTreeSet<GroupId>,
     open_invites: BTreeMap<InviteId, Invite>,
     /// Open invites by folded address.
     invited: BTreeMap<String, InviteId>,
@@ -121,11 +128,14 @@ impl Roster {
             group_names: BTreeMap::new(),
             custom_roles: BTreeMap::new(),
             role_names: BTreeMap::new(),
+            break_glass: BTreeMap::new(),
+            had_owner: false,
             members: BTreeMap::new(),
             logins: BTreeMap::new(),
             addresses: BTreeMap::new(),
             former_members: BTreeSet::new(),
             persons: Persons::default(),
+            former_groups: BTreeSet::new(),
             open_invites: BTreeMap::new(),
             invited: BTreeMap::new(),
             ended_invites: BTreeMap::new(),
@@ -201,6 +211,15 @@ impl Roster {
         self.ended_invites.get(&invite_id).copied()
     }
 
+    /// Whether there ever was an owner.
+    pub(super) fn has_had_owner(&self) -> bool {
+        self.had_owner
+    }
+
+    pub(super) fn was_accepted(&self, invite_id: InviteId) -> bool {
+        self.invite_end(invite_id) == Some(InviteEnd::Accepted)
+    }
+
     /// Whether somebody else than this member could still do everything.
     pub(super) fn has_owner_besides(&self, member_id: MemberId) -> bool {
         self.members().any(|other| other.is_acting_owner() && other.member_id != member_id)
@@ -237,6 +256,7 @@ impl Roster {
     }
 
     pub(super) fn invite_accepted(&mut self, invite_id: InviteId) {
+        self.persons.came_in(invite_id);
         self.invite_ended(invite_id, InviteEnd::Accepted);
     }
 
@@ -256,6 +276,7 @@ impl Roster {
     }
 
     pub(super) fn member_added(&mut self, member: Member) {
+        self.had_owner |= member.role == OrganizationRole::Owner;
         self.logins.insert(fold(&member.login), member.member_id);
         self.persons.became_member(member.member_id, member.person_id);
         if let Some(email) = &member.email {
@@ -273,6 +294,7 @@ impl Roster {
     }
 
     pub(super) fn member_role_changed(&mut self, member_id: MemberId, role: OrganizationRole) {
+        self.had_owner |= role == OrganizationRole::Owner;
         if let Some(member) = self.members.get_mut(&member_id) {
             member.role = role;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use event_schemas::{
     IdentityProvider, OrganizationEvent, OrganizationRole, OrganizationSettings, Permission,
-    ProjectRole, SecuritySettings,
+    ProjectRole, SecuritySettings, SensitiveAction,
 };
 
 use super::roster::Roster;
@@ -44,12 +44,38 @@ impl Roster {
                 return Err(Refused::Setting { field: "email_domains", why });
             }
         }
+        let owners = self.members().filter(|member| member.is_acting_owner()).count();
+        if !security.approvals.is_empty() && owners < 2 {
+            let why = "there must be a second owner who can approve";
+            return Err(Refused::Setting { field: "approvals", why });
+        }
         security.approvals.sort_unstable();
         security.approvals.dedup();
         if security == self.security {
             return Ok(vec![]);
         }
         Ok(vec![OrganizationEvent::SecurityChanged { security }])
+    }
+
+    /// Refuses to make an owner in passing, where that needs a second person.
+    pub(super) fn not_an_owner_in_passing(
+        &self,
+        by: Authority,
+        role: OrganizationRole,
+    ) -> Result<(), OrganizationError> {
+        let needs_approval = self.security.approvals.contains(&SensitiveAction::GrantOwner);
+        match by {
+            Authority::System | Authority::Operator => Ok(()),
+            Authority::Member(_)
+            | Authority::ApiKey { .. }
+            | Authority::Invited(_)
+            | Authority::Nobody => {
+                if needs_approval && role == OrganizationRole::Owner {
+                    return Err(Refused::OwnersNeedApproval);
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Refuses an address of a domain that may not be invited.

@@ -1,13 +1,18 @@
 //! Who is who in these tests: Ada owns, Ben is an admin, Cyd is a member.
 
+mod custom_roles;
+mod groups;
 mod invariants;
 mod invites;
 mod members;
+mod ownership;
 mod profile;
 mod ranks;
+mod settings;
 
 use event_schemas::{
-    InviteId, MemberId, OrganizationEvent as Was, OrganizationId, OrganizationRole as Role,
+    GroupId, InviteId, MemberId, OrganizationEvent as Was, OrganizationId,
+    OrganizationRole as Role, PersonId, RoleId,
 };
 
 use super::{Authority, Organization, OrganizationCommand as Ask, OrganizationError as Refused};
@@ -35,6 +40,24 @@ fn by(member_id: MemberId) -> Authority {
     Authority::Member(member_id)
 }
 
+/// Who a member is: here each person has one membership.
+fn person(member_id: MemberId) -> PersonId {
+    PersonId(member_id.0)
+}
+
+/// Whose address an invite is to.
+fn invitee(number: u128) -> PersonId {
+    id(0x900 + number)
+}
+
+fn group(number: u128) -> GroupId {
+    id(0x200 + number)
+}
+
+fn custom(number: u128) -> RoleId {
+    id(0x300 + number)
+}
+
 fn invite(number: u128) -> InviteId {
     id(0x100 + number)
 }
@@ -50,7 +73,13 @@ fn created(seat_limit: Option<u32>) -> Was {
 
 fn added(member_id: MemberId, login: &str, role: Role) -> Was {
     let email = Some(format!("{}@acme.example", login.to_lowercase()));
-    Was::MemberAdded { member_id, login: login.to_owned(), email, role }
+    Was::MemberAdded {
+        member_id,
+        person_id: person(member_id),
+        login: login.to_owned(),
+        email,
+        role,
+    }
 }
 
 fn staffed() -> Vec<Was> {
@@ -74,10 +103,13 @@ fn archived() -> Vec<Was> {
 fn sent(number: u128, email: &str, expires: i64) -> Was {
     Was::InviteSent {
         invite_id: invite(number),
+        person_id: invitee(number),
         email: email.to_owned(),
         role: Role::Member,
         projects: vec![],
         expires_at: at(expires),
+        token_hash: Some("token".to_owned()),
+        invited_by: None,
     }
 }
 

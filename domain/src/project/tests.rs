@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use super::{Project, ProjectCommand as Ask, ProjectError as Refused};
 use crate::Decider;
 use crate::testing::{
-    self, acme, active_member, assert_replayable, folded, id, open_organization, step,
+    self, acme, active_member, assert_replayable, existing_group, folded, id, open_organization,
+    step,
 };
 use crate::text::TextError;
-use event_schemas::{Environment, MemberId, OrganizationId, ProjectRole};
+use event_schemas::{Environment, GroupId, MemberId, OrganizationId, ProjectRole};
 
 #[track_caller]
 fn check(given: &[Was], when: Ask, then: Result<Vec<Was>, Refused>) {
@@ -129,6 +130,30 @@ fn a_member_is_taken_out_even_of_an_archived_project() {
 }
 
 #[test]
+fn groups_have_roles_in_it_like_members() {
+    let assign = |of, role| Ask::AssignGroup { group: existing_group(of, id(0x60)), role };
+    let take_out =
+        |of| Ask::RemoveGroup { organization: open_organization(of), group_id: id(0x60) };
+    let group_id = id(0x60);
+    let (reader, owner) = (ProjectRole::Reader, ProjectRole::Owner);
+    let assigned = Was::GroupAssigned { group_id, role: reader };
+    let given = [created(), assigned.clone()];
+    check(&given[..1], assign(acme(), reader), Ok(vec![assigned.clone()]));
+    check(&given, assign(acme(), reader), Ok(vec![]));
+    let changed = Was::GroupRoleChanged { group_id, role: owner, previous_role: reader };
+    check(&given, assign(acme(), owner), Ok(vec![changed]));
+    check(&given, assign(elsewhere(), reader), Err(Refused::NotFound));
+    check(&[created(), Was::Archived {}], assign(acme(), reader), Err(Refused::Archived));
+    check(&given, take_out(acme()), Ok(vec![Was::GroupRemoved { group_id }]));
+    check(&given[..1], take_out(acme()), Ok(vec![]));
+    check(&given, take_out(elsewhere()), Err(Refused::NotFound));
+    let closed = [created(), assigned, Was::Archived {}];
+    check(&closed, take_out(acme()), Ok(vec![Was::GroupRemoved { group_id }]));
+    assert_eq!(folded::<Project>(&given).role_of_group(group_id), Some(reader));
+    assert_eq!(folded::<Project>(&given).role_of(id(0x60)), None);
+}
+
+#[test]
 fn evidence_of_a_project_needs_an_open_one_of_the_same_organization() {
     let open: Project = folded(&[created()]);
     let evidence = open.open(acme()).unwrap();
@@ -156,6 +181,13 @@ fn command() -> impl Strategy<Value = Ask> {
             organization: open_organization(of),
             member_id,
         }),
+        4 => (member_of(), prop::sample::select(ProjectRole::ALL)).prop_map(|((of, group), role)| {
+            Ask::AssignGroup { group: existing_group(of, GroupId(group.0)), role }
+        }),
+        2 => member_of().prop_map(|(of, group)| Ask::RemoveGroup {
+            organization: open_organization(of),
+            group_id: GroupId(group.0),
+        }),
         2 => prop::sample::select(vec!["Chat", "chat", "Mail"])
             .prop_map(|name| update(acme(), Some(name), None)),
         1 => Just(archive(acme())),
@@ -175,7 +207,7 @@ proptest! {
         let mut state = Project::default();
         let mut history = vec![];
         step(&mut state, &mut history, create("Chat")).unwrap();
-        let mut expected = BTreeMap::new();
+        let (mut expected, mut groups) = (BTreeMap::new(), BTreeMap::new());
         let mut closed = false;
         for command in commands {
             let before = state.clone();
@@ -190,15 +222,27 @@ proptest! {
                         expected.remove(member_id);
                     }
                 }
+                Ask::AssignGroup { group, role } => {
+                    if group.organization_id() == acme() && !closed {
+                        groups.insert(group.group_id(), *role);
+                    }
+                }
+                Ask::RemoveGroup { organization, group_id } => {
+                    if organization.organization_id() == acme() {
+                        groups.remove(group_id);
+                    }
+                }
                 Ask::Archive { organization } => {
                     closed |= organization.organization_id() == acme();
                 }
                 Ask::Create { .. } | Ask::Update { .. } => {}
             }
-            let only_removes = matches!(command, Ask::RemoveMember { .. });
+            let only_removes =
+                matches!(command, Ask::RemoveMember { .. } | Ask::RemoveGroup { .. });
             let caused = step(&mut state, &mut history, command).unwrap_or(0);
             prop_assert_eq!(caused == 0, state == before);
             prop_assert_eq!(state.members().collect::<BTreeMap<_, _>>(), expected.clone());
+            prop_assert_eq!(state.groups().collect::<BTreeMap<_, _>>(), groups.clone());
             if matches!(before, Project::Archived(_)) {
                 prop_assert!(caused == 0 || only_removes, "an archived project took something");
                 prop_assert!(matches!(state, Project::Archived(_)), "it came back");

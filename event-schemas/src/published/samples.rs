@@ -6,12 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
-    Amount, ApiKeyEvent, CreditAccountEvent, Currency, Environment, Grantee, GroupId,
-    IdentityProvider, InviteId, KeyOwner, LotId, MatchRule, MemberId, ModelPrice, NameEvent,
-    OrganizationEvent, OrganizationId, OrganizationRole, OrganizationSettings, PICO_PER_UNIT,
-    Permission, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent,
-    ProjectGrant, ProjectId, ProjectRole, Rates, RecordedUsage, RoleId, SecuritySettings,
-    SensitiveAction, ServiceAccountEvent, ServiceAccountId,
+    Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, CreditAccountEvent, Currency, Environment,
+    Grantee, GroupId, IdentityProvider, InviteId, KeyOwner, LotId, MatchRule, MemberId, ModelPrice,
+    NameEvent, OrganizationEvent, OrganizationId, OrganizationRole, OrganizationSettings,
+    PICO_PER_UNIT, Permission, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus,
+    ProjectEvent, ProjectGrant, ProjectId, ProjectRole, Rates, RecordedUsage, RefusalEvent, RoleId,
+    SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -105,7 +105,54 @@ pub(super) fn organization() -> Vec<OrganizationEvent> {
     events.extend(members());
     events.extend(roles());
     events.extend(groups());
+    events.extend(break_glass());
     events
+}
+
+fn break_glass() -> [OrganizationEvent; 5] {
+    use OrganizationEvent as Was;
+    let break_glass_id: BreakGlassId = id(14);
+    [
+        Was::BreakGlassRequested {
+            break_glass_id,
+            operator: text("operations"),
+            reason: text("nobody can sign in since the identity provider moved"),
+            minutes: 60,
+        },
+        Was::BreakGlassApproved { break_glass_id, expires_at: day(20) },
+        Was::BreakGlassDeclined { break_glass_id, reason: Some(text("not an emergency")) },
+        Was::BreakGlassEnded { break_glass_id },
+        Was::BreakGlassReviewed { break_glass_id, note: text("one setting was put right") },
+    ]
+}
+
+pub(super) fn approval() -> Vec<ApprovalEvent> {
+    use ApprovalEvent as Was;
+    vec![
+        Was::Requested {
+            approval_id: id(15),
+            organization_id: acme(),
+            request: SensitiveRequest::ChangeMemberRole {
+                member_id: ada(),
+                role: OrganizationRole::Owner,
+            },
+            requested_by: id(13),
+            expires_at: day(7),
+        },
+        Was::Approved { approved_by: id(16) },
+        Was::Declined { declined_by: id(16), reason: Some(text("ask again after the audit")) },
+        Was::Withdrawn {},
+    ]
+}
+
+pub(super) fn refusal() -> Vec<RefusalEvent> {
+    vec![RefusalEvent::Recorded {
+        organization_id: Some(acme()),
+        command: text("credits.purchase"),
+        problem: text("/problems/forbidden"),
+        permission: Some(text("credits.update")),
+        unrecorded_before: 0,
+    }]
 }
 
 fn roles() -> [OrganizationEvent; 5] {

@@ -79,7 +79,8 @@ const SERVICE_ACCOUNTS: [(&str, &str, &str, &str); 6] = [
 ];
 
 pub(super) async fn set_up(story: &Story<'_>) -> anyhow::Result<Acme> {
-    let create = CreateOrganization { name: ORGANIZATION.to_owned(), seat_limit: Some(25) };
+    let create =
+        CreateOrganization { name: ORGANIZATION.to_owned(), seat_limit: Some(25), owner: None };
     let organization_id = story.on("2025-09-01", &create).await?.outcome.organization_id;
     let mut acme = Acme {
         organization_id,
@@ -103,7 +104,8 @@ pub(super) async fn set_up(story: &Story<'_>) -> anyhow::Result<Acme> {
         acme.members.insert(login, added.outcome.member_id);
     }
     for (project, login, role) in ASSIGNMENTS {
-        let request = AssignProjectMemberRequest { member_id: acme.members[login], role };
+        let request =
+            AssignProjectMemberRequest { member_id: acme.members[login], role: Some(role) };
         let project_id = acme.projects[project];
         let assign = AssignProjectMember { organization_id, project_id, request };
         story.on("2025-09-03", &assign).await?;

@@ -228,7 +228,11 @@ async fn place(
     let organization_id = match found.map_err(command_api::Refusal::into_error)? {
         Some(organization_id) => organization_id,
         None if import.create => {
-            let create = CreateOrganization { name: import.organization.clone(), seat_limit: None };
+            let create = CreateOrganization {
+                name: import.organization.clone(),
+                seat_limit: None,
+                owner: None,
+            };
             executor.execute(context, &create).await?.outcome.organization_id
         }
         None => bail!("there is no organization '{}'; --create makes it", import.organization),

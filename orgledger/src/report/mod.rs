@@ -4,7 +4,7 @@ pub(crate) mod access_register;
 pub(crate) mod balance;
 pub(crate) mod costs;
 pub(crate) mod status;
-mod text;
+pub(crate) mod text;
 
 use event_log::database::{self, Role};
 use projectors::{Feed, PostgresFeed};

@@ -4,7 +4,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent};
 
 /// A table with a heading; columns named in `right` are numbers.
-pub(super) fn table(headings: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
+pub(crate) fn table(headings: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table
         .load_preset(NOTHING)

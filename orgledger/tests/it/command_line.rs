@@ -74,7 +74,7 @@ async fn every_command_has_help_that_says_what_it_takes() {
 async fn no_command_is_without_its_place_in_the_test_above() {
     let top = help(&[]).await;
     let mut commands: Vec<Vec<&str>> =
-        listed(&top, "Commands").iter().map(|one| vec![*one]).collect();
+        listed(&top, "Commands on this machine").iter().map(|one| vec![*one]).collect();
     let import = help(&["import"]).await;
     commands.extend(listed(&import, "Commands").iter().map(|one| vec!["import", *one]));
     commands.retain(|command| !command.contains(&"help") && command[0] != "probe");

@@ -12,5 +12,6 @@ mod imports;
 mod real_data;
 mod rebuilds;
 mod refused_starts;
+mod remote;
 mod support;
 mod tree;

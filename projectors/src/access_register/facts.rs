@@ -68,7 +68,11 @@ impl Facts {
                     facts.erased.insert(PersonOf { person_id, organization_id });
                     continue;
                 }
-                Stream::CreditAccount | Stream::PriceList | Stream::Name => continue,
+                Stream::Approval
+                | Stream::Refusal
+                | Stream::CreditAccount
+                | Stream::PriceList
+                | Stream::Name => continue,
             };
             let actor = events::actor(recorded)?;
             let organization_id = events::organization(recorded)?;
@@ -179,6 +183,12 @@ impl TouchedIds {
                 self.groups.push(group_id.0);
                 self.removed_groups.push(group_id.0);
             }
+            // Oversight's.
+            OrganizationEvent::BreakGlassRequested { .. }
+            | OrganizationEvent::BreakGlassApproved { .. }
+            | OrganizationEvent::BreakGlassDeclined { .. }
+            | OrganizationEvent::BreakGlassEnded { .. }
+            | OrganizationEvent::BreakGlassReviewed { .. } => {}
             OrganizationEvent::GroupMemberAdded { group_id: _, member_id }
             | OrganizationEvent::GroupMemberRemoved { group_id: _, member_id } => {
                 self.group_members.push(member_id.0);

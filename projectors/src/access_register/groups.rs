@@ -98,7 +98,12 @@ impl Register {
                 self.group_members.fold.end(*at, &(group_id.0, member_id.0));
             }
             // The organization itself, its invites and members: see `register`.
-            OrganizationEvent::Created { .. }
+            OrganizationEvent::BreakGlassRequested { .. }
+            | OrganizationEvent::BreakGlassApproved { .. }
+            | OrganizationEvent::BreakGlassDeclined { .. }
+            | OrganizationEvent::BreakGlassEnded { .. }
+            | OrganizationEvent::BreakGlassReviewed { .. }
+            | OrganizationEvent::Created { .. }
             | OrganizationEvent::Updated { .. }
             | OrganizationEvent::SettingsChanged { .. }
             | OrganizationEvent::SecurityChanged { .. }

@@ -226,6 +226,12 @@ impl Register {
                 self.group_members.fold.end_children(*at, member_id.0);
                 self.role_grants.fold.end_children(*at, member_id.0);
             }
+            // Oversight's.
+            OrganizationEvent::BreakGlassRequested { .. }
+            | OrganizationEvent::BreakGlassApproved { .. }
+            | OrganizationEvent::BreakGlassDeclined { .. }
+            | OrganizationEvent::BreakGlassEnded { .. }
+            | OrganizationEvent::BreakGlassReviewed { .. } => {}
             OrganizationEvent::RoleDefined { .. }
             | OrganizationEvent::RoleUpdated { .. }
             | OrganizationEvent::RoleRemoved { .. }

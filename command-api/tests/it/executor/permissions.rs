@@ -125,8 +125,10 @@ struct Stage {
     asking: MemberId,
 }
 
+/// What happens before the test asks anything: nothing limits who does it.
 async fn done<C: Command>(executor: &Executor, command: &C) -> C::Outcome {
-    executor.execute(&by_operator(None), command).await.expect("the operator may").outcome
+    let context = CommandContext { authority: Authority::System, ..by_operator(None) };
+    executor.execute(&context, command).await.expect("nothing limits it").outcome
 }
 
 async fn add(
@@ -134,7 +136,7 @@ async fn add(
     organization_id: OrganizationId,
     role: OrganizationRole,
 ) -> MemberId {
-    let request = AddMemberRequest { login: unique_name(), email: None, role };
+    let request = AddMemberRequest { login: unique_name(), email: None, role: Some(role) };
     done(executor, &AddMember { organization_id, request }).await.member_id
 }
 
@@ -159,7 +161,7 @@ impl Stage {
         let service_account_id = done(executor, &account).await.service_account_id;
         let request = SendInviteRequest {
             email: format!("{}@example.com", unique_name()),
-            role: OrganizationRole::Member,
+            role: Some(OrganizationRole::Member),
             projects: Vec::new(),
             expires_at: None,
         };
@@ -206,12 +208,14 @@ impl Stage {
         CreateApiKey {
             organization_id: self.organization_id,
             request: CreateApiKeyRequest {
-                project_id: self.project_id,
+                project_id: Some(self.project_id),
                 member_id,
                 service_account_id,
                 name: unique_name(),
                 expires_at: None,
                 rotation_due_at: None,
+                rotation_days: None,
+                scopes: None,
             },
         }
     }
@@ -239,7 +243,7 @@ impl Stage {
             V::SendInvite => {
                 let request = SendInviteRequest {
                     email: format!("{}@example.com", unique_name()),
-                    role: OrganizationRole::Member,
+                    role: Some(OrganizationRole::Member),
                     projects: Vec::new(),
                     expires_at: None,
                 };
@@ -248,7 +252,8 @@ impl Stage {
             V::RevokeInvite => ask!(RevokeInvite { organization_id, invite_id: self.invite_id }),
             V::AddMember => {
                 let role = OrganizationRole::Reader;
-                let request = AddMemberRequest { login: unique_name(), email: None, role };
+                let request =
+                    AddMemberRequest { login: unique_name(), email: None, role: Some(role) };
                 ask!(AddMember { organization_id, request })
             }
             V::ChangeMemberRole => {

@@ -22,7 +22,7 @@ async fn adds_as(
         request: AddMemberRequest {
             login: login.to_owned(),
             email: None,
-            role: OrganizationRole::Member,
+            role: Some(OrganizationRole::Member),
         },
     };
     process.executor.execute(&by_member(member), &add).await.map(drop)

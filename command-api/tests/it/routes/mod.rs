@@ -3,10 +3,15 @@
 mod api_keys;
 mod credentials;
 mod credits;
+mod departures;
+mod groups;
 mod invites;
+mod many_invites;
 mod members;
 mod organizations;
 mod price_lists;
 mod projects;
+mod roles;
 mod service_accounts;
+mod settings;
 mod usage;

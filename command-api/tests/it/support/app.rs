@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api_conventions::{Authenticator, Limits, OperatorCredential, limits};
 use axum::Router;
 use command_api::api_keys::secret::Pepper;
+use command_api::break_glass::{ApproveBreakGlass, RequestBreakGlass, RequestBreakGlassRequest};
 use command_api::{CommandApi, CommandContext, Executor};
 use domain::organization::Authority;
 use embedded::testing::{TestDatabase, test_database, unique_name};
@@ -88,7 +89,24 @@ impl App {
     /// A new organization's id.
     pub(crate) async fn organization(&self) -> String {
         let body = json!({"name": unique_name()});
-        self.operator().post("/v1/organizations", body).await.id("organization_id")
+        let organization = self.operator().post("/v1/organizations", body).await;
+        let organization = organization.id("organization_id");
+        self.let_operator_in(&organization).await;
+        organization
+    }
+
+    /// Lets the operator into the organization, as a second one may: they do in it what its owners
+    /// may.
+    pub(crate) async fn let_operator_in(&self, organization: &str) {
+        let organization_id = organization.parse().expect("an organization's id");
+        let request = RequestBreakGlassRequest { reason: "a test".to_owned(), minutes: 60 };
+        let request = RequestBreakGlass { organization_id, request };
+        let asked = self.executor().execute(&by_operator(None), &request).await;
+        let break_glass_id = asked.expect("the operator may ask").outcome.break_glass_id;
+        let mut second = by_operator(None);
+        second.metadata.actor = Actor::operator("second");
+        let approve = ApproveBreakGlass { organization_id, break_glass_id };
+        self.executor().execute(&second, &approve).await.expect("a second operator approves");
     }
 
     /// A new member's id.

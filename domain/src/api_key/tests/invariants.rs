@@ -33,7 +33,7 @@ struct Secret {
 fn asked(step: usize, now: i64, wanted: &Move) -> Ask {
     match wanted {
         Move::Rotate { grace } => Ask::Rotate {
-            project: open_project(acme(), chat()),
+            place: KeyPlace::Project(open_project(acme(), chat())),
             secret_hash: format!("hash-{}", step + 2),
             redacted: String::new(),
             grace: hours(*grace),

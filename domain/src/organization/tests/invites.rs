@@ -8,10 +8,12 @@ fn send(number: u128, email: &str, expires: i64, now: i64) -> Ask {
     Ask::SendInvite {
         by: OPERATOR,
         invite_id: invite(number),
+        person_id: invitee(number),
         email: email.to_owned(),
         role: Role::Member,
         projects: vec![],
         expires_at: at(expires),
+        token_hash: Some("token".to_owned()),
         now: at(now),
     }
 }
@@ -68,6 +70,7 @@ fn a_present_members_address_is_not_invited() {
     // Two members with one address: it is free when both are gone.
     let twin = Was::MemberAdded {
         member_id: dan(),
+        person_id: person(dan()),
         login: "Twin".to_owned(),
         email: Some("Cyd@acme.example".to_owned()),
         role: Role::Member,
@@ -105,6 +108,7 @@ fn an_open_invite_holds_a_seat_until_its_time_is_over() {
 fn accepting_an_invite_makes_a_member_of_its_address_and_role() {
     let joined = Was::MemberAdded {
         member_id: dan(),
+        person_id: invitee(1),
         login: "Dan".to_owned(),
         email: Some(DAN.to_owned()),
         role: Role::Member,
@@ -160,14 +164,108 @@ fn an_open_invite_can_be_read_with_the_projects_it_carries() {
     let projects = vec![ProjectGrant { project_id: id(7), role: ProjectRole::Owner }];
     let was = Was::InviteSent {
         invite_id: invite(1),
+        person_id: invitee(1),
         email: DAN.to_owned(),
         role: Role::Member,
         projects: projects.clone(),
         expires_at: at(1),
+        token_hash: None,
+        invited_by: None,
     };
     let open = organization(&with(staffed(), [was.clone()]));
     assert_eq!(open.invite(invite(1)).unwrap().projects, projects);
     assert_eq!(open.invite(invite(2)), None);
     let ended = organization(&with(staffed(), [was, revoked(1)]));
     assert_eq!(ended.invite(invite(1)), None);
+}
+
+fn resend(by: Authority, number: u128, expires: i64) -> Ask {
+    Ask::ResendInvite {
+        by,
+        invite_id: invite(number),
+        expires_at: at(expires),
+        token_hash: "second".to_owned(),
+        now: at(5),
+    }
+}
+
+fn resent(number: u128, expires: i64) -> Was {
+    Was::InviteResent {
+        invite_id: invite(number),
+        expires_at: at(expires),
+        token_hash: "second".to_owned(),
+    }
+}
+
+#[test]
+fn an_invite_is_sent_again_with_a_new_token_and_time() {
+    check(&invited(), resend(OPERATOR, 1, 20), Ok(vec![resent(1, 20)]));
+    let past = Refused::ExpiryInThePast { expires_at: at(5) };
+    check(&invited(), resend(OPERATOR, 1, 5), Err(past));
+    let given = with(invited(), [resent(1, 20)]);
+    let open = organization(&given);
+    assert_eq!(open.invite(invite(1)).unwrap().token_hash.as_deref(), Some("second"));
+    check(&given, expire(1, 19), Err(Refused::NotYetExpired { expires_at: at(20) }));
+    assert!(crate::Decider::decide(&open, accept(1, dan(), "Dan", 19)).is_ok());
+    // Past its time, but not yet recorded so, it can be sent again.
+    let late = with(staffed(), [sent(1, DAN, 4)]);
+    check(&late, resend(OPERATOR, 1, 20), Ok(vec![resent(1, 20)]));
+}
+
+#[test]
+fn what_has_ended_is_not_sent_again() {
+    check(&staffed(), resend(OPERATOR, 1, 20), Err(Refused::InviteNotFound(invite(1))));
+    for end in [revoked(1), expired(1)] {
+        let refused = Refused::InviteNotOpen(invite(1));
+        check(&with(invited(), [end]), resend(OPERATOR, 1, 20), Err(refused));
+    }
+    let used = Refused::InviteAlreadyAccepted(invite(1));
+    check(&with(invited(), [accepted(1)]), resend(OPERATOR, 1, 20), Err(used));
+}
+
+#[test]
+fn who_sends_again_could_have_sent_it() {
+    let mut owners = sent(1, DAN, 10);
+    if let Was::InviteSent { role, .. } = &mut owners {
+        *role = Role::Owner;
+    }
+    let given = with(staffed(), [owners]);
+    check(&given, resend(by(ben()), 1, 20), Err(Refused::RoleAboveOwn(Role::Owner)));
+    check(&given, resend(by(ada()), 1, 20), Ok(vec![resent(1, 20)]));
+    check(&given, resend(by(cyd()), 1, 20), Err(Refused::NotAllowed(cyd())));
+}
+
+#[test]
+fn an_invite_says_who_sent_it() {
+    let asked = |who| {
+        let mut ask = send(1, DAN, 10, 0);
+        if let Ask::SendInvite { by, .. } = &mut ask {
+            *by = who;
+        }
+        ask
+    };
+    let sent_by = |who| {
+        let mut was = sent(1, DAN, 10);
+        if let Was::InviteSent { invited_by, .. } = &mut was {
+            *invited_by = who;
+        }
+        Ok(vec![was])
+    };
+    check(&staffed(), asked(by(ben())), sent_by(Some(ben())));
+    check(&staffed(), asked(Authority::System), sent_by(None));
+}
+
+#[test]
+fn an_address_that_has_become_a_members_is_not_taken_up_again() {
+    let mut taken = added(id(7), "Danny", Role::Member);
+    if let Was::MemberAdded { email, .. } = &mut taken {
+        *email = Some("DAN@acme.example".to_owned());
+    }
+    check(&with(invited(), [taken]), accept(1, dan(), "Dan", 0), Err(Refused::AlreadyMember));
+}
+
+#[test]
+fn a_letter_that_looks_like_another_is_no_address() {
+    let lookalike = Refused::Text(TextError::NotAscii);
+    check(&staffed(), send(1, "dаn@acme.example", 10, 0), Err(lookalike));
 }

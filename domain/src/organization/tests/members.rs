@@ -3,7 +3,8 @@ use crate::text::TextError;
 
 fn add(member_id: MemberId, login: &str, role: Role) -> Ask {
     let email = Some(format!("{}@acme.example", login.to_lowercase()));
-    Ask::AddMember { by: OPERATOR, member_id, login: login.to_owned(), email, role }
+    let person_id = person(member_id);
+    Ask::AddMember { by: OPERATOR, member_id, person_id, login: login.to_owned(), email, role }
 }
 
 fn rename(member_id: MemberId, login: &str) -> Ask {
@@ -62,8 +63,10 @@ fn a_membership_never_comes_back() {
 
 #[test]
 fn a_login_is_unique_without_case() {
-    let renamed =
-        |login: &str| Ok(vec![Was::MemberRenamed { member_id: cyd(), login: login.to_owned() }]);
+    let renamed = |login: &str| {
+        let (member_id, person_id) = (cyd(), person(cyd()));
+        Ok(vec![Was::MemberRenamed { member_id, person_id, login: login.to_owned() }])
+    };
     check(&staffed(), rename(cyd(), "Cydney"), renamed("Cydney"));
     check(&staffed(), rename(cyd(), "CYD"), renamed("CYD"));
     check(&staffed(), rename(cyd(), "Cyd"), Ok(vec![]));
@@ -129,4 +132,21 @@ fn a_member_is_removed_once() {
 fn a_seat_given_up_can_be_taken() {
     let given = [created(Some(1)), added(cyd(), "Cyd", Role::Member), removed(cyd())];
     check(&given, add(dan(), "Dan", Role::Member), Ok(vec![added(dan(), "Dan", Role::Member)]));
+}
+
+#[test]
+fn nobody_is_added_with_anothers_address() {
+    let twin = |by| Ask::AddMember {
+        by,
+        member_id: dan(),
+        person_id: person(dan()),
+        login: "Dan".to_owned(),
+        email: Some("ADA@acme.example".to_owned()),
+        role: Role::Member,
+    };
+    for who in [by(ben()), OPERATOR] {
+        check(&staffed(), twin(who), Err(Refused::AlreadyMember));
+    }
+    let imported = crate::Decider::decide(&organization(&staffed()), twin(Authority::System));
+    assert!(imported.is_ok(), "{imported:?}");
 }

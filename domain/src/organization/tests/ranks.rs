@@ -14,19 +14,26 @@ fn on(member_id: MemberId) -> impl Fn(Authority) -> Vec<Ask> {
     }
 }
 
+fn add(by: Authority, login: &str, role: Role) -> Ask {
+    let (member_id, person_id) = (dan(), person(dan()));
+    Ask::AddMember { by, member_id, person_id, login: login.to_owned(), email: None, role }
+}
+
 fn granting(by: Authority, role: Role) -> Vec<Ask> {
     vec![
         Ask::SendInvite {
             by,
             invite_id: invite(1),
+            person_id: invitee(1),
             email: "dan@acme.example".to_owned(),
             role,
             projects: vec![],
             expires_at: at(1),
+            token_hash: None,
             now: at(0),
         },
-        Ask::AddMember { by, member_id: dan(), login: "Dan".to_owned(), email: None, role },
-        Ask::AddMember { by, member_id: dan(), login: "Cyd".to_owned(), email: None, role },
+        add(by, "Dan", role),
+        add(by, "Cyd", role),
         Ask::ChangeMemberRole { by, member_id: cyd(), role },
     ]
 }
@@ -90,13 +97,7 @@ fn nobody_touches_a_member_above_themselves() {
     allowed(&two_owners(), on(cyd())(by(ben())));
     allowed(&two_owners(), on(ben())(by(ada())));
     allowed(&two_owners(), on(ada())(Authority::System));
-    let demote = Ask::AddMember {
-        by: by(ben()),
-        member_id: dan(),
-        login: "ADA".to_owned(),
-        email: None,
-        role: Role::Member,
-    };
+    let demote = add(by(ben()), "ADA", Role::Member);
     check(&two_owners(), demote, Err(Refused::MemberAboveOwn(ada())));
 }
 
@@ -106,10 +107,13 @@ fn an_invite_to_a_role_above_is_not_revoked() {
         two_owners(),
         [Was::InviteSent {
             invite_id: invite(1),
+            person_id: invitee(1),
             email: "dan@acme.example".to_owned(),
             role: Role::Owner,
             projects: vec![],
             expires_at: at(1),
+            token_hash: None,
+            invited_by: None,
         }],
     );
     let revoke = |by| Ask::RevokeInvite { by, invite_id: invite(1) };

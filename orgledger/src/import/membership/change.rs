@@ -134,7 +134,8 @@ impl Change {
         let found = session.organization_named(&self.org).await?;
         let organization_id = match (kind, found) {
             (Kind::OrganizationCreated, None) => {
-                let create = CreateOrganization { name: self.org.clone(), seat_limit: None };
+                let create =
+                    CreateOrganization { name: self.org.clone(), seat_limit: None, owner: None };
                 create.handle(session).await?;
                 return Ok(());
             }
@@ -249,7 +250,7 @@ impl Change {
         };
         let member_id = self.member(session, organization_id).await?;
         let project_id = self.project(session, organization_id).await?;
-        let request = AssignProjectMemberRequest { member_id, role };
+        let request = AssignProjectMemberRequest { member_id, role: Some(role) };
         AssignProjectMember { organization_id, project_id, request }.handle(session).await.map(drop)
     }
 

@@ -1,0 +1,64 @@
+//! Take a member out of a group.
+
+use api_conventions::{Path, Problem};
+use axum::extract::State;
+use axum::response::Response;
+use domain::organization::{GroupCommand, Organization, OrganizationCommand};
+use event_schemas::{GroupId, MemberId, OrganizationId, Permission};
+use serde::Serialize;
+
+use crate::answers::{Answered, carry_out};
+use crate::asked::Asked;
+use crate::bodies::NoBody;
+use crate::execute::{Command, Done, Session};
+use crate::parameters::{ChangeHeaders, GroupMemberPath, Refusals};
+use crate::refusal::Refusal;
+use crate::routes::CommandApi;
+
+/// Take a member out of a group.
+#[derive(Debug, Clone, Serialize)]
+pub struct RemoveGroupMember {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The group.
+    pub group_id: GroupId,
+    /// The member.
+    pub member_id: MemberId,
+}
+
+impl Command for RemoveGroupMember {
+    const NAME: &'static str = "group_members.remove";
+    type Outcome = Done;
+
+    fn organization_id(&self) -> Option<OrganizationId> {
+        Some(self.organization_id)
+    }
+
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+        session.permit(self.organization_id, Permission::GroupsUpdate).await?;
+        let (group_id, member_id) = (self.group_id, self.member_id);
+        let command = GroupCommand::RemoveMember { group_id, member_id };
+        let command = OrganizationCommand::Group { by: session.authority(), command };
+        session.execute::<Organization>(self.organization_id, command).await?;
+        Ok(Done {})
+    }
+}
+
+/// Takes a member out of a group: what they had through it ends.
+#[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}/members/{member_id}",
+    tag = "groups",
+    params(GroupMemberPath, ChangeHeaders),
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+)]
+pub(crate) async fn remove_group_member(
+    State(api): State<CommandApi>,
+    asked: Asked,
+    Path(path): Path<GroupMemberPath>,
+    _: NoBody,
+) -> Result<Response, Problem> {
+    let GroupMemberPath { organization_id, group_id, member_id } = path;
+    let command = RemoveGroupMember { organization_id, group_id, member_id };
+    carry_out(&api, asked, command).await
+}

@@ -1,0 +1,89 @@
+//! `/v1/organizations/{organization_id}/settings` and `…/security`
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::groups::Acme;
+
+fn settings() -> Value {
+    json!({"default_role": "reader", "default_project_role": "reader",
+        "invite_domains": ["Example.COM", "example.com"], "api_key_name_pattern": "^prod-",
+        "api_key_rotation_days": 30, "api_key_lifetime_days_max": 90, "admins_max": 3})
+}
+
+#[tokio::test]
+async fn settings_are_replaced_as_a_whole_and_count_at_once() {
+    let acme = Acme::new().await;
+    let path = format!("{}/settings", acme.path);
+    let replaced = acme.olga.put(&path, settings()).await;
+    let tag = replaced.etag();
+    replaced.ok();
+    acme.olga.put(&path, settings()).await.ok();
+    assert_eq!(acme.app.count("organization.settings_changed").await, 1);
+    let invites = format!("{}/invites", acme.path);
+    let elsewhere = acme.olga.post(&invites, json!({"email": "eve@evil.example"})).await;
+    elsewhere.refused_field(422, "domain-not-allowed", "email");
+    acme.olga.post(&invites, json!({"email": "eve@example.com"})).await.ok();
+    // Somebody has changed something since: the whole would overwrite it.
+    let put = acme.olga.ask(Method::PUT, &path).if_match(&tag);
+    put.json(&json!({"default_role": "member", "default_project_role": "member",
+        "invite_domains": []}))
+        .await
+        .refused(412, "precondition-failed");
+    acme.olga
+        .post(&invites, json!({"email": "bob@evil.example"}))
+        .await
+        .refused(422, "domain-not-allowed");
+    // What is left out is settled no more.
+    let whole =
+        json!({"default_role": "member", "default_project_role": "member", "invite_domains": []});
+    acme.olga.put(&path, whole).await.ok();
+    acme.olga.post(&invites, json!({"email": "bob@evil.example"})).await.ok();
+}
+
+#[tokio::test]
+async fn wrong_settings_are_named() {
+    let acme = Acme::new().await;
+    let path = format!("{}/settings", acme.path);
+    let cases = [
+        ("default_role", json!("admin"), 422),
+        ("default_project_role", json!("owner"), 422),
+        ("invite_domains", json!(["not a domain"]), 422),
+        ("api_key_name_pattern", json!("("), 422),
+        ("api_key_rotation_days", json!(0), 422),
+        ("api_key_lifetime_days_max", json!(4000), 422),
+        ("admins_max", json!(0), 422),
+        ("admins_max", json!(-1), 400),
+        ("default_role", json!("emperor"), 400),
+    ];
+    for (field, value, status) in cases {
+        let mut body = settings();
+        body[field] = value;
+        let kind = if status == 400 { "invalid-request" } else { "invalid-value" };
+        acme.olga.put(&path, body).await.refused_field(status, kind, field);
+    }
+    let missing = acme.olga.put(&path, json!({})).await;
+    missing.refused_field(400, "invalid-request", "default_role");
+    assert_eq!(acme.app.count("organization.settings_changed").await, 0);
+}
+
+#[tokio::test]
+async fn security_is_the_owners_alone() {
+    let acme = Acme::new().await;
+    let (_, adas) = acme.member("ada", "admin", None).await;
+    let path = format!("{}/security", acme.path);
+    let body = json!({"identity_provider": {"issuer": "https://login.example.com",
+        "email_domains": ["example.com"]}, "approvals": ["grant_owner", "grant_owner"]});
+    let refused = adas.put(&path, body.clone()).await.refused(403, "forbidden");
+    assert_eq!(refused["permission"], "security.update");
+    acme.olga.put(&path, body.clone()).await.ok();
+    acme.olga.put(&path, body).await.ok();
+    assert_eq!(acme.app.count("organization.security_changed").await, 1);
+    let anybody = json!({"identity_provider": {"issuer": "https://login.example.com",
+        "email_domains": []}, "approvals": []});
+    acme.olga.put(&path, anybody).await.refused_field(422, "invalid-value", "email_domains");
+    let unheard = json!({"approvals": ["everything"]});
+    acme.olga.put(&path, unheard).await.refused_field(400, "invalid-request", "approvals[0]");
+    acme.olga.put(&path, json!({"approvals": []})).await.ok();
+    assert_eq!(acme.app.count("organization.security_changed").await, 2);
+}

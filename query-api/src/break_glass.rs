@@ -1,0 +1,80 @@
+//! Accesses of the operator to an organization.
+
+use api_conventions::{Page, Path, Problem, Query};
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use event_schemas::Permission;
+use serde::Serialize;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::list::{Listed, Scope};
+use crate::parameters::{ListQuery, OrganizationPath, Refusals};
+use crate::snapshot::Projection;
+use crate::state::{QueryState, Reflecting};
+use crate::viewer::{Viewer, Visible};
+
+/// Accesses of the operator to an organization, one of them.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = BreakGlassView)]
+pub struct BreakGlass {
+    /// Its id.
+    pub break_glass_id: Uuid,
+    /// The operator's name.
+    pub operator: String,
+    /// What the emergency was.
+    pub reason: String,
+    /// For how many minutes it was asked.
+    pub minutes: i32,
+    /// `requested`, `open`, `declined`, `ended` or `reviewed`.
+    pub state: String,
+    /// When it was asked for.
+    pub requested_at: DateTime<Utc>,
+    /// Until when it lasts, or was to last.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Who approved or declined it, as `kind:id`.
+    pub decided_by: Option<String>,
+    /// Why it was declined, or what the review found.
+    pub note: Option<String>,
+}
+
+impl Listed for BreakGlass {
+    const NOUN: &'static str = "access of the operator";
+    const FROM: &'static str = "read.break_glass t";
+    const ALIASES: &'static [&'static str] = &["t"];
+    const COLUMNS: &'static str = "t.break_glass_id, t.operator, t.reason, t.minutes, t.state, t.requested_at, t.expires_at, t.decided_by, t.note";
+    const READS: &'static [Projection] = &[Projection::AccessRegister, Projection::Oversight];
+    const SORT: &'static str =
+        "to_char(t.requested_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')";
+    const ID: &'static str = "t.break_glass_id";
+
+    fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            break_glass_id: row.try_get("break_glass_id")?,
+            operator: row.try_get("operator")?,
+            reason: row.try_get("reason")?,
+            minutes: row.try_get("minutes")?,
+            state: row.try_get("state")?,
+            requested_at: row.try_get("requested_at")?,
+            expires_at: row.try_get("expires_at")?,
+            decided_by: row.try_get("decided_by")?,
+            note: row.try_get("note")?,
+        })
+    }
+}
+
+/// Accesses of the operator to the organization, the oldest first.
+#[utoipa::path(get, path = "/v1/organizations/{organization_id}/break-glass",
+    operation_id = "list_break_glass", tag = "break-glass", params(OrganizationPath, ListQuery),
+    responses((status = 200, body = Page<BreakGlass>), Refusals))]
+pub(crate) async fn list_break_glass(
+    State(state): State<QueryState>,
+    Path(path): Path<OrganizationPath>,
+    viewer: Viewer,
+    Query(query): Query<ListQuery>,
+) -> Result<Reflecting<Page<BreakGlass>>, Problem> {
+    viewer.must(Permission::AuditRead)?;
+    state.list(Scope::organization(path.organization_id), Visible::All, &query).await
+}
