@@ -45,7 +45,15 @@ create trigger no_truncate before truncate on vault.person_keys
 
 grant select, insert on vault.person_keys, vault.common_keys to orgledger_writer;
 grant update (master_key_id, wrapped_key, destroyed_at) on vault.person_keys to orgledger_writer;
+grant update (master_key_id, wrapped_key) on vault.common_keys to orgledger_writer;
 grant select on vault.person_keys to orgledger_projector;
+
+-- Behind the same wall as the log: these roles serve all organizations, and nobody else sees a row.
+alter table vault.person_keys enable row level security, force row level security;
+create policy writer on vault.person_keys to orgledger_writer using (true);
+create policy projector on vault.person_keys for select to orgledger_projector using (true);
+alter table vault.common_keys enable row level security, force row level security;
+create policy writer on vault.common_keys to orgledger_writer using (true);
 
 -- A stream's events with what their sealed texts are bound to: postgres-es reads these columns.
 create view log.stream_events with (security_invoker = true) as

@@ -10,7 +10,7 @@ use crate::installation::Installation;
 pub(crate) async fn run(place: &PlaceArgs) -> anyhow::Result<()> {
     let installation = Installation::open_existing(place).await?;
     let masters = installation.master_keys()?;
-    let mut connection = database::connect(&installation.vault()?, Role::Owner).await?;
+    let mut connection = database::connect(&installation.vault()?, Role::Writer).await?;
     let rewrapped = vault::rewrap(&mut connection, &masters).await?;
     drop(connection);
     crate::print(&format!(

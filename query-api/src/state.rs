@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api_conventions::links::NextPage;
 use api_conventions::permissions::Permissions;
-use api_conventions::{Authenticator, POSITION_HEADER, Position};
+use api_conventions::{Authenticator, POSITION_HEADER, Page, Position};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sqlx::PgPool;
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::error::QueryError;
 use crate::positions::Positions;
-use crate::snapshot::{Projection, Snapshot};
+use crate::snapshot::{Projection, Rows, Snapshot};
 
 /// How long a query waits for a position, where nothing else is set.
 pub const WAIT_MAX_DEFAULT: Duration = Duration::from_secs(5);
@@ -31,8 +32,8 @@ pub struct QueryState {
 }
 
 impl QueryState {
-    /// Reads through `pool`; waits for a position `wait_max` at most, which must be less than a
-    /// request may take.
+    /// Reads through `pool`, which acts as `orgledger_reader`; waits for a position `wait_max` at
+    /// most, which must be less than a request may take.
     pub fn new(pool: PgPool, authenticator: Arc<Authenticator>, wait_max: Duration) -> Self {
         let positions = Positions::new(pool.clone());
         Self { positions, pool, wait_max, authenticator, permissions: None }
@@ -52,13 +53,15 @@ impl QueryState {
     /// A picture of at least `position_min`, waited for.
     pub async fn snapshot(
         &self,
+        rows: Rows,
         projections: &'static [Projection],
         position_min: i64,
     ) -> Result<Snapshot, QueryError> {
         let deadline = Instant::now() + self.wait_max;
         let mut has_waited = false;
         loop {
-            let behind = match Snapshot::open(&self.pool, projections, position_min).await {
+            let opened = Snapshot::open(&self.pool, rows, projections, position_min).await;
+            let behind = match opened {
                 Err(error @ QueryError::NotYetVisible { .. }) => error,
                 opened => return opened,
             };
@@ -84,13 +87,32 @@ pub(crate) fn highest(positions: &[Option<Position>]) -> i64 {
 
 /// An answer, and the position that it reflects, which goes into a header.
 pub(crate) struct Reflecting<T> {
-    pub(crate) position: i64,
-    pub(crate) body: T,
+    position: i64,
+    body: T,
+    next_page: Option<NextPage>,
+}
+
+impl<T> Reflecting<T> {
+    pub(crate) fn new(position: i64, body: T) -> Self {
+        Self { position, body, next_page: None }
+    }
+}
+
+impl<T> Reflecting<Page<T>> {
+    /// A page, which gets links to the next one and the first.
+    pub(crate) fn page(position: i64, body: Page<T>) -> Self {
+        let next_page = Some(NextPage(body.next_cursor.clone()));
+        Self { next_page, ..Self::new(position, body) }
+    }
 }
 
 impl<T: Serialize> IntoResponse for Reflecting<T> {
     fn into_response(self) -> Response {
         let headers = [(POSITION_HEADER, self.position.to_string())];
-        (headers, axum::Json(self.body)).into_response()
+        let mut response = (headers, axum::Json(self.body)).into_response();
+        if let Some(next_page) = self.next_page {
+            response.extensions_mut().insert(next_page);
+        }
+        response
     }
 }

@@ -99,7 +99,8 @@ impl UsageRecorder {
             let mut session = match attempt {
                 0 => self.executor.reading(context.authority, false),
                 _ => self.executor.reading_alone(context.authority, &touched).await,
-            };
+            }
+            .named(&context.metadata.actor.id);
             if let Err(refusal) = open(&mut session, context, organization_id).await {
                 if attempt == 0 {
                     continue;

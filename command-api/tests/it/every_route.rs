@@ -34,6 +34,8 @@ impl Ids {
             "project",
             "service_account",
             "api_key",
+            "break_glass",
+            "approval",
             "group",
             "role",
         ];
@@ -50,6 +52,9 @@ impl Ids {
         let path = format!("/v1/organizations/{organization}/invites");
         let invite = json!({"email": "eve@example.com", "role": "member"});
         let invite = app.operator().post(&path, invite).await.id("invite_id");
+        let path = format!("/v1/organizations/{organization}/break-glass");
+        let emergency = json!({"reason": "an emergency", "minutes": 60});
+        let break_glass = app.operator().post(&path, emergency).await.id("break_glass_id");
         let api_key = key["api_key_id"].as_str().expect("an id").to_owned();
         let of = format!("/v1/organizations/{organization}");
         let group = json!({"name": "support"});
@@ -63,6 +68,9 @@ impl Ids {
             ("project", project),
             ("service_account", service_account),
             ("api_key", api_key),
+            ("break_glass", break_glass),
+            // Nothing here needs one: an id of nothing.
+            ("approval", uuid::Uuid::from_u128(0x7000 << 64).to_string()),
             ("group", group),
             ("role", role),
         ]))
@@ -97,6 +105,9 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "add_member" => json!({"login": "bob", "role": "member"}),
         "change_member_role" => json!({"role": "reader"}),
         "rename_member" => json!({"login": "ada2"}),
+        "decline_approval" | "decline_break_glass" => json!({"reason": "because"}),
+        "request_break_glass" => json!({"reason": "an emergency", "minutes": 30}),
+        "review_break_glass" => json!({"note": "all is well"}),
         "suspend_member"
         | "disable_service_account"
         | "revoke_api_key"
@@ -123,6 +134,10 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "record_usage" => json!({"records": []}),
         "archive_organization"
         | "revoke_invite"
+        | "approve_approval"
+        | "withdraw_approval"
+        | "approve_break_glass"
+        | "end_break_glass"
         | "reinstate_member"
         | "archive_project"
         | "remove_member"
@@ -187,7 +202,7 @@ async fn every_route_describes_the_body_that_it_takes() {
 async fn every_route_wants_a_credential() {
     let app = App::new().await;
     let ids = Ids::of_new_organization(&app).await;
-    let head = app.head().await;
+    let before = app.changes().await;
     for route in routes(&app) {
         for credential in [None, Some("another-credential-than-that"), Some("")] {
             let stranger = app.stranger(credential);
@@ -197,7 +212,7 @@ async fn every_route_wants_a_credential() {
             reply.refused(401, "unauthorized");
         }
     }
-    assert_eq!(app.head().await, head, "nothing was changed");
+    assert_eq!(app.changes().await, before, "nothing was changed");
 }
 
 #[tokio::test]
@@ -207,7 +222,7 @@ async fn what_is_another_organizations_is_not_there() {
     let other = app.organization().await;
     let foreign = Ids(theirs.0.clone()).with_organization(other);
     let unknown = Ids::unknown();
-    let head = app.head().await;
+    let before = app.changes().await;
     let mut checked = 0;
     for route in routes(&app).iter().filter(|route| route.path.contains("{organization_id}")) {
         let not_found = async |ids: &Ids| {
@@ -228,7 +243,7 @@ async fn what_is_another_organizations_is_not_there() {
         }
     }
     assert!(checked > 15, "{checked}");
-    assert_eq!(app.head().await, head, "nothing was changed");
+    assert_eq!(app.changes().await, before, "nothing was changed");
 }
 
 #[tokio::test]
@@ -242,7 +257,7 @@ async fn to_somebody_elsewhere_what_is_there_is_as_what_is_not() {
     let owner = app.member(&elsewhere, "mallory", "owner").await;
     let key = app.api_key(&elsewhere, &project, ("member_id", &owner)).await;
     let mallory = app.stranger(key["secret"].as_str());
-    let head = app.head().await;
+    let before = app.changes().await;
     for route in routes(&app) {
         let answer = async |ids: &Ids| {
             let body = body(&route.id, ids);
@@ -256,14 +271,14 @@ async fn to_somebody_elsewhere_what_is_there_is_as_what_is_not() {
         assert!(matches!(status, 403 | 404), "{}: {status} {body}", route.id);
         assert_eq!((status, body), answer(&unknown).await, "{}", route.id);
     }
-    assert_eq!(app.head().await, head, "something was changed");
+    assert_eq!(app.changes().await, before, "something was changed");
 }
 
 #[tokio::test]
 async fn every_post_wants_an_idempotency_key() {
     let app = App::new().await;
     let ids = Ids::of_new_organization(&app).await;
-    let head = app.head().await;
+    let before = app.changes().await;
     for route in routes(&app).iter().filter(|r| r.method == Method::POST && r.takes_key()) {
         let path = ids.path(&route.path);
         let body = body(&route.id, &ids).unwrap_or_else(|| json!({}));
@@ -280,14 +295,14 @@ async fn every_post_wants_an_idempotency_key() {
             );
         }
     }
-    assert_eq!(app.head().await, head, "nothing was changed");
+    assert_eq!(app.changes().await, before, "nothing was changed");
 }
 
 #[tokio::test]
 async fn every_body_is_checked() {
     let app = App::new().await;
     let ids = Ids::of_new_organization(&app).await;
-    let head = app.head().await;
+    let before = app.changes().await;
     let operator = app.operator();
     for route in routes(&app) {
         let path = ids.path(&route.path);
@@ -305,7 +320,7 @@ async fn every_body_is_checked() {
         let large = asking().text("application/json", large).await.refused(413, "body-too-large");
         assert_eq!(large["bytes_max"], bytes_max, "{id}");
     }
-    assert_eq!(app.head().await, head, "nothing was changed");
+    assert_eq!(app.changes().await, before, "nothing was changed");
 }
 
 #[tokio::test]

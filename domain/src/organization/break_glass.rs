@@ -173,10 +173,10 @@ impl Roster {
         now: DateTime<Utc>,
     ) -> Decision {
         self.reach(by, Permission::BreakGlassDecide)?;
+        let access = self.break_glass(break_glass_id)?;
         if by.member_id().is_none() {
             return Err(Refused::SecondPersonNeeded);
         }
-        let access = self.break_glass(break_glass_id)?;
         let note = text::reason(Some(note))?
             .ok_or(Refused::Setting { field: "note", why: "a review says what was found" })?;
         let ended = match access.state {

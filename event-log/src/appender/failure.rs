@@ -54,6 +54,7 @@ impl From<DatabaseError> for Failure {
             | DatabaseError::Unsafe { .. }
             | DatabaseError::NotMigrated
             | DatabaseError::Vault(_)
+            | DatabaseError::AboveRowSecurity { .. }
             | DatabaseError::Migrate(_)) => sqlx::Error::Configuration(Box::new(other)).into(),
         }
     }

@@ -13,7 +13,7 @@ const AT_ONCE: i64 = 1_000;
 
 /// Wraps every key with the first of the master keys that is wrapped with another of them; gives how
 /// many. It can be interrupted and run again, and what is written meanwhile loses nothing. The
-/// connection is the database owner's.
+/// connection acts as the writer.
 pub async fn rewrap(
     connection: &mut PgConnection,
     masters: &MasterKeys,

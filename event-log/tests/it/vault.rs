@@ -243,8 +243,8 @@ async fn a_new_master_key_takes_over_and_the_old_one_can_go() {
     let (old, new) = ("07".repeat(32), "09".repeat(32));
     let both = MasterKeys::parse(&format!("{new},{old}")).unwrap();
     // Two persons and what external actors are derived with; who was erased has no key.
-    assert_eq!(vault::rewrap(&mut log.owner().await, &both).await.unwrap(), 3);
-    assert_eq!(vault::rewrap(&mut log.owner().await, &both).await.unwrap(), 0);
+    assert_eq!(vault::rewrap(&mut log.connect(Role::Writer).await, &both).await.unwrap(), 3);
+    assert_eq!(vault::rewrap(&mut log.connect(Role::Writer).await, &both).await.unwrap(), 0);
     let alone = MasterKeys::parse(&new).unwrap();
     let opened = actors(&log, &vault(&log, alone.clone()).await).await.unwrap();
     assert_eq!(opened[..3], [logins[0].clone(), logins[1].clone(), erased(person_id)]);

@@ -12,8 +12,9 @@ use event_schemas::published::{files, published};
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{
-    ApiKeyEvent, CreditAccountEvent, NameEvent, OrganizationEvent, PersonEvent, PersonId,
-    PriceListEvent, ProjectEvent, RecordedUsage, ServiceAccountEvent, StreamEvent,
+    ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent, OrganizationEvent, PersonEvent,
+    PersonId, PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent, ServiceAccountEvent,
+    StreamEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,6 +54,8 @@ fn current() -> BTreeMap<&'static str, u32> {
         NameEvent::TYPES,
         PriceListEvent::TYPES,
         PersonEvent::TYPES,
+        ApprovalEvent::TYPES,
+        RefusalEvent::TYPES,
         &[(USAGE_RECORDED, USAGE_RECORDED_VERSION)],
     ]
     .into_iter()
@@ -80,6 +83,8 @@ fn reread(event_type: &str, payload: Value) -> Value {
         it if has::<NameEvent>(it) => through::<NameEvent>(payload),
         it if has::<PriceListEvent>(it) => through::<PriceListEvent>(payload),
         it if has::<PersonEvent>(it) => through::<PersonEvent>(payload),
+        it if has::<ApprovalEvent>(it) => through::<ApprovalEvent>(payload),
+        it if has::<RefusalEvent>(it) => through::<RefusalEvent>(payload),
         it => panic!("{it} is no event of ours"),
     }
 }

@@ -45,7 +45,7 @@ const COMMANDS: [(&[&str], &[&str]); 13] = [
     ),
     (&["costs"], &["--organization", "--by", "--from", "--to", "feature", "json", "csv"]),
     (&["balance"], &["--organization", "--format"]),
-    (&["rebuild"], &["<NAME>", "access_register", "balances", "cost_per_feature"]),
+    (&["rebuild"], &["<NAME>", "access_register", "balances", "cost_per_feature", "oversight"]),
     (&["status"], &["--format"]),
 ];
 

@@ -48,6 +48,8 @@ struct Sent {
     /// Its idempotency key, and what its event is known by.
     name: String,
     what: What,
+    /// The secret of the key of who sends it.
+    owner: String,
     path: String,
     body: Value,
     acknowledged: Option<Acknowledged>,
@@ -69,6 +71,8 @@ struct Acknowledged {
 
 /// Where commands go to.
 struct Target {
+    /// The secret of its owner's key.
+    owner: String,
     organization: String,
     project: String,
 }
@@ -85,7 +89,8 @@ struct Round {
 impl Round {
     fn command(&self, client: usize, n: usize) -> Sent {
         let name = format!("r{}-c{client}-n{n}", self.number);
-        let Target { organization, project } = &self.targets[(client + n) % self.targets.len()];
+        let Target { owner, organization, project } =
+            &self.targets[(client + n) % self.targets.len()];
         let (what, path, body) = match n % 4 {
             0 => (What::Project, "projects", json!({ "name": name })),
             1 => {
@@ -99,13 +104,14 @@ impl Round {
             _ => (What::Member, "members", json!({ "login": name, "role": "member" })),
         };
         let path = format!("/v1/organizations/{organization}/{path}");
-        Sent { name, what, path, body, acknowledged: None }
+        Sent { name, what, owner: owner.clone(), path, body, acknowledged: None }
     }
 }
 
 /// Sends a command once. Whether it was acknowledged; a refusal fails the test.
 async fn send(client: &Client, sent: &mut Sent) -> bool {
-    let Ok(answer) = client.try_post(&sent.path, &sent.name, &sent.body).await else {
+    let owner = client.presenting(&sent.owner);
+    let Ok(answer) = owner.try_post(&sent.path, &sent.name, &sent.body).await else {
         return false;
     };
     match answer.status {
@@ -168,10 +174,12 @@ async fn set_up(client: &Client) -> Vec<Target> {
         let made =
             client.post("/v1/organizations", &format!("target-{n}"), &name).await.expect(201);
         let organization = made["organization_id"].as_str().unwrap().to_owned();
-        let path = format!("/v1/organizations/{organization}/projects");
-        let made = client.post(&path, &format!("project-{n}"), &name).await.expect(201);
+        let base = format!("/v1/organizations/{organization}");
+        let founder = client.found(&base, "ada").await;
+        let path = format!("{base}/projects");
+        let made = founder.client.post(&path, &format!("project-{n}"), &name).await.expect(201);
         let project = made["project_id"].as_str().unwrap().to_owned();
-        targets.push(Target { organization, project });
+        targets.push(Target { owner: founder.secret, organization, project });
     }
     targets
 }

@@ -50,7 +50,8 @@ async fn four_roles_and_a_region_that_lives_on_nats_alone() {
     let made =
         client.post("/v1/organizations", "o", &json!({ "name": "Spread" })).await.expect(201);
     let base = format!("/v1/organizations/{}", made["organization_id"].as_str().unwrap());
-    let project = client.post(&format!("{base}/projects"), "p", &json!({ "name": "P" })).await;
+    let owner = client.found(&base, "ada").await.client;
+    let project = owner.post(&format!("{base}/projects"), "p", &json!({ "name": "P" })).await;
     let project = project.expect(201)["project_id"].clone();
     let record = |n: i64| {
         json!({ "project_id": project, "feature": format!("f{}", n % 3), "provider": "x", "model": "y",
@@ -58,26 +59,30 @@ async fn four_roles_and_a_region_that_lives_on_nats_alone() {
                 "input_tokens": n, "output_tokens": 1 })
     };
     let usage = json!({ "records": (0..500).map(record).collect::<Vec<Value>>() });
-    let usage = client.post(&format!("{base}/usage"), "u", &usage).await.expect(200);
+    let usage = owner.post(&format!("{base}/usage"), "u", &usage).await.expect(200);
     let bought = json!({ "amount": "100", "currency": "USD" });
-    let bought = client.post(&format!("{base}/credits/grants"), "g", &bought).await.expect(201);
+    let bought = owner.post(&format!("{base}/credits/grants"), "g", &bought).await.expect(201);
     let position = bought["position"].as_i64().unwrap();
     assert_eq!(position, usage["position"].as_i64().unwrap() + 1);
 
     // Both are asked for what was written last, and both have everything.
     let (world, _) = histories::fold(&history, "9");
     for queries in [&queries, &far_queries] {
-        let asking = client.at(queries.base());
-        for path in ["/v1/access-register", &format!("{base}/costs"), &format!("{base}/balance")] {
+        let (operator, owner) = (client.at(queries.base()), owner.at(queries.base()));
+        for (asking, path) in [
+            (&operator, "/v1/access-register"),
+            (&owner, &format!("{base}/costs")),
+            (&owner, &format!("{base}/balance")),
+        ] {
             let path = format!("{path}?min_position={position}");
             until("the projectors are there", || async { asking.get(&path).await.status != 503 })
                 .await;
             asking.get(&path).await.expect(200);
         }
-        let mut ours = registered(&asking.get("/v1/access-register").await.expect(200));
+        let mut ours = registered(&operator.get("/v1/access-register").await.expect(200));
         assert!(ours.remove("Spread").is_some());
         assert_same(&ours, &world, queries.base());
-        let costs = asking.get(&format!("{base}/costs")).await.expect(200);
+        let costs = owner.get(&format!("{base}/costs")).await.expect(200);
         let requests: Vec<_> =
             costs["rows"].as_array().unwrap().iter().map(|row| row["requests"].clone()).collect();
         assert_eq!(requests, [167, 167, 166]);
@@ -160,7 +165,9 @@ async fn several_command_apis_share_one_log() {
     let client = first.client(CREDENTIAL);
     let made =
         client.post("/v1/organizations", "o", &json!({ "name": "Shared" })).await.expect(201);
-    let path = format!("/v1/organizations/{}/members", made["organization_id"].as_str().unwrap());
+    let base = format!("/v1/organizations/{}", made["organization_id"].as_str().unwrap());
+    let founder = client.found(&base, "ada").await;
+    let (client, path) = (founder.client, format!("{base}/members"));
     let mut asked = tokio::task::JoinSet::new();
     for n in 0..60 {
         let service: &Service = if n % 2 == 0 { &first } else { &second };
@@ -185,8 +192,7 @@ async fn several_command_apis_share_one_log() {
     ids.dedup();
     assert_eq!(ids.len(), 30, "a login has two memberships");
     let log = pool(&servers.postgres().url("ledger")).await;
-    let before = made["position"].as_i64().unwrap();
-    assert_eq!(crate::support::log::assert_sound(&log).await, before + 30);
+    assert_eq!(crate::support::log::assert_sound(&log).await, founder.position + 30);
     first.stop().await;
     second.stop().await;
 }

@@ -15,14 +15,40 @@ async fn rows_as_of(reader: &PgPool, time: DateTime<Utc>, position: i64) -> BTre
     let at = "to_char(since at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"')";
     let nil = "00000000-0000-0000-0000-000000000000";
     let sql = format!(
-        "select concat_ws(' ', 'member', member_id, '{nil}', role, suspended::text, {at}, granted_by)
+        "select concat_ws(' ', 'member', member_id, '{nil}', '{nil}', role, suspended::text, {at}, granted_by)
              from read.members where {known}
          union all
-         select concat_ws(' ', 'project_member', project_id, member_id, role, 'false', {at}, granted_by)
+         select concat_ws(' ', 'project_member', project_id, member_id, '{nil}', role, 'false', {at}, granted_by)
              from read.project_members where {known}
          union all
-         select concat_ws(' ', 'api_key', api_key_id, '{nil}', state, 'false', '', created_by)
-             from read.api_keys where {known}"
+         select concat_ws(' ', 'api_key', api_key_id, '{nil}', '{nil}', state, 'false', '', created_by)
+             from read.api_keys where {known}
+         union all
+         select concat_ws(' ', 'organization', organization_id, '{nil}', '{nil}',
+                 coalesce(settings ->> 'admins_max', 'null'),
+                 jsonb_array_length(security -> 'approvals'), 'false', '', '')
+             from read.organizations where {known}
+         union all
+         select concat_ws(' ', 'role', role_id, '{nil}', '{nil}',
+                 array_to_string(array(select jsonb_array_elements_text(permissions)), ','),
+                 'false', '', '')
+             from read.roles where {known}
+         union all
+         select concat_ws(' ', 'role_grant', role_id, grantee_id, coalesce(project_id, '{nil}'),
+                 grantee_kind, 'false', {at}, granted_by)
+             from read.role_grants where {known}
+         union all
+         select concat_ws(' ', 'group', group_id, '{nil}', '{nil}', coalesce(role, 'none'), 'false',
+                 {at}, granted_by)
+             from read.groups where {known}
+         union all
+         select concat_ws(' ', 'group_member', group_id, member_id, '{nil}', '', 'false', {at},
+                 granted_by)
+             from read.group_members where {known}
+         union all
+         select concat_ws(' ', 'project_group', project_id, group_id, '{nil}', role, 'false', {at},
+                 granted_by)
+             from read.project_groups where {known}"
     );
     let rows: Vec<String> =
         sqlx::query_scalar(&sql).bind(time).bind(position).fetch_all(reader).await.unwrap();

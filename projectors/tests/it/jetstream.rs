@@ -98,7 +98,7 @@ async fn live_projections_follow_the_stream() {
             let head = house.head().await;
             loop {
                 let status = status(&read).await.unwrap();
-                if status.len() == 3 && status.iter().all(|s| s.position == head) {
+                if status.len() == all().len() && status.iter().all(|s| s.position == head) {
                     break;
                 }
                 tokio::task::yield_now().await;

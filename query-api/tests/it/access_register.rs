@@ -53,13 +53,15 @@ async fn service_account(world: &World) {
     let created = ApiKeyEvent::Created {
         api_key_id: ApiKeyId(id(KEY)),
         organization_id: OrganizationId(id(ACME)),
-        project_id: ProjectId(id(PROD)),
+        project_id: Some(ProjectId(id(PROD))),
         owner: KeyOwner::ServiceAccount { service_account_id: ServiceAccountId(id(ROBOT)) },
         name: "prod-search-index".to_owned(),
         secret_hash: "00".to_owned(),
         redacted: "olk_…x1".to_owned(),
         expires_at: None,
         rotation_due_at: Some(time("2026-05-02T00:00:00Z")),
+        rotation_days: None,
+        scopes: None,
     };
     world.append(ACME, KEY, "2026-02-02T00:00:00Z", created).await;
 }

@@ -1,11 +1,13 @@
 //! What holds for every route, taken from the routes' own description: a new one is tested as soon
 //! as it is in the list.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::extract::Request;
 use utoipa::openapi::path::{Operation, ParameterIn};
 
-use crate::support::{CREDENTIAL, World, id};
+use crate::support::{Answer, CREDENTIAL, World, id};
 
 const ACME: u128 = 1;
 
@@ -19,7 +21,12 @@ impl Route {
     fn filled(&self, organization: u128, other: &str) -> String {
         let path = self.path.replace("{organization_id}", &id(organization).to_string());
         let filled = path.split('/').map(|part| if part.starts_with('{') { other } else { part });
-        filled.collect::<Vec<_>>().join("/")
+        let filled = filled.collect::<Vec<_>>().join("/");
+        if !self.takes("permission") {
+            return filled;
+        }
+        // The one route that must be told what is asked.
+        format!("{filled}?member={other}&permission=usage.read")
     }
 
     fn parameters(&self, parameter_in: &ParameterIn) -> Vec<String> {
@@ -31,6 +38,12 @@ impl Route {
     fn takes(&self, name: &str) -> bool {
         self.parameters(&ParameterIn::Query).iter().any(|parameter| parameter == name)
     }
+}
+
+/// The path with one parameter more.
+fn and(path: &str, parameter: &str) -> String {
+    let separator = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{separator}{parameter}")
 }
 
 async fn acme() -> (World, Vec<Route>) {
@@ -61,15 +74,19 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations/{organization_id}/access-register",
         "/v1/organizations/{organization_id}/api-keys",
         "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
+        "/v1/organizations/{organization_id}/approvals",
         "/v1/organizations/{organization_id}/balance",
+        "/v1/organizations/{organization_id}/break-glass",
         "/v1/organizations/{organization_id}/costs",
         "/v1/organizations/{organization_id}/credit-movements",
         "/v1/organizations/{organization_id}/invites",
         "/v1/organizations/{organization_id}/members",
         "/v1/organizations/{organization_id}/members/{member_id}",
+        "/v1/organizations/{organization_id}/permissions/explain",
         "/v1/organizations/{organization_id}/projects",
         "/v1/organizations/{organization_id}/projects/{project_id}",
         "/v1/organizations/{organization_id}/projects/{project_id}/members",
+        "/v1/organizations/{organization_id}/refusals",
         "/v1/organizations/{organization_id}/service-accounts",
         "/v1/status",
     ];
@@ -104,6 +121,25 @@ async fn another_organization_is_not_found() {
         let path = route.filled(99, &id(10).to_string());
         world.get(&path).await.assert_problem(404, "not-found", &path);
     }
+}
+
+#[tokio::test]
+async fn only_what_is_of_no_one_organization_reads_across_them() {
+    let (world, routes) = acme().await;
+    // The role in which that is done reads nothing any more.
+    sqlx::query("revoke usage on schema read from orgledger_operator")
+        .execute(&world.owner)
+        .await
+        .expect("the owner may");
+    let mut across = Vec::new();
+    for route in &routes {
+        let answer = world.get(&route.filled(ACME, &id(10).to_string())).await;
+        if answer.status.is_server_error() {
+            across.push(route.path.as_str());
+        }
+    }
+    across.sort_unstable();
+    assert_eq!(across, ["/v1/access-register", "/v1/organizations"]);
 }
 
 #[tokio::test]
@@ -145,15 +181,61 @@ async fn malformed_parameters_are_named() {
                 continue;
             }
             for value in values {
-                let query = format!("{path}?{name}={value}");
+                let query = and(&path, &format!("{name}={value}"));
                 let answer = world.get(&query).await;
                 answer.assert_problem(400, "invalid-request", &query);
                 assert_eq!(answer.at("/field"), name, "{query}");
             }
-            let twice = format!("{path}?{name}=1&{name}=1");
+            let twice = and(&path, &format!("{name}=1&{name}=1"));
             world.get(&twice).await.assert_problem(400, "invalid-request", &twice);
         }
     }
+}
+
+/// Where a `Link` header leads, of each relation.
+fn links(answer: &Answer) -> BTreeMap<String, String> {
+    let header = answer.headers.get("link").map(|value| value.to_str().expect("visible"));
+    let links = header.unwrap_or_default().split(", ").filter(|link| !link.is_empty());
+    let read = |link: &str| {
+        let (target, relation) = link.strip_prefix('<')?.split_once(">; rel=\"")?;
+        Some((relation.strip_suffix('"')?.to_owned(), target.to_owned()))
+    };
+    links.map(|link| read(link).unwrap_or_else(|| panic!("{link}"))).collect()
+}
+
+#[tokio::test]
+async fn every_list_is_read_to_its_end_by_its_links() {
+    let (world, routes) = acme().await;
+    world.organization(2, "2026-01-02T00:00:00Z", "Beta & Sons").await;
+    for (number, name) in [(200, "ada"), (201, "bob"), (202, "eve")] {
+        world.member(ACME, number, "2026-01-02T00:00:00Z", name).await;
+        world.assign(ACME, 10, number, "2026-01-03T00:00:00Z").await;
+    }
+    world.project(ACME, 11, "2026-01-02T00:00:00Z", "Test").await;
+    world.project_all().await;
+    let mut followed = 0;
+    for route in &routes {
+        let path = route.filled(ACME, &id(10).to_string());
+        if !route.takes("cursor") {
+            assert!(!world.get(&path).await.headers.contains_key("link"), "{path}");
+            continue;
+        }
+        let all = world.found(&format!("{path}?as_of=2027-01-01")).await.at("/items");
+        let first = format!("{path}?limit=1&as_of=2027-01-01");
+        let (mut page, mut items) = (first.clone(), Vec::new());
+        loop {
+            let answer = world.found(&page).await;
+            items.extend(answer.at("/items").as_array().expect("items").iter().cloned());
+            let mut links = links(&answer);
+            assert_eq!(links.remove("first").as_ref(), Some(&first), "{page}");
+            assert_eq!(links.contains_key("next"), !answer.at("/next_cursor").is_null(), "{page}");
+            let Some(next) = links.remove("next") else { break };
+            followed += 1;
+            page = next;
+        }
+        assert_eq!(serde_json::Value::from(items), all, "{path}");
+    }
+    assert!(followed > 4, "{followed}");
 }
 
 #[tokio::test]
@@ -164,6 +246,7 @@ async fn every_query_but_status_can_wait_for_a_position() {
         if !route.takes("min_position")
             || route.path.contains("api_key_id")
             || route.path.contains("member_id")
+            || route.takes("member")
         {
             continue;
         }

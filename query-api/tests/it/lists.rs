@@ -1,5 +1,5 @@
 use event_schemas::{
-    MemberId, OrganizationEvent, OrganizationRole, ProjectGrant, ProjectId, ProjectRole,
+    MemberId, OrganizationEvent, OrganizationRole, PersonId, ProjectGrant, ProjectId, ProjectRole,
 };
 use serde_json::{Value, json};
 
@@ -66,7 +66,8 @@ async fn all_pages_are_of_the_position_of_the_first() {
     world.append(ACME, ACME, "2026-01-03T00:00:00Z", gone).await;
     world.member(ACME, 300, "2026-01-03T00:00:00Z", "m105").await;
     let member_id = MemberId(id(200 - 14));
-    let renamed = OrganizationEvent::MemberRenamed { member_id, login: "a".to_owned() };
+    let person_id = PersonId(member_id.0);
+    let renamed = OrganizationEvent::MemberRenamed { member_id, person_id, login: "a".to_owned() };
     world.append(ACME, ACME, "2026-01-03T00:00:00Z", renamed).await;
     world.project_all().await;
 
@@ -144,6 +145,9 @@ async fn invites_and_organizations_are_listed() {
         role: OrganizationRole::Reader,
         projects: vec![ProjectGrant { project_id: ProjectId(id(PROD)), role: ProjectRole::Reader }],
         expires_at: time("2026-03-01T00:00:00Z"),
+        person_id: PersonId(id(501)),
+        token_hash: None,
+        invited_by: None,
     };
     world.append(ACME, ACME, "2026-02-01T00:00:00Z", sent).await;
     world.project_all().await;

@@ -5,5 +5,6 @@ mod balances;
 mod costs;
 mod every_route;
 mod lists;
+mod rows;
 mod support;
 mod waiting;

@@ -14,11 +14,11 @@ use event_log::database::{self, Holds, Role};
 use event_log::usage::{NewUsage, UsageWrite, UsageWriter};
 use event_log::{Append, EventLog, NewEvent};
 use event_schemas::{
-    Actor, EventMetadata, MemberId, OrganizationEvent, OrganizationId, OrganizationRole,
+    Actor, EventMetadata, MemberId, OrganizationEvent, OrganizationId, OrganizationRole, PersonId,
     ProjectEvent, ProjectId, ProjectRole, StreamEvent,
 };
 use projectors::{Feed, PostgresFeed, Registered};
-use query_api::{Projection, QueryState, Snapshot};
+use query_api::{Projection, QueryState, Rows, Snapshot};
 use serde_json::Value;
 use sqlx::PgPool;
 use tower::ServiceExt as _;
@@ -40,7 +40,7 @@ pub(crate) struct World {
     pub(crate) log: EventLog,
     /// Reads as the API does: in the reader's role.
     pub(crate) pool: PgPool,
-    owner: PgPool,
+    pub(crate) owner: PgPool,
     usage: UsageWriter,
     wait_max: Duration,
     _database: TestDatabase,
@@ -129,6 +129,7 @@ impl World {
     ) -> i64 {
         let event = OrganizationEvent::MemberAdded {
             member_id: MemberId(id(member)),
+            person_id: PersonId(id(member)),
             login: login.to_owned(),
             email: Some(format!("{login}@example.com")),
             role: OrganizationRole::Member,
@@ -215,8 +216,9 @@ impl World {
         Feed::Postgres(PostgresFeed::of(self.owner.clone(), self.log.vault().clone()))
     }
 
+    /// A picture of all organizations.
     pub(crate) async fn snapshot(&self, projections: &'static [Projection]) -> Snapshot {
-        Snapshot::open(&self.pool, projections, 0).await.expect("a picture")
+        Snapshot::open(&self.pool, Rows::All, projections, 0).await.expect("a picture")
     }
 
     fn routes(&self) -> (Router, OpenApi) {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use event_schemas::OrganizationEvent;
-use query_api::{Projection, QueryError, Snapshot};
+use query_api::{Projection, QueryError, Rows, Snapshot};
 use serde_json::json;
 
 use crate::support::{World, path};
@@ -87,7 +87,7 @@ async fn without_a_read_model_the_answer_is_that_it_is_being_built() {
     let answer = world.get("/v1/organizations").await;
     answer.assert_problem(503, "read-model-not-ready", "nothing is built");
     assert_eq!(world.found("/v1/status").await.at("/projections"), json!([]));
-    let opened = Snapshot::open(&world.pool, &[Projection::Balances], 0).await;
+    let opened = Snapshot::open(&world.pool, Rows::All, &[Projection::Balances], 0).await;
     assert!(matches!(opened, Err(QueryError::NotReady("balances"))));
 }
 
@@ -153,7 +153,7 @@ async fn status_says_how_far_each_read_model_is() {
     let projections = world.found("/v1/status").await.at("/projections");
     let projections = projections.as_array().expect("a list");
     let names: Vec<_> = projections.iter().map(|p| p["projection"].as_str()).collect();
-    assert_eq!(names, [Some("access_register"), Some("balances"), Some("cost_per_feature")]);
+    assert_eq!(names, ["access_register", "balances", "cost_per_feature", "oversight"].map(Some));
     assert!(projections.iter().all(|p| p["position"] == 1 && p["state"] == "serving"));
 }
 
@@ -163,6 +163,7 @@ fn a_snapshot_holds_back_a_switch_at_the_first_view_that_it_replaces() {
         query_api::Projection::AccessRegister,
         query_api::Projection::Balances,
         query_api::Projection::CostPerFeature,
+        query_api::Projection::Oversight,
     ];
     for registered in projectors::all() {
         let projection = projections.iter().find(|p| p.name() == registered.name);

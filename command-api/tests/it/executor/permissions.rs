@@ -142,7 +142,7 @@ async fn add(
 
 impl Stage {
     async fn new(executor: &Executor, role: Role) -> Self {
-        let create = CreateOrganization { name: unique_name(), seat_limit: None };
+        let create = CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
         let organization_id = done(executor, &create).await.organization_id;
         let request = CreateProjectRequest { name: unique_name(), environment: None };
         let project = CreateProject { organization_id, request };
@@ -152,7 +152,7 @@ impl Stage {
         let assign = |member_id, role| AssignProjectMember {
             organization_id,
             project_id,
-            request: AssignProjectMemberRequest { member_id, role },
+            request: AssignProjectMemberRequest { member_id, role: Some(role) },
         };
         done(executor, &assign(member_id, ProjectRole::Member)).await;
         let request =
@@ -181,7 +181,8 @@ impl Stage {
                 asking
             }
             Role::Foreign => {
-                let create = CreateOrganization { name: unique_name(), seat_limit: None };
+                let create =
+                    CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
                 let elsewhere = done(executor, &create).await.organization_id;
                 add(executor, elsewhere, OrganizationRole::Owner).await
             }
@@ -283,7 +284,8 @@ impl Stage {
             }
             V::ArchiveProject => ask!(ArchiveProject { organization_id, project_id }),
             V::AssignProjectMember => {
-                let request = AssignProjectMemberRequest { member_id, role: ProjectRole::Reader };
+                let request =
+                    AssignProjectMemberRequest { member_id, role: Some(ProjectRole::Reader) };
                 ask!(AssignProjectMember { organization_id, project_id, request })
             }
             V::RemoveProjectMember => {
@@ -433,7 +435,7 @@ async fn what_is_the_operators_alone_no_member_may() {
     let stage = Stage::new(app.executor(), Role::Organization(OrganizationRole::Owner)).await;
     let authority = Authority::Member(stage.asking);
     let context = CommandContext { authority, ..by_operator(None) };
-    let create = CreateOrganization { name: unique_name(), seat_limit: None };
+    let create = CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
     let refused = app.executor().execute(&context, &create).await;
     assert!(matches!(refused, Err(ExecuteError::Refused(Refusal::OperatorOnly))), "{refused:?}");
 }

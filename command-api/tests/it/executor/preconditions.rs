@@ -9,25 +9,26 @@ use crate::support::App;
 async fn only_the_version_named_is_changed() {
     let app = App::new().await;
     let (here, there) = (app.operator(), app.process().await.operator());
+    // At version 3: it was made, and the operator asked and was let in.
     let organization = app.organization().await;
     let path = format!("/v1/organizations/{organization}");
     let rename = async |client: &crate::support::Client, tag: &str, name: &str| {
         client.ask(Method::PATCH, &path).if_match(tag).json(&json!({"name": name})).await
     };
-    let renamed = rename(&here, "\"1\"", "One").await;
-    assert_eq!(renamed.etag(), "\"2\"");
+    let renamed = rename(&here, "\"3\"", "One").await;
+    assert_eq!(renamed.etag(), "\"4\"");
     renamed.ok();
-    rename(&there, "\"2\"", "Two").await.ok();
-    // The first process still has version 2 in its cache, and does not go by it.
-    let refused = rename(&here, "\"2\"", "Three").await;
-    assert_eq!(refused.etag(), "\"3\"");
-    assert_eq!(refused.refused(412, "precondition-failed")["sequence"], 3);
-    rename(&here, "\"3\"", "Three").await.ok();
-    rename(&there, "\"9\", \"4\"", "Four").await.ok();
+    rename(&there, "\"4\"", "Two").await.ok();
+    // The first process still has version 4 in its cache, and does not go by it.
+    let refused = rename(&here, "\"4\"", "Three").await;
+    assert_eq!(refused.etag(), "\"5\"");
+    assert_eq!(refused.refused(412, "precondition-failed")["sequence"], 5);
+    rename(&here, "\"5\"", "Three").await.ok();
+    rename(&there, "\"11\", \"6\"", "Four").await.ok();
     rename(&there, "*", "Five").await.ok();
     rename(&there, "\"another server's\"", "Six").await.refused(412, "precondition-failed");
-    rename(&there, "W/\"6\"", "Six").await.refused(412, "precondition-failed");
-    rename(&there, "6", "Six").await.refused_field(400, "invalid-request", "If-Match");
+    rename(&there, "W/\"8\"", "Six").await.refused(412, "precondition-failed");
+    rename(&there, "8", "Six").await.refused_field(400, "invalid-request", "If-Match");
     assert_eq!(app.count("organization.updated").await, 5);
 }
 
@@ -49,7 +50,7 @@ async fn a_request_with_a_version_can_be_sent_again() {
     let organization = app.organization().await;
     let path = format!("/v1/organizations/{organization}");
     let rename = async || {
-        let asking = app.operator().ask(Method::PATCH, &path).key("k").if_match("\"1\"");
+        let asking = app.operator().ask(Method::PATCH, &path).key("k").if_match("\"3\"");
         asking.json(&json!({"name": "One"})).await
     };
     let first = rename().await.ok();

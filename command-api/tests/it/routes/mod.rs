@@ -6,6 +6,7 @@ mod credits;
 mod departures;
 mod groups;
 mod invites;
+mod joining;
 mod many_invites;
 mod members;
 mod organizations;

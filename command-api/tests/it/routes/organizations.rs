@@ -13,10 +13,16 @@ async fn an_organization_is_created_changed_and_archived() {
     let created = operator.post(PATH, json!({"name": " Acme ", "seat_limit": 2})).await;
     assert_eq!((created.status.as_u16(), created.etag()), (201, "\"1\"".to_owned()));
     let location = created.header("location");
-    assert_eq!(location, format!("{PATH}/{}", created.id("organization_id")));
+    let id = created.id("organization_id");
+    assert_eq!(location, format!("{PATH}/{id}"));
+
+    // To whoever runs it, it is closed until they are let in.
+    let renamed = operator.patch(&location, json!({"name": "Acme Corp"})).await;
+    renamed.refused(403, "break-glass-needed");
+    app.let_operator_in(&id).await;
 
     let renamed = operator.patch(&location, json!({"name": "Acme Corp", "seat_limit": 3})).await;
-    assert_eq!((renamed.status.as_u16(), renamed.etag()), (200, "\"2\"".to_owned()));
+    assert_eq!((renamed.status.as_u16(), renamed.etag()), (200, "\"4\"".to_owned()));
     // Its old name is free, its new one is not, whatever the case.
     operator.post(PATH, json!({"name": "ACME"})).await.ok();
     operator.post(PATH, json!({"name": "acme corp"})).await.refused(409, "name-taken");

@@ -15,7 +15,7 @@ use event_schemas::{Actor, EventMetadata};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::Client;
+use super::{Client, Reply};
 
 const OPERATOR_SECRET: &str = "operator-credential-of-the-tests";
 
@@ -81,6 +81,11 @@ impl App {
             .expect("the log answers")
     }
 
+    /// How many entries the log has, but for refusals that are on record.
+    pub(crate) async fn changes(&self) -> i64 {
+        self.head().await - self.count("refusal.recorded").await
+    }
+
     /// The head of the log.
     pub(crate) async fn head(&self) -> i64 {
         self.executor().log().head().await.expect("the log answers")
@@ -114,6 +119,34 @@ impl App {
         let path = format!("/v1/organizations/{organization}/members");
         let body = json!({"login": login, "role": role});
         self.operator().post(&path, body).await.id("member_id")
+    }
+
+    /// A new invite, as it is answered.
+    pub(crate) async fn invite(&self, organization: &str, email: &str, role: &str) -> Value {
+        let path = format!("/v1/organizations/{organization}/invites");
+        self.operator().post(&path, json!({"email": email, "role": role})).await.ok()
+    }
+
+    /// Takes an invite up, with its token.
+    pub(crate) async fn accept(&self, organization: &str, invite: &Value, login: &str) -> Reply {
+        let id = invite["invite_id"].as_str().expect("an id");
+        let path = format!("/v1/organizations/{organization}/invites/{id}/accept");
+        let client = self.stranger(invite["secret"].as_str());
+        client.post(&path, json!({"login": login})).await
+    }
+
+    /// Who has joined by an invite, with their first key: the member's id, and who presents it.
+    pub(crate) async fn joined(
+        &self,
+        organization: &str,
+        login: &str,
+        role: &str,
+    ) -> (String, Client) {
+        let email = format!("{login}@example.com");
+        let invite = self.invite(organization, &email, role).await;
+        let accepted = self.accept(organization, &invite, login).await.ok();
+        let member_id = accepted["member_id"].as_str().expect("an id").to_owned();
+        (member_id, self.stranger(accepted["secret"].as_str()))
     }
 
     /// A new project's id.

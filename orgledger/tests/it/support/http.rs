@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Above what a server takes before it gives a request up itself.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
@@ -15,6 +15,15 @@ pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
     credential: String,
+}
+
+/// The first owner of an organization.
+pub(crate) struct Founder {
+    /// Asks as them.
+    pub(crate) client: Client,
+    pub(crate) secret: String,
+    /// The position at which they had become a member and had their key.
+    pub(crate) position: i64,
 }
 
 /// What was answered.
@@ -38,6 +47,29 @@ impl Client {
     /// The same person, asking another server.
     pub(crate) fn at(&self, base: &str) -> Self {
         Self { base: base.to_owned(), ..self.clone() }
+    }
+
+    /// Another person, asking the same server.
+    pub(crate) fn presenting(&self, credential: &str) -> Self {
+        Self { credential: credential.to_owned(), ..self.clone() }
+    }
+
+    /// Invites the organization's first owner, as whoever runs orgledger may, and takes the invite up
+    /// in their name. `base` is the organization's path.
+    pub(crate) async fn found(&self, base: &str, login: &str) -> Founder {
+        let invite = json!({ "email": format!("{login}@example.com"), "role": "owner" });
+        let invites = format!("{base}/invites");
+        let invite = self.post(&invites, &format!("invite {base}"), &invite).await.expect(201);
+        let token = invite["secret"].as_str().unwrap();
+        let accept = format!("{invites}/{}/accept", invite["invite_id"].as_str().unwrap());
+        let login = json!({ "login": login });
+        let accepted = self.presenting(token).post(&accept, "accept", &login).await.expect(201);
+        let secret = accepted["secret"].as_str().unwrap().to_owned();
+        Founder {
+            client: self.presenting(&secret),
+            secret,
+            position: accepted["position"].as_i64().unwrap(),
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -6,7 +6,8 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 /// Every read model.
-pub(crate) const READ_MODELS: [&str; 3] = ["access_register", "balances", "cost_per_feature"];
+pub(crate) const READ_MODELS: [&str; 4] =
+    ["access_register", "balances", "cost_per_feature", "oversight"];
 
 /// The database of an installation that runs on a data directory.
 pub(crate) async fn database_of(postgres: &Postgres) -> PgPool {

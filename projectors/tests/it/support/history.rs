@@ -3,14 +3,21 @@
 use chrono::{DateTime, Duration, Utc};
 use event_log::NewEvent;
 use event_schemas::{
-    Actor, Amount, ApiKeyEvent, CreditAccountEvent, CreditAccountId, Currency, Environment,
-    KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole, ProjectEvent, ProjectGrant,
-    ProjectRole, ServiceAccountEvent, StreamEvent,
+    Actor, Amount, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, CreditAccountId, Currency,
+    Environment, KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole,
+    OrganizationSettings, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent, SecuritySettings,
+    SensitiveAction, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
 use super::metadata;
 use super::random::Random;
+
+mod oversight;
+mod shared;
+
+use oversight::Oversight;
+use shared::Shared;
 
 /// An event of any stream.
 #[derive(Debug, Clone)]
@@ -20,6 +27,9 @@ pub(crate) enum Event {
     ServiceAccount(Uuid, ServiceAccountEvent),
     ApiKey(Uuid, ApiKeyEvent),
     Credits(Currency, CreditAccountEvent),
+    Approval(Uuid, ApprovalEvent),
+    /// Of an actor.
+    Refusal(String, RefusalEvent),
 }
 
 /// An event, when it happened, and in which organization.
@@ -38,6 +48,8 @@ impl Happening {
             Event::Project(id, event) => self.on(&id.to_string(), event),
             Event::ServiceAccount(id, event) => self.on(&id.to_string(), event),
             Event::ApiKey(id, event) => self.on(&id.to_string(), event),
+            Event::Approval(id, event) => self.on(&id.to_string(), event),
+            Event::Refusal(actor, event) => self.on(actor, event),
             Event::Credits(currency, event) => {
                 self.on(&CreditAccountId::of(self.organization_id, *currency).to_string(), event)
             }
@@ -73,6 +85,8 @@ pub(crate) struct Story {
     accounts: Vec<(Uuid, Uuid, Uuid)>,
     keys: Vec<(Uuid, Uuid)>,
     invites: Vec<(Uuid, Uuid)>,
+    shared: Shared,
+    oversight: Oversight,
 }
 
 impl Story {
@@ -87,6 +101,8 @@ impl Story {
             accounts: vec![],
             keys: vec![],
             invites: vec![],
+            shared: Shared::default(),
+            oversight: Oversight::default(),
         }
     }
 
@@ -113,7 +129,7 @@ impl Story {
         if self.organizations.is_empty() {
             return Some(self.organization());
         }
-        match self.random.below(40) {
+        match self.random.below(62) {
             0 => Some(self.organization()),
             1 => self.organization_changes(),
             2..=5 => self.invite(),
@@ -125,6 +141,9 @@ impl Story {
             29..=30 => self.service_account(),
             31..=34 => self.key(),
             35..=37 => self.key_changes(),
+            38..=43 => self.group(),
+            44..=51 => self.custom_role(),
+            52..=57 => self.overseen(),
             _ => self.credits(),
         }
     }
@@ -154,7 +173,12 @@ impl Story {
             self.accounts.retain(|(_, _, of)| *of != id);
             self.keys.retain(|(_, of)| *of != id);
             self.invites.retain(|(_, of)| *of != id);
+            self.shared.organization_archived(id);
+            self.oversight.organization_archived(id);
             return Some((id, Event::Organization(OrganizationEvent::Archived {})));
+        }
+        if self.random.one_in(2) {
+            return Some((id, Event::Organization(self.settled())));
         }
         let (name, seat_limit) = match self.random.below(3) {
             0 => (Some(format!("renamed {}", self.minutes)), None),
@@ -168,8 +192,16 @@ impl Story {
         if let Some((invite, of)) = self.random.pick(&self.invites)
             && self.random.one_in(2)
         {
-            self.invites.retain(|(other, _)| *other != invite);
             let invite_id = invite.into();
+            if self.random.one_in(4) {
+                let event = OrganizationEvent::InviteResent {
+                    invite_id,
+                    expires_at: minute(self.minutes + 20_000),
+                    token_hash: "22".to_owned(),
+                };
+                return Some((of, Event::Organization(event)));
+            }
+            self.invites.retain(|(other, _)| *other != invite);
             let event = match self.random.below(3) {
                 0 => OrganizationEvent::InviteAccepted {
                     invite_id,
@@ -189,10 +221,13 @@ impl Story {
         };
         let event = OrganizationEvent::InviteSent {
             invite_id: invite.into(),
+            person_id: self.random.uuid().into(),
             email: format!("guest{}@example.com", self.minutes),
             role: OrganizationRole::Member,
             projects: self.projects.iter().filter(|(_, o)| *o == of).take(2).map(grant).collect(),
             expires_at: minute(self.minutes + 10_000),
+            token_hash: None,
+            invited_by: None,
         };
         Some((of, Event::Organization(event)))
     }
@@ -203,6 +238,7 @@ impl Story {
         self.members.push((member, of));
         let event = OrganizationEvent::MemberAdded {
             member_id: member.into(),
+            person_id: member.into(),
             login: format!("login{}", self.minutes),
             email: self.random.one_in(2).then(|| format!("m{}@example.com", self.minutes)),
             role: self.random.pick(OrganizationRole::ALL)?,
@@ -216,6 +252,7 @@ impl Story {
         let event = match self.random.below(6) {
             0 => OrganizationEvent::MemberRenamed {
                 member_id,
+                person_id: member.into(),
                 login: format!("renamed{}", self.minutes),
             },
             1 => OrganizationEvent::MemberSuspended { member_id, reason: None },
@@ -223,6 +260,7 @@ impl Story {
             3 => {
                 self.members.retain(|(other, _)| *other != member);
                 self.project_members.retain(|(_, other, _)| *other != member);
+                self.shared.member_removed(member);
                 OrganizationEvent::MemberRemoved { member_id, reason: None }
             }
             _ => OrganizationEvent::MemberRoleChanged {
@@ -232,6 +270,18 @@ impl Story {
             },
         };
         Some((of, Event::Organization(event)))
+    }
+
+    /// What an organization settles for itself.
+    fn settled(&mut self) -> OrganizationEvent {
+        if self.random.one_in(2) {
+            let admins_max = u32::try_from(self.minutes).ok();
+            let settings = OrganizationSettings { admins_max, ..OrganizationSettings::default() };
+            return OrganizationEvent::SettingsChanged { settings };
+        }
+        let approvals = SensitiveAction::ALL[..1 + usize::from(self.random.one_in(2))].to_vec();
+        let security = SecuritySettings { identity_provider: None, approvals };
+        OrganizationEvent::SecurityChanged { security }
     }
 
     fn project(&mut self) -> Option<(Uuid, Event)> {
@@ -253,6 +303,7 @@ impl Story {
             self.projects.retain(|(other, _)| *other != project);
             self.project_members.retain(|(other, _, _)| *other != project);
             self.accounts.retain(|(_, other, _)| *other != project);
+            self.shared.project_archived(project);
             return Some((of, Event::Project(project, ProjectEvent::Archived {})));
         }
         let name = Some(format!("project renamed {}", self.minutes));
@@ -327,13 +378,16 @@ impl Story {
         let event = ApiKeyEvent::Created {
             api_key_id: key.into(),
             organization_id: of.into(),
-            project_id: project.into(),
+            // Every third is an admin key.
+            project_id: (!self.random.one_in(3)).then(|| project.into()),
             owner,
             name: format!("key {}", self.minutes),
             secret_hash: "00".to_owned(),
             redacted: "olk_…".to_owned(),
             expires_at: None,
             rotation_due_at: Some(minute(self.minutes + 5)),
+            rotation_days: Some(30),
+            scopes: None,
         };
         Some((of, Event::ApiKey(key, event)))
     }
