@@ -160,13 +160,14 @@ impl Scope {
     }
 }
 
-/// Where a page ended, and what it was a page of.
+/// Where a page ended, and what it was a page of. It names the last item by its id alone: a cursor
+/// stands in addresses and in the logs of whoever passes them on, and the text that lists are ordered
+/// by may be a person's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     scope: Scope,
     as_of: Option<DateTime<Utc>>,
     at_position: i64,
-    sort: String,
     id: Uuid,
 }
 
@@ -176,7 +177,7 @@ pub struct Listing<T> {
     scope: Scope,
     temporal: Temporal,
     limit: Limit,
-    after: Option<(String, Uuid)>,
+    after: Option<Uuid>,
     visible: Visible,
     items: PhantomData<T>,
 }
@@ -198,14 +199,11 @@ impl<T: Listed> Listing<T> {
         let place: Place =
             cursor.key(T::NOUN).map_err(|_| unfit("it is not a next_cursor of this list"))?;
         let same_position = temporal.at_position.is_none_or(|asked| asked == place.at_position);
-        if place.sort.contains('\0') {
-            return Err(unfit("it is not a next_cursor of this list"));
-        }
         if place.scope != scope || place.as_of != temporal.as_of || !same_position {
             return Err(unfit("it belongs to a list that was asked for in other words"));
         }
         let temporal = Temporal { at_position: Some(place.at_position), ..temporal };
-        let after = Some((place.sort, place.id));
+        let after = Some(place.id);
         Ok(Self { scope, temporal, limit, after, visible: Visible::All, items: PhantomData })
     }
 
@@ -239,9 +237,20 @@ impl<T: Listed> Listing<T> {
         for alias in T::ALIASES {
             temporal.push(&mut query, alias);
         }
-        if let Some((sort, id)) = &self.after {
-            query.push(format_args!(" and ({} collate \"C\", {}) > (", T::SORT, T::ID));
-            query.push_bind(sort.clone()).push(", ").push_bind(*id).push(")");
+        if let Some(id) = self.after {
+            query.push(format_args!(
+                " and ({sort} collate \"C\", {id}) > (
+                    select {sort} collate \"C\", {id} from {from} where {id} = ",
+                sort = T::SORT,
+                id = T::ID,
+                from = T::FROM,
+            ));
+            query.push_bind(id);
+            self.scope.push::<T>(&mut query);
+            for alias in T::ALIASES {
+                temporal.push(&mut query, alias);
+            }
+            query.push(")");
         }
         query.push(" order by sort_text, sort_id limit ");
         query.push_bind(i64::try_from(self.limit.get() + 1).unwrap_or(i64::MAX));
@@ -270,7 +279,6 @@ pub async fn list<T: Listed>(
                 scope: listing.scope,
                 as_of: listing.temporal.as_of,
                 at_position: position,
-                sort: row.try_get("sort_text")?,
                 id: row.try_get("sort_id")?,
             };
             Some(Cursor::new(T::NOUN, &place).map_err(QueryError::unreadable)?)
