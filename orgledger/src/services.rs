@@ -11,7 +11,7 @@ use axum::Router;
 use command_api::{CommandApi, Executor};
 use event_log::database::{self, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
-use event_log::{EventLog, HeadWatch, MasterKeys, Vault};
+use event_log::{EventLog, HeadWatch, Vault};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use projectors::{Config, Feed, JetStreamFeed, PostgresFeed, Projectors};
 use query_api::{QueryState, WAIT_MAX_DEFAULT};
