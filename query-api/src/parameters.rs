@@ -56,6 +56,9 @@ pub(crate) fn time_or_date() -> Schema {
     OneOf::builder()
         .item(text(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         .item(text(SchemaFormat::KnownFormat(KnownFormat::Date)))
+        // The parameter's own words are lost where a function makes its schema.
+        .description(Some("A time (RFC 3339), or a date (UTC)."))
+        .examples(["2026-01-31"])
         .into()
 }
 
