@@ -9,7 +9,7 @@ use embedded::testing::test_database;
 use event_log::HeadWatch;
 use event_log::database::{self, Role};
 use projectors::{Config, Feed, PostgresFeed, Projectors};
-use query_api::{Projection, QueryState, WAIT_MAX_DEFAULT};
+use query_api::{Projection, QueryState, Rows, WAIT_MAX_DEFAULT};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -55,7 +55,8 @@ pub(crate) async fn measure(figures: &mut Figures, seconds: f64) -> anyhow::Resu
             let answer =
                 world.executor.execute(&context(Some(format!("create-{number}"))), &create).await?;
             let answered = Instant::now();
-            queries.snapshot(&[Projection::AccessRegister], answer.position).await?;
+            let rows = Rows::Of(world.organization_id);
+            queries.snapshot(rows, &[Projection::AccessRegister], answer.position).await?;
             let waited = answered.elapsed().as_secs_f64() * 1_000.0;
             waits_ms.lock().unwrap_or_else(PoisonError::into_inner).push(waited);
             anyhow::Ok(())

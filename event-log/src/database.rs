@@ -10,7 +10,8 @@ use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
 /// The oldest Postgres that has what the log needs.
 pub const POSTGRES_MAJOR_MIN: i32 = 15;
 
-/// The group roles that services act as. None owns anything; see `migrations/log/0001_roles.sql`.
+/// The group roles that services act as. None owns anything, and none is above row-level security;
+/// see `migrations/log/0001_roles.sql` and the two migrations named `row_level_security`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Appends to the log.
@@ -19,8 +20,10 @@ pub enum Role {
     Relay,
     /// Reads the log and writes read models.
     Projector,
-    /// Reads read models.
+    /// Reads read models: the rows of the organization that is set for the transaction.
     Reader,
+    /// Reads the read models of all organizations.
+    Operator,
     /// The user that logs in, as it is: for migrations.
     Owner,
 }
@@ -33,6 +36,7 @@ impl Role {
             Self::Relay => "set role orgledger_relay",
             Self::Projector => "set role orgledger_projector",
             Self::Reader => "set role orgledger_reader",
+            Self::Operator => "set role orgledger_operator",
             Self::Owner => "reset role",
         }
     }
@@ -76,6 +80,18 @@ pub enum DatabaseError {
         role: String,
         /// What the server said.
         source: sqlx::Error,
+    },
+    /// A role of ours sees what row-level security should keep from it, or may come to.
+    #[error(
+        "{role} is above row-level security through {through}, which is a superuser or has \
+         BYPASSRLS or CREATEROLE: each organization's rows would be everybody's. \
+         Take that away (ALTER ROLE or REVOKE) and start again"
+    )]
+    AboveRowSecurity {
+        /// The role.
+        role: String,
+        /// The role that it is, or is a member of.
+        through: String,
     },
     /// A migration failed.
     #[error("migrating the database failed: {0}")]
@@ -174,13 +190,17 @@ fn log_migrations() -> Vec<Migration> {
         3 "usage" "log/0003_usage.sql",
         4 "identity" "log/0004_identity.sql",
         5 "api key secrets" "log/0005_api_key_secrets.sql",
+        7 "row level security" "log/0007_row_level_security.sql",
         8 "key owners" "log/0008_key_owners.sql",
         9 "what an organization has" "log/0009_of_organization.sql",
     ]
 }
 
 fn read_migrations() -> Vec<Migration> {
-    migrations![101 "read models" "read/0101_read_models.sql"]
+    migrations![
+        101 "read models" "read/0101_read_models.sql",
+        102 "row level security" "read/0102_row_level_security.sql",
+    ]
 }
 
 /// What a database is for: the log, read models, or both.
@@ -219,7 +239,7 @@ pub async fn is_empty(options: &PgConnectOptions) -> Result<bool, DatabaseError>
     Ok(sqlx::query_scalar(is_empty).fetch_one(&mut connection).await?)
 }
 
-/// Refuses a database whose schema is older than this program.
+/// Refuses a database whose schema is older than this program, and one whose roles are too strong.
 pub async fn check_migrated(options: &PgConnectOptions, holds: Holds) -> Result<(), DatabaseError> {
     let mut connection = connect(options, Role::Owner).await?;
     let needed: Vec<i64> = migrator(holds).migrations.iter().map(|m| m.version).collect();
@@ -238,8 +258,43 @@ pub async fn check_migrated(options: &PgConnectOptions, holds: Holds) -> Result<
     .fetch_one(&mut connection)
     .await?;
     if usize::try_from(applied) == Ok(needed.len()) {
-        Ok(())
+        check_roles(&mut connection).await
     } else {
         Err(DatabaseError::NotMigrated)
     }
+}
+
+/// The roles that see an organization's rows as policies let them.
+const BEHIND_POLICIES: [&str; 6] = [
+    "orgledger_writer",
+    "orgledger_relay",
+    "orgledger_projector",
+    "orgledger_reader",
+    "orgledger_operator",
+    "orgledger_builder",
+];
+
+/// Refuses roles that would see what no policy gives them.
+async fn check_roles(connection: &mut PgConnection) -> Result<(), DatabaseError> {
+    let above: Option<(String, String)> = sqlx::query_as(
+        "select r.rolname::text, above.rolname::text
+         from pg_roles r join pg_roles above on pg_has_role(r.oid, above.oid, 'member')
+         where r.rolname = any($1) and (above.rolsuper or above.rolbypassrls or above.rolcreaterole)
+         order by r.rolname, above.oid = r.oid desc, above.rolname limit 1",
+    )
+    .bind(BEHIND_POLICIES.map(str::to_owned))
+    .fetch_optional(connection)
+    .await?;
+    match above {
+        Some((role, through)) => Err(DatabaseError::AboveRowSecurity { role, through }),
+        None => Ok(()),
+    }
+}
+
+/// Whether the user that logs in is itself above row-level security. A service is not as long as it
+/// acts as one of our roles: what a statement may see goes by the role that is set.
+pub async fn logs_in_above_row_security(options: &PgConnectOptions) -> Result<bool, DatabaseError> {
+    let mut connection = connect(options, Role::Owner).await?;
+    let above = "select rolsuper or rolbypassrls from pg_roles where rolname = session_user";
+    Ok(sqlx::query_scalar(above).fetch_one(&mut connection).await?)
 }

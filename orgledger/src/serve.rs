@@ -88,6 +88,13 @@ fn reads_only(args: &ServeArgs) -> bool {
 
 /// Refuses databases that are too old, unsafe or not migrated, before anything is served.
 async fn check(installation: &Installation, args: &ServeArgs) -> anyhow::Result<()> {
+    let serves_on = if reads_only(args) { &installation.read } else { &installation.log };
+    if database::logs_in_above_row_security(serves_on).await? {
+        tracing::warn!(
+            "the database user is above row-level security: let services log in as one that is no \
+             superuser and has no BYPASSRLS (docs/operating.md, Users and privileges)"
+        );
+    }
     if reads_only(args) {
         database::check_server(&installation.read).await?;
         return Ok(database::check_migrated(&installation.read, Holds::ReadModels).await?);

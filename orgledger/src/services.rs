@@ -182,7 +182,8 @@ pub(crate) async fn expiry(
     read: &PgConnectOptions,
     shutdown: Shutdown,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
-    let read = database::pool(read, Role::Reader, 1).await?;
+    // Whatever has ended, in any organization.
+    let read = database::pool(read, Role::Operator, 1).await?;
     let run = crate::expiry::run(executor.clone(), read, shutdown);
     Ok(async move {
         run.await;

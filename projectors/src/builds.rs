@@ -71,7 +71,14 @@ fn build(row: &PgRow) -> Build {
     Build { id: row.get(0), version: row.get(1), place }
 }
 
-/// Makes a build with empty tables.
+/// Makes the rest of the transaction the work of who owns builds and views. The projector itself
+/// owns nothing: an owner can take row-level security off.
+pub(crate) async fn act_as_builder(tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+    tx.execute("set local role orgledger_builder").await?;
+    Ok(())
+}
+
+/// Makes a build with empty tables. The transaction goes on as their owner.
 pub(crate) async fn create(
     tx: &mut PgConnection,
     projection: &Registered,
@@ -85,9 +92,15 @@ pub(crate) async fn create(
     .fetch_one(&mut *tx)
     .await?;
     let schema = schema(projection.name, id);
+    act_as_builder(tx).await?;
     tx.execute(format!("create schema {schema}").as_str()).await?;
     enter(tx, &schema).await?;
     tx.execute(projection.tables).await?;
+    sqlx::query("select read.enclose($1, $2)")
+        .bind(&schema)
+        .bind(projection.views)
+        .execute(tx)
+        .await?;
     let place = Place { position: 0, stream_sequence: None };
     Ok(Build { id, version: projection.version, place })
 }

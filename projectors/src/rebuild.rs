@@ -258,8 +258,9 @@ async fn switch(
     if let Some(serving) = serving {
         builds::retire(&mut tx, &serving).await?;
     }
-    views::switch(&mut tx, projection, build, way).await?;
     builds::serve(&mut tx, build).await?;
+    builds::act_as_builder(&mut tx).await?;
+    views::switch(&mut tx, projection, build, way).await?;
     tx.commit().await?;
     Ok(place)
 }
@@ -271,6 +272,7 @@ async fn sweep(read: &PgPool, projection: &Registered) -> Result<(), sqlx::Error
     let mut connection = read.acquire().await?;
     for schema in builds::retired_schemas(&mut connection, projection.name).await? {
         let mut tx = connection.begin().await?;
+        builds::act_as_builder(&mut tx).await?;
         match views::drop_schema(&mut tx, &schema).await {
             Ok(()) => tx.commit().await?,
             Err(error) if views::is_out_of_time(&error) || views::is_depended_on(&error) => {

@@ -7,6 +7,9 @@
 //!
 //! Views are always replaced in the order of their names. Readers rely on it: whoever holds the
 //! first one holds up all.
+//!
+//! They ask with the rights of who reads them (`security_invoker`), so that the row-level security
+//! of the tables is the reader's and not the owner's. Whoever changes them acts as their owner.
 
 use std::time::Duration;
 
@@ -52,7 +55,7 @@ impl Patience {
 }
 
 fn plain(name: &str, schema: &str) -> String {
-    format!("view read.{name} as select * from {schema}.{name}")
+    view(name, &format!("select * from {schema}.{name}"))
 }
 
 /// Lets a view show either of two builds: the one in service. Both have the same columns.
@@ -65,11 +68,16 @@ fn either(name: &str, projection: &str, builds: [&Build; 2]) -> String {
             build.id
         )
     };
-    format!("view read.{name} as {} union all {}", branch(builds[0]), branch(builds[1]))
+    view(name, &format!("{} union all {}", branch(builds[0]), branch(builds[1])))
+}
+
+/// The option is named each time: replacing a view resets those that are not.
+fn view(name: &str, query: &str) -> String {
+    format!("view read.{name} with (security_invoker = true) as {query}")
 }
 
 fn granted(name: &str) -> String {
-    format!("grant select on read.{name} to orgledger_reader")
+    format!("grant select on read.{name} to orgledger_reader, orgledger_operator")
 }
 
 /// How the views must come to show a new build.
@@ -125,7 +133,8 @@ async fn there(read: &PgPool, projection: &Registered) -> Result<Vec<String>, sq
     .await
 }
 
-/// Makes the views show `build` as the transaction ends that puts it into service.
+/// Makes the views show `build` as the transaction ends that puts it into service. It must act as
+/// their owner.
 pub(crate) async fn switch(
     tx: &mut PgConnection,
     projection: &Registered,
@@ -220,6 +229,7 @@ async fn patiently(read: &PgPool, change: &str) -> Result<(), sqlx::Error> {
     let mut patience = Patience::new();
     loop {
         let mut tx = read.begin().await?;
+        builds::act_as_builder(&mut tx).await?;
         let change = format!("set local lock_timeout to {LOCKS_MS_MAX}; {change}");
         match tx.execute(change.as_str()).await {
             Ok(_) => return tx.commit().await,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::error::QueryError;
 use crate::organizations::{self, OrganizationRef};
 use crate::parameters::{OrganizationPath, Point as _, PointQuery, Refusals};
-use crate::snapshot::{Projection, Snapshot};
+use crate::snapshot::{Projection, Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 use crate::viewer::{AnyViewer, Viewer};
@@ -167,7 +167,7 @@ pub(crate) async fn get_access_register(
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
     viewer.must_be_operator()?;
-    answer(&state, None, &query).await
+    answer(&state, Rows::All, &query).await
 }
 
 /// The access register of an organization.
@@ -183,15 +183,20 @@ pub(crate) async fn get_organization_access_register(
 ) -> Result<Reflecting<AccessRegister>, Problem> {
     viewer.must(Permission::MembersRead)?;
     viewer.must(Permission::ProjectsRead)?;
-    answer(&state, Some(OrganizationRef::Id(path.organization_id)), &query).await
+    answer(&state, Rows::Of(path.organization_id), &query).await
 }
 
 async fn answer(
     state: &QueryState,
-    organization: Option<OrganizationRef>,
+    rows: Rows,
     query: &PointQuery,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
-    let mut snapshot = state.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
+    let organization = match rows {
+        Rows::Of(organization_id) => Some(OrganizationRef::Id(organization_id)),
+        Rows::All => None,
+    };
+    let mut snapshot =
+        state.snapshot(rows, &[Projection::AccessRegister], query.position_min()).await?;
     let query = AccessRegisterQuery { organization, temporal: query.temporal() };
     let body = access_register(&mut snapshot, &query).await?;
     Ok(Reflecting { position: snapshot.position(), body })

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::error::QueryError;
 use crate::organizations::{self, OrganizationRef};
 use crate::parameters::{ListQuery, NowQuery, OrganizationPath, Point as _, Refusals};
-use crate::snapshot::{Projection, Snapshot};
+use crate::snapshot::{Projection, Rows, Snapshot};
 use crate::state::{QueryState, Reflecting, highest};
 use crate::temporal::Temporal;
 use crate::viewer::Viewer;
@@ -222,7 +222,8 @@ pub(crate) async fn get_balance(
     Query(query): Query<NowQuery>,
 ) -> Result<Reflecting<OrganizationBalance>, Problem> {
     viewer.must(Permission::CreditsRead)?;
-    let mut snapshot = state.snapshot(READS, highest(&[query.min_position])).await?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
     let body = balance(&mut snapshot, &OrganizationRef::Id(path.organization_id)).await?;
     Ok(Reflecting { position: snapshot.position(), body })
 }
@@ -246,7 +247,8 @@ pub(crate) async fn list_credit_movements(
         query.cursor.as_ref(),
     )?;
     let position_min = movements.temporal.position_min().max(query.position_min());
-    let mut snapshot = state.snapshot(READS, position_min).await?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, READS, position_min).await?;
     let body = credit_movements(&mut snapshot, &movements).await?;
     Ok(Reflecting { position: snapshot.position(), body })
 }

@@ -35,7 +35,7 @@ mod viewer;
 pub use error::{NOT_READY, NOT_YET_VISIBLE, QueryError, TOO_MANY_ROWS};
 pub use organizations::OrganizationRef;
 pub use routes::{document, routes};
-pub use snapshot::{Projection, Snapshot};
+pub use snapshot::{Projection, Rows, Snapshot};
 pub use state::{QueryState, WAIT_MAX_DEFAULT};
 pub use temporal::Temporal;
 pub use viewer::Visible;

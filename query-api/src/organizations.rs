@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::error::QueryError;
 use crate::list::{self, Listed, Listing, Scope};
 use crate::parameters::{ListQuery, OrganizationPath, Point as _, PointQuery, Refusals};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 use crate::viewer::{AnyViewer, Viewer, Visible};
@@ -156,7 +156,8 @@ impl QueryState {
         let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?
             .visible(visible);
         let position_min = listing.position_min().max(query.position_min());
-        let mut snapshot = self.snapshot(T::READS, position_min).await?;
+        let rows = scope.organization_id.map_or(Rows::All, Rows::Of);
+        let mut snapshot = self.snapshot(rows, T::READS, position_min).await?;
         let body = list::list(&mut snapshot, &listing).await?;
         Ok(Reflecting { position: snapshot.position(), body })
     }
@@ -169,7 +170,8 @@ impl QueryState {
         visible: &Visible,
         query: &PointQuery,
     ) -> Result<Reflecting<T>, Problem> {
-        let mut snapshot = self.snapshot(T::READS, query.position_min()).await?;
+        let rows = Rows::Of(organization_id);
+        let mut snapshot = self.snapshot(rows, T::READS, query.position_min()).await?;
         let body = list::get(&mut snapshot, organization_id, id, query.temporal(), visible).await?;
         Ok(Reflecting { position: snapshot.position(), body })
     }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::error::QueryError;
 use crate::parameters::{OrganizationPath, Point, Refusals};
-use crate::snapshot::{Projection, Snapshot};
+use crate::snapshot::{Projection, Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 use crate::viewer::Viewer;
@@ -114,7 +114,9 @@ pub(crate) async fn explain_permission(
     if viewer.member_id() != Some(query.member) {
         viewer.must(Permission::AuditRead)?;
     }
-    let mut snapshot = state.snapshot(&[Projection::AccessRegister], query.position_min()).await?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot =
+        state.snapshot(rows, &[Projection::AccessRegister], query.position_min()).await?;
     let asked = Asked {
         organization_id: path.organization_id,
         member_id: query.member,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::list::{self, Listed, Listing, Scope};
 use crate::parameters::{ListQuery, Point as _, ProjectPath, Refusals};
 use crate::projects;
-use crate::snapshot::Projection;
+use crate::snapshot::{Projection, Rows};
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::{Viewer, Visible};
 
@@ -67,7 +67,8 @@ pub(crate) async fn list_project_members(
     let scope = Scope::organization(path.organization_id).project(Some(path.project_id));
     let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?;
     let position_min = listing.position_min().max(query.position_min());
-    let mut snapshot = state.snapshot(&[Projection::AccessRegister], position_min).await?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, &[Projection::AccessRegister], position_min).await?;
     let (organization_id, id) = (path.organization_id, path.project_id.0);
     let temporal = listing.temporal();
     list::get::<projects::Project>(&mut snapshot, organization_id, id, temporal, &Visible::All)

@@ -1,6 +1,7 @@
 //! One consistent picture of the read models.
 
 use chrono::{DateTime, Utc};
+use event_schemas::OrganizationId;
 use sqlx::{Executor as _, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::error::QueryError;
@@ -50,6 +51,29 @@ impl Projection {
     }
 }
 
+/// Whose rows a picture has. What asks for others finds none: row-level security of the tables sees
+/// to it, whatever the query says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// This organization's alone.
+    Of(OrganizationId),
+    /// Every organization's: for what by its nature asks across them.
+    All,
+}
+
+impl Rows {
+    /// What a transaction says first. Either ends with the transaction. A `select set_config(…)`
+    /// would take the snapshot; this does not.
+    fn statement(self) -> String {
+        match self {
+            Self::Of(OrganizationId(id)) => {
+                format!("set local orgledger.organization_id to '{id}'")
+            }
+            Self::All => "set local role orgledger_operator".to_owned(),
+        }
+    }
+}
+
 /// One consistent picture of some read models: whatever is asked of it is of the same moment, the
 /// same builds and the same position.
 pub struct Snapshot {
@@ -59,9 +83,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The picture now, of at least `position_min`.
+    /// The picture now, of at least `position_min`. The pool acts as `orgledger_reader`.
     pub async fn open(
         pool: &PgPool,
+        rows: Rows,
         projections: &'static [Projection],
         position_min: i64,
     ) -> Result<Self, QueryError> {
@@ -71,9 +96,12 @@ impl Snapshot {
             pool.begin_with("begin isolation level repeatable read read only").await?;
         // LOCK takes no snapshot; the next statement does. So the picture is of a moment at which no
         // switch was under way, and the views stay what they are while it lasts.
+        let mut statement = rows.statement();
         for projection in projections {
-            let lock = format!("lock table {} in access share mode", projection.gate());
-            match transaction.execute(lock.as_str()).await {
+            statement.push_str(&format!("; lock table {} in access share mode", projection.gate()));
+            let locked = transaction.execute(statement.as_str()).await;
+            statement.clear();
+            match locked {
                 Err(error) if is_undefined(&error) => {
                     return Err(QueryError::NotReady(projection.name()));
                 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::error::QueryError;
 use crate::positions::Positions;
-use crate::snapshot::{Projection, Snapshot};
+use crate::snapshot::{Projection, Rows, Snapshot};
 
 /// How long a query waits for a position, where nothing else is set.
 pub const WAIT_MAX_DEFAULT: Duration = Duration::from_secs(5);
@@ -31,8 +31,8 @@ pub struct QueryState {
 }
 
 impl QueryState {
-    /// Reads through `pool`; waits for a position `wait_max` at most, which must be less than a
-    /// request may take.
+    /// Reads through `pool`, which acts as `orgledger_reader`; waits for a position `wait_max` at
+    /// most, which must be less than a request may take.
     pub fn new(pool: PgPool, authenticator: Arc<Authenticator>, wait_max: Duration) -> Self {
         let positions = Positions::new(pool.clone());
         Self { positions, pool, wait_max, authenticator, permissions: None }
@@ -52,13 +52,15 @@ impl QueryState {
     /// A picture of at least `position_min`, waited for.
     pub async fn snapshot(
         &self,
+        rows: Rows,
         projections: &'static [Projection],
         position_min: i64,
     ) -> Result<Snapshot, QueryError> {
         let deadline = Instant::now() + self.wait_max;
         let mut has_waited = false;
         loop {
-            let behind = match Snapshot::open(&self.pool, projections, position_min).await {
+            let opened = Snapshot::open(&self.pool, rows, projections, position_min).await;
+            let behind = match opened {
                 Err(error @ QueryError::NotYetVisible { .. }) => error,
                 opened => return opened,
             };

@@ -11,6 +11,7 @@ use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::error::QueryError;
+use crate::snapshot::{Projection, Rows};
 use crate::state::QueryState;
 
 /// Who asks about the organization in the path, and how far they see in it.
@@ -117,7 +118,7 @@ impl Viewer {
         if access.only_in.is_none() && access.organization.contains(permission) {
             return Ok(Visible::All);
         }
-        let mut projects = candidates(state, access).await?;
+        let mut projects = candidates(state, self.organization_id, access).await?;
         projects.sort_unstable();
         projects.dedup();
         let Some(permissions) = &state.permissions else { return Ok(Visible::All) };
@@ -159,11 +160,17 @@ impl Viewer {
 }
 
 /// Projects that the read model says somebody is in; whether they still are, the log is asked.
-async fn candidates(state: &QueryState, access: &Access) -> Result<Vec<ProjectId>, Problem> {
+async fn candidates(
+    state: &QueryState,
+    organization_id: OrganizationId,
+    access: &Access,
+) -> Result<Vec<ProjectId>, Problem> {
     if let Some(only) = access.only_in {
         return Ok(vec![only]);
     }
     let groups: Vec<Uuid> = access.groups.iter().map(|group| group.0).collect();
+    let rows = Rows::Of(organization_id);
+    let mut snapshot = state.snapshot(rows, &[Projection::AccessRegister], 0).await?;
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "select project_id from read.project_members
          where member_id = $1 and known_to is null and valid_to is null
@@ -172,7 +179,7 @@ async fn candidates(state: &QueryState, access: &Access) -> Result<Vec<ProjectId
     )
     .bind(access.member_id.map(|member_id| member_id.0))
     .bind(groups)
-    .fetch_all(state.pool())
+    .fetch_all(snapshot.connection())
     .await
     .map_err(QueryError::from)?;
     Ok(ids.into_iter().map(ProjectId).chain(access.granted_in.iter().copied()).collect())

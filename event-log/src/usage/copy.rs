@@ -1,20 +1,25 @@
-//! Rows in Postgres's binary COPY format.
+//! Rows in Postgres's binary COPY format, and their way into the log.
 //! Source: PostgreSQL documentation, COPY, "Binary Format".
 
 use chrono::{DateTime, NaiveDate, Utc};
 use event_schemas::OrganizationId;
+use sqlx::{Executor as _, PgConnection};
 use uuid::Uuid;
 
 use super::Row;
 
 /// The columns, in the order in which [`encode`] writes them.
-pub(super) const COPY: &str = "copy log.usage_records (batch_id, ordinal, organization_id, \
-    project_id, api_key_id, member_id, service_account_id, end_user, feature, provider, model, \
-    request_id, occurred_at, occurred_day, request_key, content_key, input_tokens, \
-    cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens, price_version, \
-    cost_pico, currency, tags) from stdin (format binary)";
+const COLUMNS: &str = "batch_id, ordinal, organization_id, project_id, api_key_id, member_id, \
+    service_account_id, end_user, feature, provider, model, request_id, occurred_at, \
+    occurred_day, request_key, content_key, input_tokens, cached_input_tokens, \
+    cache_write_tokens, output_tokens, reasoning_tokens, price_version, cost_pico, currency, tags";
 
-const COLUMNS: i16 = 25;
+const COLUMNS_COUNT: i16 = 25;
+
+/// Postgres copies into no table with row-level security. This one is the session's own, has none,
+/// and writes no WAL; the end of the transaction empties it.
+const STAGED: &str = "pg_temp.orgledger_usage_batch";
+
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// Days from 1 January of year 1 to 2000-01-01, where Postgres counts from.
@@ -33,7 +38,7 @@ pub(super) fn encode(
     out.0.extend_from_slice(&[0; 8]); // flags, header extension
     for (ordinal, row) in (0_i32..).zip(rows) {
         let record = row.record;
-        out.0.extend_from_slice(&COLUMNS.to_be_bytes());
+        out.0.extend_from_slice(&COLUMNS_COUNT.to_be_bytes());
         out.uuid(batch_id);
         out.field(&ordinal.to_be_bytes());
         out.uuid(organization_id.0);
@@ -67,6 +72,28 @@ pub(super) fn encode(
     }
     out.0.extend_from_slice(&(-1_i16).to_be_bytes());
     Ok(out.0)
+}
+
+/// Puts encoded rows into the log, in their order.
+pub(super) async fn copy_rows(tx: &mut PgConnection, data: Vec<u8>) -> Result<(), sqlx::Error> {
+    let there: bool = sqlx::query_scalar("select to_regclass($1) is not null")
+        .bind(STAGED)
+        .fetch_one(&mut *tx)
+        .await?;
+    if !there {
+        let create = format!(
+            "create temporary table {STAGED} (like log.usage_records) on commit delete rows"
+        );
+        tx.execute(create.as_str()).await?;
+    }
+    let into = format!("copy {STAGED} ({COLUMNS}) from stdin (format binary)");
+    let mut copy = tx.copy_in_raw(&into).await?;
+    copy.send(data).await?;
+    copy.finish().await?;
+    let insert =
+        format!("insert into log.usage_records ({COLUMNS}) select {COLUMNS} from {STAGED}");
+    sqlx::query(&insert).execute(tx).await?;
+    Ok(())
 }
 
 struct Fields(Vec<u8>);

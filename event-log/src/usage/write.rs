@@ -69,7 +69,7 @@ impl UsageWriter {
                 let position = head(&mut connection).await?;
                 return Ok(written(&fates, 0, &[], position));
             }
-            // Sorted, so that COPY fills one index page after another and two writers never wait
+            // Sorted, so that the insert fills one index page after another and two writers never wait
             // for each other in a circle.
             rows.sort_unstable_by_key(|row| (row.day, row.request_key));
             self.ensure_partitions(&mut connection, &rows).await?;
@@ -97,7 +97,7 @@ impl UsageWriter {
         let data = copy::encode(rows, batch_id, write.organization_id)
             .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
         let mut tx = sqlx::Connection::begin(&mut **connection).await?;
-        match copy_rows(&mut tx, data).await {
+        match copy::copy_rows(&mut tx, data).await {
             Ok(()) => {}
             Err(error) if is_unique_violation(&error) => {
                 tx.rollback().await?;
@@ -182,13 +182,6 @@ fn written(
         fates[row.index] = Fate::Recorded { position };
     }
     UsageWritten { fates, position }
-}
-
-async fn copy_rows(connection: &mut PgConnection, data: Vec<u8>) -> Result<(), sqlx::Error> {
-    let mut copy = connection.copy_in_raw(copy::COPY).await?;
-    copy.send(data).await?;
-    copy.finish().await?;
-    Ok(())
 }
 
 fn is_unique_violation(error: &sqlx::Error) -> bool {

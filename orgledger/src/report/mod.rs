@@ -8,7 +8,7 @@ pub(crate) mod text;
 
 use event_log::database::{self, Role};
 use projectors::{Feed, PostgresFeed};
-use query_api::{Projection, QueryError, Snapshot};
+use query_api::{Projection, QueryError, Rows, Snapshot};
 use sqlx::PgPool;
 
 use crate::installation::Installation;
@@ -24,7 +24,8 @@ pub(crate) async fn up_to_date(
     let elsewhere = installation.reads_elsewhere();
     let position = if elsewhere { 0 } else { catch_up(installation, projections).await? };
     let pool = database::pool(&installation.read, Role::Reader, 2).await?;
-    Ok(Snapshot::open(&pool, projections, position).await?)
+    // Who has the installation may see all of it, and names organizations as people do.
+    Ok(Snapshot::open(&pool, Rows::All, projections, position).await?)
 }
 
 /// Brings read models to the head of the log; answers where that was.

@@ -8,5 +8,7 @@ mod cost_per_feature;
 mod jetstream;
 mod live;
 mod rebuild;
+mod row_security;
+mod service_users;
 mod support;
 mod switching;

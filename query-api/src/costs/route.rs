@@ -16,6 +16,7 @@ use super::export::to_csv;
 use super::report::{CostReport, CostsQuery, READS, costs};
 use crate::organizations::OrganizationRef;
 use crate::parameters::{OrganizationPath, Refusals};
+use crate::snapshot::Rows;
 use crate::state::{QueryState, Reflecting, highest};
 use crate::viewer::Viewer;
 
@@ -120,7 +121,8 @@ pub(crate) async fn get_costs(
         from: parameters.from.map(|HourBound(time)| time),
         to: parameters.to.map(|HourBound(time)| time),
     };
-    let mut snapshot = state.snapshot(READS, highest(&[parameters.min_position])).await?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, READS, highest(&[parameters.min_position])).await?;
     let report = costs(&mut snapshot, &query).await?;
     let position = report.position;
     Ok(match parameters.format.unwrap_or_default() {

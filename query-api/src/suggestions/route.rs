@@ -10,6 +10,7 @@ use super::{
     READS, Suggestion, SuggestionKind, SuggestionsQuery, UNUSED_DAYS_DEFAULT, suggestions,
 };
 use crate::parameters::{OrganizationPath, Refusals};
+use crate::snapshot::Rows;
 use crate::state::{QueryState, Reflecting, highest};
 use crate::viewer::Viewer;
 
@@ -64,7 +65,8 @@ pub(crate) async fn list_suggestions(
         as_of: query.as_of.map(|AsOf(time)| time),
         unused_days,
     };
-    let mut snapshot = state.snapshot(READS, highest(&[query.min_position])).await?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
     let limit = query.limit.unwrap_or_default();
     let body = suggestions(&mut snapshot, &which, limit, query.cursor.as_ref()).await?;
     Ok(Reflecting { position: snapshot.position(), body })

@@ -126,6 +126,25 @@ async fn another_organization_is_not_found() {
 }
 
 #[tokio::test]
+async fn only_what_is_of_no_one_organization_reads_across_them() {
+    let (world, routes) = acme().await;
+    // The role in which that is done reads nothing any more.
+    sqlx::query("revoke usage on schema read from orgledger_operator")
+        .execute(&world.owner)
+        .await
+        .expect("the owner may");
+    let mut across = Vec::new();
+    for route in &routes {
+        let answer = world.get(&route.filled(ACME, &id(10).to_string())).await;
+        if answer.status.is_server_error() {
+            across.push(route.path.as_str());
+        }
+    }
+    across.sort_unstable();
+    assert_eq!(across, ["/v1/access-register", "/v1/organizations"]);
+}
+
+#[tokio::test]
 async fn malformed_ids_are_named() {
     let (world, routes) = acme().await;
     let mut tried = 0;

@@ -6,6 +6,7 @@ mod balances;
 mod costs;
 mod every_route;
 mod lists;
+mod rows;
 mod suggestions;
 mod support;
 mod waiting;

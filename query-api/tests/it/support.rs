@@ -18,7 +18,7 @@ use event_schemas::{
     ProjectEvent, ProjectId, ProjectRole, StreamEvent,
 };
 use projectors::{Feed, PostgresFeed, Registered};
-use query_api::{Projection, QueryState, Snapshot};
+use query_api::{Projection, QueryState, Rows, Snapshot};
 use serde_json::Value;
 use sqlx::PgPool;
 use tower::ServiceExt as _;
@@ -40,7 +40,7 @@ pub(crate) struct World {
     pub(crate) log: EventLog,
     /// Reads as the API does: in the reader's role.
     pub(crate) pool: PgPool,
-    owner: PgPool,
+    pub(crate) owner: PgPool,
     usage: UsageWriter,
     wait_max: Duration,
     _database: TestDatabase,
@@ -238,8 +238,9 @@ impl World {
         Feed::Postgres(PostgresFeed::of(self.owner.clone()))
     }
 
+    /// A picture of all organizations.
     pub(crate) async fn snapshot(&self, projections: &'static [Projection]) -> Snapshot {
-        Snapshot::open(&self.pool, projections, 0).await.expect("a picture")
+        Snapshot::open(&self.pool, Rows::All, projections, 0).await.expect("a picture")
     }
 
     fn routes(&self) -> (Router, OpenApi) {

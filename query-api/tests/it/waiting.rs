@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use event_schemas::OrganizationEvent;
-use query_api::{Projection, QueryError, Snapshot};
+use query_api::{Projection, QueryError, Rows, Snapshot};
 use serde_json::json;
 
 use crate::support::{World, path};
@@ -87,7 +87,7 @@ async fn without_a_read_model_the_answer_is_that_it_is_being_built() {
     let answer = world.get("/v1/organizations").await;
     answer.assert_problem(503, "read-model-not-ready", "nothing is built");
     assert_eq!(world.found("/v1/status").await.at("/projections"), json!([]));
-    let opened = Snapshot::open(&world.pool, &[Projection::Balances], 0).await;
+    let opened = Snapshot::open(&world.pool, Rows::All, &[Projection::Balances], 0).await;
     assert!(matches!(opened, Err(QueryError::NotReady("balances"))));
 }
 

@@ -1,5 +1,6 @@
 //! A log, read models beside it, and histories to fill them with.
 
+pub(crate) mod catalogue;
 pub(crate) mod history;
 pub(crate) mod naive;
 pub(crate) mod probe;
@@ -23,7 +24,7 @@ pub(crate) struct House {
     pub(crate) log: EventLog,
     /// As the projector.
     pub(crate) read: PgPool,
-    /// As a reader of read models.
+    /// As a reader of read models, of all organizations.
     pub(crate) reader: PgPool,
     /// As the database's owner, who may do anything.
     pub(crate) owner: PgPool,
@@ -39,7 +40,7 @@ impl House {
         Self {
             log: EventLog::open(&options).await.unwrap(),
             read: database::pool(&options, Role::Projector, 12).await.unwrap(),
-            reader: database::pool(&options, Role::Reader, 4).await.unwrap(),
+            reader: database::pool(&options, Role::Operator, 4).await.unwrap(),
             owner: database::pool(&options, Role::Owner, 2).await.unwrap(),
             database,
         }
