@@ -20,6 +20,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::observe::RequestContext;
 use crate::problem::Problem;
+use crate::rate;
 
 /// The least characters of an operator's credential: shorter ones can be guessed.
 pub const OPERATOR_CREDENTIAL_CHARACTERS_MIN: usize = 16;
@@ -265,7 +266,7 @@ impl Authenticator {
 }
 
 /// The credential of `Authorization: Bearer …`. Two such headers are none.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else {
         return None;
@@ -296,7 +297,7 @@ pub async fn authenticate(
             .map(|ConnectInfo(address)| address.ip().to_string().into()),
     };
     request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
+    Ok(rate::let_in(next.run(request).await))
 }
 
 #[cfg(test)]

@@ -4,16 +4,20 @@ use std::future::Future;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use serde_json::json;
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
+use crate::problem_kinds;
 
-/// Something that the process needs is not there.
-pub const NOT_READY: ProblemKind =
-    ProblemKind::new("/problems/not-ready", StatusCode::SERVICE_UNAVAILABLE, "Not ready");
+problem_kinds! { pub KINDS:
+    /// Something that the process needs is not there.
+    ///
+    /// See to what `detail` names; until then send requests to another process.
+    NOT_READY = "not-ready" SERVICE_UNAVAILABLE "Not ready";
+}
 
 /// How long the check behind `/readyz` may take before it counts as failed.
 const READY_TIME_MAX: Duration = Duration::from_secs(2);

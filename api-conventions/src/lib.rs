@@ -1,8 +1,8 @@
 //! What the two HTTP APIs share: problem responses, authentication, idempotency keys, entity tags,
 //! paging, points in time, limits, health and serving.
 //!
-//! A binary builds its router from the APIs' routes, adds [`health::routes`], wraps all of it in
-//! [`limits::apply`] and hands it to [`serve::serve`].
+//! A binary builds its router from the APIs' routes, puts [`rate::limit`] around them, adds
+//! [`health::routes`], wraps all of it in [`limits::apply`] and hands it to [`serve::serve`].
 
 pub mod authentication;
 pub mod etag;
@@ -10,10 +10,12 @@ pub mod extract;
 pub mod health;
 pub mod idempotency;
 pub mod limits;
+pub mod links;
 pub mod observe;
 pub mod paging;
 pub mod permissions;
 pub mod problem;
+pub mod rate;
 pub mod serve;
 pub mod temporal;
 
@@ -24,6 +26,7 @@ pub use idempotency::IdempotencyKey;
 pub use limits::Limits;
 pub use paging::{Cursor, Limit, Page};
 pub use problem::{Problem, ProblemKind};
+pub use rate::{RateLimiter, RatePolicy};
 pub use temporal::{AsOf, Position};
 
 /// The response header that says which position of the log an answer reflects.

@@ -3,14 +3,16 @@
 use std::error::Error;
 use std::fmt;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+pub use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::observe;
 
 /// A way to fail: what stays the same however often it happens. APIs declare theirs as constants,
-/// so that each `type` is written once.
+/// with [`problem_kinds!`](crate::problem_kinds), so that each `type` is written once and each is in
+/// a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProblemKind {
     /// The stable `type`: a reference such as `/problems/seat-limit-reached`.
@@ -19,63 +21,137 @@ pub struct ProblemKind {
     pub status: StatusCode,
     /// What it means, in a few words, always the same.
     pub title: &'static str,
+    /// Its documentation: what it means, an empty line, and what to do about it.
+    pub text: &'static str,
 }
 
 impl ProblemKind {
-    /// A kind, for constants.
-    pub const fn new(uri: &'static str, status: StatusCode, title: &'static str) -> Self {
-        Self { uri, status, title }
+    /// What it means, in a sentence.
+    pub fn meaning(&self) -> String {
+        self.paragraph(0)
+    }
+
+    /// What to do about it, in a sentence; empty where that was forgotten.
+    pub fn advice(&self) -> String {
+        self.paragraph(1)
+    }
+
+    /// The name that its `type` ends in.
+    pub fn name(&self) -> &'static str {
+        self.uri.strip_prefix(PROBLEMS).unwrap_or(self.uri)
+    }
+
+    fn paragraph(&self, number: usize) -> String {
+        let paragraphs: Vec<&str> = self.text.split("\n\n").collect();
+        let lines = paragraphs.get(number).map(|text| text.lines().map(str::trim));
+        lines.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])+ $name:ident = $uri:literal $status:ident $title:literal;)+) => {
+/// What the `type` of every problem begins with.
+pub const PROBLEMS: &str = "/problems/";
+
+/// Declares kinds of problem, each as a constant, and the list of them. A kind's documentation is
+/// what readers of the API get: a paragraph on what it means, then one on what to do about it.
+#[macro_export]
+macro_rules! problem_kinds {
+    ($vis:vis $list:ident: $(
+        $(#[doc = $doc:literal])+ $name:ident = $uri:literal $status:ident $title:literal;
+    )+) => {
         $(
-            $(#[$doc])+
-            pub const $name: ProblemKind =
-                ProblemKind::new(concat!("/problems/", $uri), StatusCode::$status, $title);
+            $(#[doc = $doc])+
+            pub const $name: $crate::ProblemKind = $crate::ProblemKind {
+                uri: concat!("/problems/", $uri),
+                status: $crate::problem::StatusCode::$status,
+                title: $title,
+                text: concat!($($doc, "\n"),+),
+            };
         )+
 
-        /// Every kind that both APIs can answer with.
-        pub const COMMON: &[ProblemKind] = &[$($name),+];
+        /// Every kind that is declared here.
+        $vis const $list: &[$crate::ProblemKind] = &[$($name),+];
     };
 }
 
-kinds! {
+problem_kinds! { pub COMMON:
     /// A parameter, header or field of the body is wrong; `field` names it.
+    ///
+    /// Correct what `field` names and send it again.
     INVALID_REQUEST = "invalid-request" BAD_REQUEST "The request is not valid";
     /// The body is not JSON.
+    ///
+    /// Correct it at `line` and `column`.
     MALFORMED_JSON = "malformed-json" BAD_REQUEST "The body is not valid JSON";
     /// The `Idempotency-Key` header is missing or unusable.
+    ///
+    /// Send one such header of 1 to 255 visible ASCII characters: a new one for each command, the
+    /// same one when trying again.
     IDEMPOTENCY_KEY_REQUIRED = "idempotency-key-required" BAD_REQUEST
         "An idempotency key is required";
     /// No credential, or none that is known.
+    ///
+    /// Send one that works as `Authorization: Bearer …`; a revoked, rotated or expired one never
+    /// works again.
     UNAUTHORIZED = "unauthorized" UNAUTHORIZED "Authentication is required";
     /// The caller is known and may not do this.
+    ///
+    /// Ask somebody whose role allows it, or ask for such a role.
     FORBIDDEN = "forbidden" FORBIDDEN "Not permitted";
     /// It does not exist, or not for this caller.
+    ///
+    /// Check the ids in the path, and that the credential belongs to their organization.
     NOT_FOUND = "not-found" NOT_FOUND "Not found";
     /// The resource has no such method.
+    ///
+    /// Use one of those that `Allow` names.
     METHOD_NOT_ALLOWED = "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed";
     /// Another change got there first.
+    ///
+    /// Read it again, and decide anew.
     CONFLICT = "conflict" CONFLICT "Conflict with another change";
     /// The `If-Match` header names another version.
+    ///
+    /// Read it again, apply your change to what is there now, and send it with the new `ETag`.
     PRECONDITION_FAILED = "precondition-failed" PRECONDITION_FAILED
         "It has changed since the version named";
+    /// This replaces a whole document, which could undo somebody else's change unseen.
+    ///
+    /// Read it, and send its `ETag` as `If-Match`.
+    PRECONDITION_REQUIRED = "precondition-required" PRECONDITION_REQUIRED
+        "The version to change must be named";
     /// The body is larger than the route takes.
+    ///
+    /// Send at most `bytes_max` bytes at once.
     BODY_TOO_LARGE = "body-too-large" PAYLOAD_TOO_LARGE "The body is too large";
     /// The body's media type is not what the route takes.
+    ///
+    /// Send JSON, with `Content-Type: application/json`.
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE
         "Unsupported media type";
     /// Well formed, and not possible.
+    ///
+    /// Change what `detail` says.
     UNPROCESSABLE = "unprocessable" UNPROCESSABLE_ENTITY "The request cannot be carried out";
+    /// More requests came with this credential, or from this address without a known one, than are
+    /// taken.
+    ///
+    /// Wait as long as `Retry-After` says, and watch `RateLimit` from then on.
+    TOO_MANY_REQUESTS = "too-many-requests" TOO_MANY_REQUESTS "Too many requests";
     /// Something of ours is broken; the request's id leads to the log.
+    ///
+    /// Tell the operator the `instance`.
     INTERNAL = "internal" INTERNAL_SERVER_ERROR "Internal error";
     /// Too much is waiting.
+    ///
+    /// Send it again after `Retry-After`, with the same `Idempotency-Key`.
     OVERLOADED = "overloaded" SERVICE_UNAVAILABLE "Too many requests are waiting";
     /// Something that the answer depends on is not there at the moment.
+    ///
+    /// Send it again after `Retry-After`, with the same `Idempotency-Key`.
     UNAVAILABLE = "unavailable" SERVICE_UNAVAILABLE "Temporarily unavailable";
     /// No answer within the time for one request.
+    ///
+    /// Send it again with the same `Idempotency-Key`: what was carried out is not carried out twice.
     TIMED_OUT = "timed-out" SERVICE_UNAVAILABLE "The request took too long";
 }
 

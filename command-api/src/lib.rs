@@ -41,6 +41,9 @@ pub mod roles;
 pub mod service_accounts;
 pub mod usage;
 
+/// What is sent and answered, by operation: the examples in the API's description.
+pub const EXAMPLES: &str = include_str!("examples.json");
+
 pub use answers::REPLAYED_HEADER;
 pub use execute::{
     Answer, Command, CommandContext, Done, Executor, ExpectedSequence, Secret, Session,

@@ -77,10 +77,10 @@ pub(crate) struct PostHeaders {
     /// The caller's name for this command, 1 to 255 visible ASCII characters: a new one for each
     /// command, the same one when trying again. Sent again with the same body it gives the first
     /// answer again; with another body it is refused.
-    #[param(rename = "Idempotency-Key")]
+    #[param(rename = "Idempotency-Key", pattern = r"^[!-~]{1,255}$")]
     idempotency_key: String,
     /// The `ETag` that the resource must have.
-    #[param(rename = "If-Match")]
+    #[param(rename = "If-Match", pattern = r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#)]
     if_match: Option<String>,
 }
 
@@ -90,10 +90,10 @@ pub(crate) struct PostHeaders {
 #[allow(dead_code)] // Never built.
 pub(crate) struct ChangeHeaders {
     /// The caller's name for this command, as for a POST; here it may be left out.
-    #[param(rename = "Idempotency-Key")]
+    #[param(rename = "Idempotency-Key", pattern = r"^[!-~]{1,255}$")]
     idempotency_key: Option<String>,
     /// The `ETag` that the resource must have.
-    #[param(rename = "If-Match")]
+    #[param(rename = "If-Match", pattern = r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#)]
     if_match: Option<String>,
 }
 
@@ -128,6 +128,9 @@ pub(crate) enum Refusals {
     /// A value is not possible, or the idempotency key stands for another request.
     #[response(status = 422, content_type = "application/problem+json")]
     Unprocessable(#[to_schema] ProblemSchema),
+    /// This credential, or this address, has asked too often; `Retry-After` says when to ask again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooManyRequests(#[to_schema] ProblemSchema),
     /// Too much is waiting, or the database is not there.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] ProblemSchema),

@@ -1,22 +1,33 @@
-//! The APIs as one router each, or both together, with their OpenAPI document.
+//! The APIs as one router each, or both together, with their description: the OpenAPI document, a
+//! page for people, and a page for every kind of problem.
 
+mod examples;
+mod page;
+pub(crate) mod problems;
+
+use api_conventions::problem::ProblemSchema;
 use axum::Router;
+use axum::http::header;
 use axum::routing::get;
 use command_api::CommandApi;
 use query_api::QueryState;
-use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::server::Server;
+use utoipa::{OpenApi, PartialSchema as _, ToSchema as _};
 use utoipa_axum::router::OpenApiRouter;
 
 /// What every document begins with.
 #[derive(OpenApi)]
 #[openapi(info(
     title = "orgledger",
-    description = "The system of record for an organization's use of AI: commands, and queries over \
-                   what they left. Every answer names the position of the log that it reflects.",
-    license(name = "Apache-2.0")
+    description = include_str!("api/introduction.md"),
+    license(name = "Apache-2.0", identifier = "Apache-2.0")
 ))]
 struct Head;
+
+/// The name of the one way to be let in, in the document.
+const CREDENTIAL: &str = "credential";
 
 /// Commands and queries.
 pub(crate) fn both(commands: CommandApi, queries: QueryState) -> Router {
@@ -37,18 +48,41 @@ fn head() -> OpenApiRouter {
     OpenApiRouter::with_openapi(Head::openapi())
 }
 
+/// With its description, which needs no credential.
 fn served(router: OpenApiRouter) -> Router {
     let (router, document) = router.split_for_parts();
+    let document = completed(document);
     let json = text(&document);
-    router.route(
-        "/v1/openapi.json",
-        get(move || async move { ([("content-type", "application/json")], json) }),
-    )
+    let page = page::documentation(&document);
+    router
+        .route(
+            "/v1/openapi.json",
+            get(async move || ([(header::CONTENT_TYPE, "application/json")], json)),
+        )
+        .route("/docs", get(async move || page::html(page)))
+        .route("/problems", get(problems::list))
+        .route("/problems/{name}", get(problems::one))
 }
 
 /// The document of both APIs.
 pub(crate) fn document() -> Document {
-    Head::openapi().merge_from(command_api::document()).merge_from(query_api::document())
+    let document =
+        Head::openapi().merge_from(command_api::document()).merge_from(query_api::document());
+    completed(document)
+}
+
+/// Adds what is the same for all operations, and the examples.
+fn completed(mut document: Document) -> Document {
+    document.servers = Some(vec![Server::new("/")]);
+    document.security = Some(vec![SecurityRequirement::new(CREDENTIAL, Vec::<String>::new())]);
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("The secret of an API key, or the operator's credential."));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(CREDENTIAL, SecurityScheme::Http(bearer.build()));
+    components.schemas.insert(ProblemSchema::name().into_owned(), ProblemSchema::schema());
+    examples::add(&mut document);
+    document
 }
 
 /// A document as it is served and committed.

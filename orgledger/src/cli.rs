@@ -2,8 +2,10 @@
 #![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use api_conventions::RatePolicy;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -99,12 +101,36 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
 }
 
+/// How often one credential may ask.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct RateArgs {
+    /// How many requests a second are taken of one credential in the long run; of an address without
+    /// a known one a tenth; 0 takes any number
+    #[arg(long, env = "ORGLEDGER_RATE_LIMIT_PER_SECOND", default_value_t = 500)]
+    pub rate_limit_per_second: u32,
+    /// How many requests are taken of one credential at once; of an address without a known one a
+    /// tenth
+    #[arg(long, env = "ORGLEDGER_RATE_BURST", default_value = "1000")]
+    pub rate_burst: NonZeroU32,
+}
+
+impl RateArgs {
+    /// The policy; none where the limit is off.
+    pub(crate) fn policy(self) -> Option<RatePolicy> {
+        let per_second = NonZeroU32::new(self.rate_limit_per_second)?;
+        Some(RatePolicy { per_second, burst: self.rate_burst })
+    }
+}
+
 /// Run everything on this machine.
 #[derive(Args, Clone)]
 pub(crate) struct DevArgs {
     /// The address that both APIs are served on
     #[arg(long, env = "ORGLEDGER_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// How often one credential may ask.
+    #[command(flatten)]
+    pub rate: RateArgs,
 }
 
 /// Start `dev`, load the demonstration organization and print its reports.
@@ -119,6 +145,9 @@ pub(crate) struct DemoArgs {
     /// Stop after printing, instead of serving until interrupted
     #[arg(long)]
     pub exit: bool,
+    /// How often one credential may ask.
+    #[command(flatten)]
+    pub rate: RateArgs,
 }
 
 /// Run one role of a distributed deployment.
@@ -132,6 +161,9 @@ pub(crate) struct ServeArgs {
     /// What the read models are fed from
     #[arg(long, env = "ORGLEDGER_FEED", default_value = "postgres")]
     pub feed: FeedKind,
+    /// How often one credential may ask.
+    #[command(flatten)]
+    pub rate: RateArgs,
 }
 
 /// A role of a distributed deployment.

@@ -7,7 +7,7 @@ use command_api::Executor;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::cli::PlaceArgs;
+use crate::cli::{DevArgs, PlaceArgs, RateArgs};
 use crate::installation::{Installation, NatsPlace};
 use crate::services::{self, Shutdown};
 
@@ -23,6 +23,7 @@ pub(crate) struct Running {
 /// Starts everything; it serves as soon as this returns.
 pub(crate) async fn start(
     place: &PlaceArgs,
+    rate: RateArgs,
     listener: TcpListener,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Running> {
@@ -68,7 +69,7 @@ pub(crate) async fn start(
     let queries = services::query_state(&installation.read, authenticator).await?;
     let queries = queries.with_permissions(known);
     let ready = executor.log().pool().clone();
-    let router = services::guarded(crate::api::both(commands, queries), ready, &metrics);
+    let router = services::guarded(crate::api::both(commands, queries), ready, &metrics, rate);
     let end = shutdown.clone();
     parts.spawn(async move {
         services::http(listener, router, end).await;
@@ -103,11 +104,11 @@ impl Running {
 }
 
 /// Runs everything until interrupted.
-pub(crate) async fn run(place: &PlaceArgs, listen: std::net::SocketAddr) -> anyhow::Result<()> {
+pub(crate) async fn run(place: &PlaceArgs, args: &DevArgs) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signal()?;
-    let listener = services::bind(listen).await?;
+    let listener = services::bind(args.listen).await?;
     let address = listener.local_addr().context("the listener has no address")?;
-    let running = start(place, listener, &shutdown).await?;
+    let running = start(place, args.rate, listener, &shutdown).await?;
     let installation = running.installation();
     println!("orgledger serves on http://{address}");
     if place.database_url.is_none() {

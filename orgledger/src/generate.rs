@@ -48,6 +48,7 @@ fn files() -> Vec<(PathBuf, String)> {
     files.push(("docs/configuration.md".into(), configuration()));
     files.push(("docs/permissions.md".into(), permissions()));
     files.push(("docs/commands.md".into(), crate::remote::page()));
+    files.push(("docs/problems.md".into(), crate::api::problems::markdown()));
     files.push(("docs/openapi.json".into(), crate::api::text(&crate::api::document())));
     files
 }

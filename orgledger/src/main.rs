@@ -54,7 +54,7 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let place = &cli.place;
     match cli.command {
-        Command::Dev(args) => dev::run(place, args.listen).await,
+        Command::Dev(args) => dev::run(place, &args).await,
         Command::Demo(args) => show::run(place, &args).await,
         Command::Serve(args) => serve::run(place, &args).await,
         Command::Migrate => serve::migrate(place).await,

@@ -68,7 +68,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
             (Router::new(), ready)
         }
     };
-    let router = services::guarded(api, ready, &metrics);
+    let router = services::guarded(api, ready, &metrics, args.rate);
     tracing::info!(%address, "ready");
     parts.spawn(async move {
         services::http(listener, router, shutdown).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use api_conventions::{Authenticator, Limits, health, limits, serve};
+use api_conventions::{Authenticator, Limits, RateLimiter, health, limits, rate, serve};
 use axum::Router;
 use command_api::api_keys::secret::Pepper;
 use command_api::credentials::CredentialRegister;
@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::cli::PlaceArgs;
+use crate::cli::{PlaceArgs, RateArgs};
 use crate::installation::Installation;
 
 /// How long requests that have begun may take to finish at the end.
@@ -204,8 +204,18 @@ pub(crate) async fn relay(
     Ok(async move { Ok(relay.run(shutdown.wait()).await?) })
 }
 
-/// Health, metrics and the limits that hold for every request, around an API.
-pub(crate) fn guarded(api: Router, ready: PgPool, metrics: &PrometheusHandle) -> Router {
+/// Health, metrics and the limits that hold for every request, around an API. Health and metrics are
+/// asked by machines that must have an answer: their rate is not limited.
+pub(crate) fn guarded(
+    api: Router,
+    ready: PgPool,
+    metrics: &PrometheusHandle,
+    rate: RateArgs,
+) -> Router {
+    let api = match rate.policy() {
+        Some(policy) => rate::limit(api, Arc::new(RateLimiter::new(policy))),
+        None => api,
+    };
     let ready = move || {
         let pool = ready.clone();
         async move {

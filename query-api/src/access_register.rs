@@ -199,5 +199,5 @@ async fn answer(
         state.snapshot(rows, &[Projection::AccessRegister], query.position_min()).await?;
     let query = AccessRegisterQuery { organization, temporal: query.temporal() };
     let body = access_register(&mut snapshot, &query).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::new(snapshot.position(), body))
 }

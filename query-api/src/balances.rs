@@ -225,7 +225,7 @@ pub(crate) async fn get_balance(
     let rows = Rows::Of(path.organization_id);
     let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
     let body = balance(&mut snapshot, &OrganizationRef::Id(path.organization_id)).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::new(snapshot.position(), body))
 }
 
 /// The credits that came in, in the order of the log.
@@ -250,5 +250,5 @@ pub(crate) async fn list_credit_movements(
     let rows = Rows::Of(path.organization_id);
     let mut snapshot = state.snapshot(rows, READS, position_min).await?;
     let body = credit_movements(&mut snapshot, &movements).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::page(snapshot.position(), body))
 }

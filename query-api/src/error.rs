@@ -1,28 +1,29 @@
 //! Why a query has no answer, and the one place where that becomes HTTP.
 
-use api_conventions::problem::{Problem, ProblemKind};
-use axum::http::StatusCode;
+use api_conventions::problem::{COMMON, Problem, ProblemKind};
+use api_conventions::problem_kinds;
 
-/// The read model has not come as far as was asked.
-pub const NOT_YET_VISIBLE: ProblemKind = ProblemKind::new(
-    "/problems/not-yet-visible",
-    StatusCode::SERVICE_UNAVAILABLE,
-    "Not yet visible to queries",
-);
+problem_kinds! { pub(crate) OWN:
+    /// The read model has not come as far as was asked.
+    ///
+    /// Send it again after `Retry-After`; `position` says how far it has come.
+    NOT_YET_VISIBLE = "not-yet-visible" SERVICE_UNAVAILABLE "Not yet visible to queries";
+    /// No build of the read model is in service.
+    ///
+    /// Send it again after `Retry-After`; `GET /v1/status` says how far the build has come.
+    NOT_READY = "read-model-not-ready" SERVICE_UNAVAILABLE "The read model is still being built";
+    /// The answer would be too long.
+    ///
+    /// Ask for less at once: fewer groupings, a shorter time, one organization.
+    TOO_MANY_ROWS = "too-many-rows" UNPROCESSABLE_ENTITY "The answer would be too long";
+}
 
-/// No build of the read model is in service.
-pub const NOT_READY: ProblemKind = ProblemKind::new(
-    "/problems/read-model-not-ready",
-    StatusCode::SERVICE_UNAVAILABLE,
-    "The read model is still being built",
-);
-
-/// The answer would be too long.
-pub const TOO_MANY_ROWS: ProblemKind = ProblemKind::new(
-    "/problems/too-many-rows",
-    StatusCode::UNPROCESSABLE_ENTITY,
-    "The answer would be too long",
-);
+/// Every kind of problem that a query can be answered with, by type.
+pub fn problem_types() -> Vec<ProblemKind> {
+    let mut kinds: Vec<ProblemKind> = COMMON.iter().chain(OWN).copied().collect();
+    kinds.sort_unstable_by_key(|kind| kind.uri);
+    kinds
+}
 
 /// Why a query has no answer.
 #[derive(Debug, thiserror::Error)]

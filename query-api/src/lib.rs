@@ -32,7 +32,10 @@ pub mod suggestions;
 mod temporal;
 mod viewer;
 
-pub use error::{NOT_READY, NOT_YET_VISIBLE, QueryError, TOO_MANY_ROWS};
+/// What is answered, by operation: the examples in the API's description.
+pub const EXAMPLES: &str = include_str!("examples.json");
+
+pub use error::{NOT_READY, NOT_YET_VISIBLE, QueryError, TOO_MANY_ROWS, problem_types};
 pub use organizations::OrganizationRef;
 pub use routes::{document, routes};
 pub use snapshot::{Projection, Rows, Snapshot};

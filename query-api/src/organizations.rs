@@ -159,7 +159,7 @@ impl QueryState {
         let rows = scope.organization_id.map_or(Rows::All, Rows::Of);
         let mut snapshot = self.snapshot(rows, T::READS, position_min).await?;
         let body = list::list(&mut snapshot, &listing).await?;
-        Ok(Reflecting { position: snapshot.position(), body })
+        Ok(Reflecting::page(snapshot.position(), body))
     }
 
     /// Answers a request for one thing.
@@ -173,6 +173,6 @@ impl QueryState {
         let rows = Rows::Of(organization_id);
         let mut snapshot = self.snapshot(rows, T::READS, query.position_min()).await?;
         let body = list::get(&mut snapshot, organization_id, id, query.temporal(), visible).await?;
-        Ok(Reflecting { position: snapshot.position(), body })
+        Ok(Reflecting::new(snapshot.position(), body))
     }
 }

@@ -4,6 +4,7 @@ use api_conventions::problem::ProblemSchema;
 use api_conventions::{AsOf, Cursor, Limit, Position};
 use event_schemas::{AccessReviewId, ApiKeyId, MemberId, OrganizationId, ProjectId};
 use serde::Deserialize;
+use utoipa::openapi::{KnownFormat, Object, OneOf, Schema, SchemaFormat, Type};
 use utoipa::{IntoParams, IntoResponses};
 
 use crate::state::highest;
@@ -35,6 +36,15 @@ path! {
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
     /// An access review of an organization.
     AccessReviewPath { organization_id: OrganizationId, access_review_id: AccessReviewId }
+}
+
+/// A time (RFC 3339) or a date.
+pub(crate) fn time_or_date() -> Schema {
+    let text = |format| Object::builder().schema_type(Type::String).format(Some(format));
+    OneOf::builder()
+        .item(text(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .item(text(SchemaFormat::KnownFormat(KnownFormat::Date)))
+        .into()
 }
 
 /// What the parameters of temporal queries have in common.
@@ -69,7 +79,7 @@ macro_rules! query {
             #[param(value_type = Option<i64>, minimum = 0)]
             pub(crate) at_position: Option<Position>,
             /// What was true at this time (RFC 3339), or at the end of this day (a date, in UTC).
-            #[param(value_type = Option<String>, example = "2026-01-31")]
+            #[param(schema_with = time_or_date, required = false, example = "2026-01-31")]
             pub(crate) as_of: Option<AsOf>,
             $($(#[$field_doc])+ pub(crate) $field: $type,)*
         }
@@ -144,6 +154,9 @@ pub(crate) enum Refusals {
     /// There is no such thing, or it is another organization's.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(#[to_schema] ProblemSchema),
+    /// This credential, or this address, has asked too often; `Retry-After` says when to ask again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooManyRequests(#[to_schema] ProblemSchema),
     /// Not yet visible, or the database is not there.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] ProblemSchema),

@@ -125,7 +125,7 @@ pub(crate) async fn explain_permission(
         temporal: query.temporal(),
     };
     let body = explain(&mut snapshot, &asked).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::new(snapshot.position(), body))
 }
 
 async fn explain(snapshot: &mut Snapshot, asked: &Asked) -> Result<Explanation, QueryError> {

@@ -74,5 +74,5 @@ pub(crate) async fn list_project_members(
     list::get::<projects::Project>(&mut snapshot, organization_id, id, temporal, &Visible::All)
         .await?;
     let body = list::list(&mut snapshot, &listing).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::page(snapshot.position(), body))
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use api_conventions::authentication::authenticate;
-use axum::middleware::from_fn_with_state;
+use api_conventions::links;
+use axum::middleware::{from_fn, from_fn_with_state};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -17,7 +18,10 @@ use crate::{
 /// Every route of the query API, each behind authentication, with its description.
 pub fn routes(state: QueryState) -> OpenApiRouter {
     let authenticator = Arc::clone(&state.authenticator);
-    list().route_layer(from_fn_with_state(authenticator, authenticate)).with_state(state)
+    list()
+        .route_layer(from_fn(links::link_pages))
+        .route_layer(from_fn_with_state(authenticator, authenticate))
+        .with_state(state)
 }
 
 /// The description of every query.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api_conventions::links::NextPage;
 use api_conventions::permissions::Permissions;
-use api_conventions::{Authenticator, POSITION_HEADER, Position};
+use api_conventions::{Authenticator, POSITION_HEADER, Page, Position};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sqlx::PgPool;
@@ -86,13 +87,32 @@ pub(crate) fn highest(positions: &[Option<Position>]) -> i64 {
 
 /// An answer, and the position that it reflects, which goes into a header.
 pub(crate) struct Reflecting<T> {
-    pub(crate) position: i64,
-    pub(crate) body: T,
+    position: i64,
+    body: T,
+    next_page: Option<NextPage>,
+}
+
+impl<T> Reflecting<T> {
+    pub(crate) fn new(position: i64, body: T) -> Self {
+        Self { position, body, next_page: None }
+    }
+}
+
+impl<T> Reflecting<Page<T>> {
+    /// A page, which gets links to the next one and the first.
+    pub(crate) fn page(position: i64, body: Page<T>) -> Self {
+        let next_page = Some(NextPage(body.next_cursor.clone()));
+        Self { next_page, ..Self::new(position, body) }
+    }
 }
 
 impl<T: Serialize> IntoResponse for Reflecting<T> {
     fn into_response(self) -> Response {
         let headers = [(POSITION_HEADER, self.position.to_string())];
-        (headers, axum::Json(self.body)).into_response()
+        let mut response = (headers, axum::Json(self.body)).into_response();
+        if let Some(next_page) = self.next_page {
+            response.extensions_mut().insert(next_page);
+        }
+        response
     }
 }

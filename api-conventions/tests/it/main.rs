@@ -1,4 +1,5 @@
 //! What every request goes through, seen from outside.
 
 mod conventions;
+mod rate;
 mod serving;

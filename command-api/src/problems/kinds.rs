@@ -1,63 +1,89 @@
 //! The kinds of problem that commands add to those that both APIs know.
 
-use api_conventions::ProblemKind;
-use axum::http::StatusCode;
+use api_conventions::problem_kinds;
 
-macro_rules! kinds {
-    ($($(#[$doc:meta])+ $name:ident = $uri:literal $status:ident $title:literal;)+) => {
-        $(
-            $(#[$doc])+
-            pub const $name: ProblemKind =
-                ProblemKind::new(concat!("/problems/", $uri), StatusCode::$status, $title);
-        )+
-
-        /// Every kind above.
-        pub(super) const OWN: &[ProblemKind] = &[$($name),+];
-    };
-}
-
-kinds! {
+problem_kinds! { pub(super) OWN:
     /// A value is well formed and not possible; `field` names it.
+    ///
+    /// Correct what `field` names and send it again, with a new `Idempotency-Key`.
     INVALID_VALUE = "invalid-value" UNPROCESSABLE_ENTITY "A value is not possible";
     /// The idempotency key was used for another request.
+    ///
+    /// Send a new key for a new command; send the same body when trying again.
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused" UNPROCESSABLE_ENTITY
         "The idempotency key stands for another request";
     /// An expiry is not in the future.
+    ///
+    /// Name a later time.
     EXPIRY_IN_THE_PAST = "expiry-in-the-past" UNPROCESSABLE_ENTITY "The expiry is not in the future";
     /// Others kept changing what the command decides on.
+    ///
+    /// Send it again; nothing was changed.
     CONCURRENT_CHANGE = "concurrent-change" CONFLICT "Others keep changing the same things";
     /// Whether the command was carried out is not known.
+    ///
+    /// Send it again with the same `Idempotency-Key`: it is carried out once, whatever happened.
     OUTCOME_UNKNOWN = "outcome-unknown" SERVICE_UNAVAILABLE "The outcome is not known";
     /// Something of that id is there already.
+    ///
+    /// Use what is there, or another id.
     ALREADY_EXISTS = "already-exists" CONFLICT "It exists already";
     /// The name is another's.
+    ///
+    /// Choose another name; names are compared without case.
     NAME_TAKEN = "name-taken" CONFLICT "The name is taken";
     /// The organization was closed.
+    ///
+    /// Nothing in it can be changed any more; what it was can still be read.
     ORGANIZATION_ARCHIVED = "organization-archived" CONFLICT "The organization is archived";
     /// All seats are taken.
+    ///
+    /// Raise the seat limit, or remove a member first.
     SEAT_LIMIT_REACHED = "seat-limit-reached" CONFLICT "All seats are taken";
     /// There are more members than the new limit allows.
+    ///
+    /// Name a higher limit, or remove members first.
     SEAT_LIMIT_BELOW_MEMBERS = "seat-limit-below-members" CONFLICT
         "The seat limit is below the members present";
     /// The address has an open invite.
+    ///
+    /// Use the invite that `invite_id` names, or revoke it first.
     INVITE_ALREADY_OPEN = "invite-already-open" CONFLICT "The address has an open invite";
     /// The address is a member's.
+    ///
+    /// Change that member's role instead.
     ALREADY_MEMBER = "already-member" CONFLICT "The address belongs to a member";
     /// The invite's time is over.
+    ///
+    /// Send a new invite.
     INVITE_EXPIRED = "invite-expired" CONFLICT "The invite has expired";
     /// The invite has become a member.
+    ///
+    /// Nothing is left to do: find the person among the members.
     INVITE_ALREADY_ACCEPTED = "invite-already-accepted" CONFLICT "The invite has been accepted";
     /// Its time is not over.
+    ///
+    /// Wait until it has expired, or revoke it.
     NOT_YET_EXPIRED = "not-yet-expired" CONFLICT "It has not expired";
     /// The login is another member's.
+    ///
+    /// Choose another login.
     LOGIN_TAKEN = "login-taken" CONFLICT "The login is taken";
     /// The member's access is suspended.
+    ///
+    /// Reinstate the member first.
     MEMBER_SUSPENDED = "member-suspended" CONFLICT "The member is suspended";
     /// The organization would be left without an owner.
+    ///
+    /// Make somebody else an owner first.
     LAST_OWNER = "last-owner" CONFLICT "The organization needs an owner";
     /// The role is above that of the one who asks.
+    ///
+    /// Give a role up to your own, or ask somebody who holds that role.
     ROLE_ABOVE_OWN = "role-above-own" FORBIDDEN "The role is above your own";
     /// The member ranks above the one who asks.
+    ///
+    /// Ask somebody of that member's rank.
     MEMBER_ABOVE_OWN = "member-above-own" FORBIDDEN "The member ranks above you";
     /// The permission is not one of those that the one who asks has.
     PERMISSION_ABOVE_OWN = "permission-above-own" FORBIDDEN "The permission is not one of your own";
@@ -89,16 +115,28 @@ kinds! {
     /// Nobody attests their own access.
     OWN_ACCESS = "own-access" FORBIDDEN "Somebody else must attest your own access";
     /// The project was closed.
+    ///
+    /// Nothing in it can be changed any more; use another project.
     PROJECT_ARCHIVED = "project-archived" CONFLICT "The project is archived";
     /// The service account was disabled.
+    ///
+    /// Use another service account.
     SERVICE_ACCOUNT_DISABLED = "service-account-disabled" CONFLICT
         "The service account is disabled";
     /// The service account was removed.
+    ///
+    /// Create a new one.
     SERVICE_ACCOUNT_REMOVED = "service-account-removed" CONFLICT "The service account was removed";
     /// The API key was revoked.
+    ///
+    /// Create a new key.
     API_KEY_REVOKED = "api-key-revoked" CONFLICT "The API key is revoked";
     /// The API key's time is over.
+    ///
+    /// Create a new key.
     API_KEY_EXPIRED = "api-key-expired" CONFLICT "The API key has expired";
     /// The price list is another provider's.
+    ///
+    /// Publish it under another name, or as that provider's.
     PRICE_LIST_PROVIDER = "price-list-provider" CONFLICT "The price list is another provider's";
 }

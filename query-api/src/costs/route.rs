@@ -15,7 +15,7 @@ use super::dimension::Dimension;
 use super::export::to_csv;
 use super::report::{CostReport, CostsQuery, READS, costs};
 use crate::organizations::OrganizationRef;
-use crate::parameters::{OrganizationPath, Refusals};
+use crate::parameters::{OrganizationPath, Refusals, time_or_date};
 use crate::snapshot::Rows;
 use crate::state::{QueryState, Reflecting, highest};
 use crate::viewer::Viewer;
@@ -86,15 +86,17 @@ pub(crate) struct CostsParameters {
     min_position: Option<Position>,
     /// What to group by, with commas between: feature (where nothing is asked), project,
     /// `api_key`, member, `service_account`, provider, model, hour, day, month.
-    #[param(value_type = Option<String>, example = "feature,model")]
+    #[param(value_type = Option<String>, example = "feature,model", pattern = "^(feature|project|api_key|\
+        member|service_account|provider|model|hour|day|month)(,(feature|project|api_key|member|\
+        service_account|provider|model|hour|day|month))*$")]
     #[serde(default, deserialize_with = "from_text")]
     by: Option<By>,
     /// From this whole hour on (RFC 3339), or from the start of this day (UTC).
-    #[param(value_type = Option<String>, example = "2026-01-01")]
+    #[param(schema_with = time_or_date, required = false, example = "2026-01-01")]
     #[serde(default, deserialize_with = "from_text")]
     from: Option<HourBound>,
     /// Up to this whole hour, or the start of this day, which is not part of it.
-    #[param(value_type = Option<String>, example = "2026-02-01")]
+    #[param(schema_with = time_or_date, required = false, example = "2026-02-01")]
     #[serde(default, deserialize_with = "from_text")]
     to: Option<HourBound>,
     /// How to write it.
@@ -126,7 +128,7 @@ pub(crate) async fn get_costs(
     let report = costs(&mut snapshot, &query).await?;
     let position = report.position;
     Ok(match parameters.format.unwrap_or_default() {
-        CostFormat::Json => Reflecting { position, body: report }.into_response(),
+        CostFormat::Json => Reflecting::new(position, report).into_response(),
         CostFormat::Csv => {
             let headers = [
                 (header::CONTENT_TYPE.as_str(), "text/csv; charset=utf-8".to_owned()),

@@ -1,11 +1,13 @@
 //! What holds for every route, taken from the routes' own description: a new one is tested as soon
 //! as it is in the list.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::extract::Request;
 use utoipa::openapi::path::{Operation, ParameterIn};
 
-use crate::support::{CREDENTIAL, World, id};
+use crate::support::{Answer, CREDENTIAL, World, id};
 
 const ACME: u128 = 1;
 
@@ -195,6 +197,52 @@ async fn malformed_parameters_are_named() {
             world.get(&twice).await.assert_problem(400, "invalid-request", &twice);
         }
     }
+}
+
+/// Where a `Link` header leads, of each relation.
+fn links(answer: &Answer) -> BTreeMap<String, String> {
+    let header = answer.headers.get("link").map(|value| value.to_str().expect("visible"));
+    let links = header.unwrap_or_default().split(", ").filter(|link| !link.is_empty());
+    let read = |link: &str| {
+        let (target, relation) = link.strip_prefix('<')?.split_once(">; rel=\"")?;
+        Some((relation.strip_suffix('"')?.to_owned(), target.to_owned()))
+    };
+    links.map(|link| read(link).unwrap_or_else(|| panic!("{link}"))).collect()
+}
+
+#[tokio::test]
+async fn every_list_is_read_to_its_end_by_its_links() {
+    let (world, routes) = acme().await;
+    world.organization(2, "2026-01-02T00:00:00Z", "Beta & Sons").await;
+    for (number, name) in [(200, "ada"), (201, "bob"), (202, "eve")] {
+        world.member(ACME, number, "2026-01-02T00:00:00Z", name).await;
+        world.assign(ACME, 10, number, "2026-01-03T00:00:00Z").await;
+    }
+    world.project(ACME, 11, "2026-01-02T00:00:00Z", "Test").await;
+    world.project_all().await;
+    let mut followed = 0;
+    for route in &routes {
+        let path = route.filled(ACME, &id(10).to_string());
+        if !route.takes("cursor") {
+            assert!(!world.get(&path).await.headers.contains_key("link"), "{path}");
+            continue;
+        }
+        let all = world.found(&format!("{path}?as_of=2027-01-01")).await.at("/items");
+        let first = format!("{path}?limit=1&as_of=2027-01-01");
+        let (mut page, mut items) = (first.clone(), Vec::new());
+        loop {
+            let answer = world.found(&page).await;
+            items.extend(answer.at("/items").as_array().expect("items").iter().cloned());
+            let mut links = links(&answer);
+            assert_eq!(links.remove("first").as_ref(), Some(&first), "{page}");
+            assert_eq!(links.contains_key("next"), !answer.at("/next_cursor").is_null(), "{page}");
+            let Some(next) = links.remove("next") else { break };
+            followed += 1;
+            page = next;
+        }
+        assert_eq!(serde_json::Value::from(items), all, "{path}");
+    }
+    assert!(followed > 4, "{followed}");
 }
 
 #[tokio::test]

@@ -1,0 +1,151 @@
+//! Examples in the document. Those of bodies stand in a table beside the routes, `examples.json` of
+//! each API, by the operation's id; what is the same everywhere is said here.
+
+use std::collections::BTreeMap;
+
+use api_conventions::problem::ProblemSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema as _;
+use utoipa::openapi::path::{Operation, ParameterBuilder};
+use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Schema, Type};
+
+/// The bodies of one operation.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Example {
+    /// What is sent; left out where nothing is.
+    request: Option<Value>,
+    /// What is answered; left out where that is only a position.
+    response: Option<Value>,
+    /// The same as text/csv, where that can be asked for.
+    csv: Option<String>,
+}
+
+/// The position in examples of answers.
+const POSITION: i64 = 1042;
+
+/// Writes an example wherever there is one.
+pub(super) fn add(document: &mut Document) {
+    let table = table();
+    for item in document.paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let id = operation.operation_id.clone().unwrap_or_default();
+            add_to(operation, table.get(&id).unwrap_or(&Example::default()));
+        }
+    }
+}
+
+/// The tables are part of the program; a test reads them.
+fn table() -> BTreeMap<String, Example> {
+    let read = |text: &str| serde_json::from_str::<BTreeMap<String, Example>>(text);
+    let mut table = read(command_api::EXAMPLES).unwrap_or_default();
+    table.extend(read(query_api::EXAMPLES).unwrap_or_default());
+    table
+}
+
+fn add_to(operation: &mut Operation, example: &Example) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let Some(RefOr::T(schema)) = &mut parameter.schema {
+            never_null(schema);
+        }
+        let described = serde_json::to_value(&*parameter).unwrap_or_default();
+        if described.get("example").is_none() {
+            let example = of_parameter(&described);
+            *parameter = ParameterBuilder::from(parameter.clone()).example(example).build();
+        }
+    }
+    let request = operation.request_body.iter_mut().flat_map(|body| body.content.values_mut());
+    for content in request {
+        content.example.clone_from(&example.request);
+    }
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        for (kind, content) in &mut response.content {
+            if kind == "application/problem+json" {
+                // Each would bring the whole schema along.
+                content.schema = Some(Ref::from_schema_name(ProblemSchema::name()).into());
+            }
+            content.example = match kind.as_str() {
+                "application/problem+json" => of_problem(status),
+                "text/csv" => example.csv.clone().map(Value::String),
+                _ => example.response.clone().or_else(|| only_a_position(content)),
+            };
+        }
+    }
+}
+
+/// A parameter that may be left out is text where it is there; the derived schema says it may be null.
+fn never_null(schema: &mut Schema) {
+    if let Schema::Object(schema) = schema
+        && let SchemaType::Array(types) = &mut schema.schema_type
+    {
+        types.retain(|one| *one != Type::Null);
+        if let [one] = &types[..] {
+            schema.schema_type = SchemaType::Type(one.clone());
+        }
+    }
+}
+
+/// The answer to a command that only does what it was asked.
+fn only_a_position(content: &Content) -> Option<Value> {
+    let Some(RefOr::Ref(reference)) = &content.schema else { return None };
+    reference.ref_location.ends_with("/Answered_Done").then(|| json!({"position": POSITION}))
+}
+
+fn of_parameter(described: &Value) -> Option<Value> {
+    let id = |n: u16| Some(json!(format!("0190a1b2-77aa-7000-8000-{n:012x}")));
+    match described["name"].as_str()? {
+        "organization_id" => id(0x0a),
+        "member_id" => id(0x1a),
+        "invite_id" => id(0x2a),
+        "project_id" => id(0x3a),
+        "service_account_id" => id(0x4a),
+        "api_key_id" => id(0x5a),
+        "Idempotency-Key" => Some(json!("onboarding-2026-03-ada")),
+        "If-Match" | "If-None-Match" => Some(json!("\"7\"")),
+        "min_position" | "at_position" => Some(json!(POSITION)),
+        "limit" => Some(json!(100)),
+        "reason" => Some(json!("left the company")),
+        "format" => Some(json!("json")),
+        _ => None,
+    }
+}
+
+/// One of the problems with that status.
+fn of_problem(status: &str) -> Option<Value> {
+    let problem = match status {
+        "400" => json!({"type": "/problems/invalid-request", "field": "organization_id",
+            "detail": "organization_id: invalid character: found `x` at 1"}),
+        "401" => json!({"type": "/problems/unauthorized"}),
+        "403" => json!({"type": "/problems/forbidden"}),
+        "404" => json!({"type": "/problems/not-found"}),
+        "409" => json!({"type": "/problems/concurrent-change", "retry_after_seconds": 1,
+            "detail": "Nothing was changed. Send it again."}),
+        "412" => json!({"type": "/problems/precondition-failed",
+            "detail": "It stands at version \"8\"."}),
+        "413" => json!({"type": "/problems/body-too-large",
+            "detail": "At most 1048576 bytes are taken."}),
+        "415" => json!({"type": "/problems/unsupported-media-type"}),
+        "422" => json!({"type": "/problems/invalid-value", "field": "name",
+            "detail": "The name is empty."}),
+        "428" => json!({"type": "/problems/precondition-required"}),
+        "429" => json!({"type": "/problems/too-many-requests", "retry_after_seconds": 1}),
+        "503" => json!({"type": "/problems/unavailable", "retry_after_seconds": 1,
+            "detail": "The database does not answer at the moment."}),
+        _ => return None,
+    };
+    let mut problem = problem;
+    let kinds = super::problems::all();
+    let kind = kinds.iter().find(|kind| problem["type"] == kind.uri)?;
+    problem["title"] = json!(kind.title);
+    problem["status"] = json!(kind.status.as_u16());
+    problem["instance"] = json!("0190a1b2-77aa-7000-8000-000000000fff");
+    Some(problem)
+}
+
+#[cfg(test)]
+mod tests;
