@@ -209,5 +209,5 @@ pub(crate) async fn list_access_review_lines(
     };
     let limit = query.limit.unwrap_or_default();
     let body = access_review_lines(&mut snapshot, which, limit, query.cursor.as_ref()).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::page(snapshot.position(), body))
 }

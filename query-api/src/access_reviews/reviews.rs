@@ -193,7 +193,7 @@ pub(crate) async fn list_access_reviews(
     let which = ReviewsQuery { organization_id: path.organization_id, state: query.state };
     let limit = query.limit.unwrap_or_default();
     let body = access_reviews(&mut snapshot, which, limit, query.cursor.as_ref()).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::page(snapshot.position(), body))
 }
 
 /// An access review.
@@ -211,5 +211,5 @@ pub(crate) async fn get_access_review(
     let rows = Rows::Of(path.organization_id);
     let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
     let body = access_review(&mut snapshot, path.organization_id, path.access_review_id).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::new(snapshot.position(), body))
 }

@@ -69,7 +69,7 @@ pub(crate) async fn list_suggestions(
     let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
     let limit = query.limit.unwrap_or_default();
     let body = suggestions(&mut snapshot, &which, limit, query.cursor.as_ref()).await?;
-    Ok(Reflecting { position: snapshot.position(), body })
+    Ok(Reflecting::page(snapshot.position(), body))
 }
 
 /// The kinds that are asked for, as far as they may be seen.
