@@ -21,7 +21,7 @@ pub mod sign_in;
 pub mod temporal;
 
 pub use authentication::{Authenticator, Caller, OperatorCredential};
-pub use etag::IfMatch;
+pub use etag::{IfMatch, IfMatchRequired};
 pub use extract::{Json, Path, Query};
 pub use idempotency::IdempotencyKey;
 pub use limits::Limits;
