@@ -16,8 +16,8 @@ use crate::refused::Refused;
 use crate::usage::UsageRecorder;
 use crate::{
     access_reviews, api_keys, approvals, break_glass, credits, groups, invites, members,
-    organizations, price_lists, project_groups, project_members, projects, roles, service_accounts,
-    usage,
+    organizations, personal_data, price_lists, project_groups, project_members, projects, roles,
+    service_accounts, usage,
 };
 
 /// The largest body that records usage: room for the most records that it may have.
@@ -37,8 +37,18 @@ impl CommandApi {
     /// Routes that execute commands, for callers that the authenticator knows.
     #[allow(clippy::needless_pass_by_value)] // Shared with whoever else lets somebody in.
     pub fn new(executor: Executor, authenticator: Arc<Authenticator>) -> Self {
+        let register = CredentialRegister::new(executor);
+        Self::with_credentials(register, authenticator)
+    }
+
+    /// Routes that execute commands on the register's log, for callers that it knows.
+    #[allow(clippy::needless_pass_by_value)] // Shared with whoever else lets somebody in.
+    pub fn with_credentials(
+        register: CredentialRegister,
+        authenticator: Arc<Authenticator>,
+    ) -> Self {
+        let executor = register.executor().clone();
         let recorder = UsageRecorder::new(executor.clone());
-        let register = CredentialRegister::new(executor.clone());
         let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register.clone())));
         let refused = Refused::new(executor.log().clone());
         Self { executor, recorder, credentials: register, refused, authenticator }
@@ -90,6 +100,8 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(members::suspend::suspend_member))
         .routes(routes!(members::reinstate::reinstate_member))
         .routes(routes!(members::remove::remove_member))
+        .routes(routes!(personal_data::erase_member::erase_member))
+        .routes(routes!(personal_data::erase_invite::erase_invite))
         .routes(routes!(members::leave::leave_organization))
         .routes(routes!(members::transfer_ownership::transfer_ownership))
         .routes(routes!(groups::create::create_group))

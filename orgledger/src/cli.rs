@@ -56,6 +56,21 @@ pub(crate) struct PlaceArgs {
     /// from the database
     #[arg(long, global = true, env = "ORGLEDGER_KEY_PEPPER", hide_env_values = true)]
     pub key_pepper: Option<String>,
+    /// Further operators beside the one named operator, as name=credential with commas between; one
+    /// can let another into an organization
+    #[arg(long, global = true, env = "ORGLEDGER_OPERATORS", hide_env_values = true)]
+    pub operators: Option<String>,
+    /// The issuers whose tokens people sign in with, as ISSUER=AUDIENCE or ISSUER=AUDIENCE=JWKS_URI
+    /// with commas between, for example https://login.acme.example=orgledger
+    #[arg(long, global = true, env = "ORGLEDGER_OIDC_ISSUERS")]
+    pub oidc_issuers: Option<String>,
+    /// What keys of persons are wrapped with, 32 bytes as 64 hexadecimal digits or in base64; keep it,
+    /// and keep it apart from the database. Behind a comma, those used before it
+    #[arg(long, global = true, env = "ORGLEDGER_MASTER_KEY", hide_env_values = true)]
+    pub master_key: Option<String>,
+    /// The Postgres that holds the keys of persons, for projectors fed from NATS; by default the log's
+    #[arg(long, global = true, env = "ORGLEDGER_VAULT_DATABASE_URL", hide_env_values = true)]
+    pub vault_database_url: Option<String>,
     /// How to log
     #[arg(long, global = true, env = "ORGLEDGER_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -92,6 +107,8 @@ pub(crate) enum Command {
     Balance(BalanceArgs),
     /// Fill a read model anew beside the one in service, and switch to it
     Rebuild(RebuildArgs),
+    /// Wrap every key of a person with the first of the master keys, so that the others can go
+    RewrapKeys,
     /// Where the log and the read models stand
     Status(StatusArgs),
     /// Ask a URL, and fail where it does not answer with success (for health checks)

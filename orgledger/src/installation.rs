@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
+use api_conventions::sign_in::{IssuerConfig, Issuers};
 use api_conventions::{Authenticator, OperatorCredential};
+use command_api::Executor;
 use command_api::api_keys::secret::Pepper;
+use command_api::credentials::CredentialRegister;
 use embedded::{DataDir, Nats, Postgres};
-use event_log::database::{self, Holds};
+use event_log::database::{self, Holds, Role};
+use event_log::{MasterKeys, Vault};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor as _, PgConnection};
@@ -17,6 +21,11 @@ use crate::cli::PlaceArgs;
 
 /// The private cluster's database.
 const DATABASE: &str = "orgledger";
+
+/// The name of the operator whose credential is always there.
+const OPERATOR: &str = "operator";
+/// Connections to the keys of persons: one listens, the others read.
+const VAULT_CONNECTIONS_MAX: u32 = 4;
 
 /// Everything that a command needs to know of where it runs.
 pub(crate) struct Installation {
@@ -117,11 +126,39 @@ impl Installation {
     pub(crate) fn pepper(&self) -> anyhow::Result<Pepper> {
         let text = match &self.args.key_pepper {
             Some(pepper) => pepper.clone(),
-            None => self.kept_secret("key-pepper", "ORGLEDGER_KEY_PEPPER", None)?,
+            None => self.kept_secret::<24>("key-pepper", "ORGLEDGER_KEY_PEPPER", None)?,
         };
         Pepper::new(text.into_bytes()).with_context(|| {
             format!("ORGLEDGER_KEY_PEPPER is too short: at least {} characters", Pepper::LENGTH_MIN)
         })
+    }
+
+    /// What keys of persons are wrapped with, likewise.
+    pub(crate) fn master_keys(&self) -> anyhow::Result<MasterKeys> {
+        let text = match &self.args.master_key {
+            Some(keys) => keys.clone(),
+            None => self.kept_secret::<32>("master-key", "ORGLEDGER_MASTER_KEY", None)?,
+        };
+        MasterKeys::parse(&text).context("ORGLEDGER_MASTER_KEY cannot be used")
+    }
+
+    /// Where the keys of persons are: beside the log, unless another place is named.
+    pub(crate) fn vault(&self) -> anyhow::Result<PgConnectOptions> {
+        match (&self.args.vault_database_url, &self.args.database_url) {
+            (Some(url), _) => parse(url, "ORGLEDGER_VAULT_DATABASE_URL"),
+            (None, None) if self.reads_elsewhere() => bail!(
+                "ORGLEDGER_VAULT_DATABASE_URL is not set: what is a person's in the stream is opened with \
+                 keys that the log's database holds"
+            ),
+            (None, Some(_) | None) => Ok(self.log.clone()),
+        }
+    }
+
+    /// The keys of persons, for who fills read models.
+    pub(crate) async fn open_vault(&self) -> anyhow::Result<Vault> {
+        let masters = self.master_keys()?;
+        let pool = database::pool(&self.vault()?, Role::Projector, VAULT_CONNECTIONS_MAX).await?;
+        Ok(Vault::open(pool, masters).await?)
     }
 
     /// The operator's credential, likewise.
@@ -130,7 +167,7 @@ impl Installation {
             Some(credential) => Ok(credential.clone()),
             None => {
                 let variable = "ORGLEDGER_OPERATOR_CREDENTIAL";
-                self.kept_secret("operator-credential", variable, Some("olo_"))
+                self.kept_secret::<24>("operator-credential", variable, Some("olo_"))
             }
         }
     }
@@ -138,7 +175,38 @@ impl Installation {
     /// Who is let in.
     pub(crate) fn authenticator(&self) -> anyhow::Result<Authenticator> {
         let credential = self.operator_credential()?;
-        Ok(Authenticator::new(OperatorCredential::new("operator", &credential)?))
+        let mut operators = vec![OperatorCredential::new(OPERATOR, &credential)?];
+        for entry in listed(self.args.operators.as_deref()) {
+            let (name, credential) = entry
+                .split_once('=')
+                .context("ORGLEDGER_OPERATORS is a list of name=credential with commas between")?;
+            anyhow::ensure!(
+                !name.is_empty() && operators.iter().all(|other| other.name() != name),
+                "ORGLEDGER_OPERATORS: each operator has a name of their own, and 'operator' is taken"
+            );
+            operators.push(OperatorCredential::new(name, credential)?);
+        }
+        Ok(Authenticator::of(operators))
+    }
+
+    /// Who vouches for people signing in; none where nobody does.
+    pub(crate) fn issuers(&self) -> anyhow::Result<Option<Issuers>> {
+        let configs: Result<Vec<IssuerConfig>, _> =
+            listed(self.args.oidc_issuers.as_deref()).map(str::parse).collect();
+        let configs = configs.context("ORGLEDGER_OIDC_ISSUERS")?;
+        if configs.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Issuers::new(configs).context("ORGLEDGER_OIDC_ISSUERS")?))
+    }
+
+    /// The credentials that the executor's log knows.
+    pub(crate) fn register(&self, executor: Executor) -> anyhow::Result<CredentialRegister> {
+        let register = CredentialRegister::new(executor);
+        Ok(match self.issuers()? {
+            Some(issuers) => register.with_issuers(issuers),
+            None => register,
+        })
     }
 
     /// A private NATS where none is named and the program is there; none, said once, where not.
@@ -159,7 +227,7 @@ impl Installation {
         }
     }
 
-    fn kept_secret(
+    fn kept_secret<const BYTES: usize>(
         &self,
         name: &str,
         variable: &str,
@@ -179,7 +247,7 @@ impl Installation {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         }
-        let random = command_api::edge::random_bytes::<24>().map_err(anyhow::Error::msg)?;
+        let random = command_api::edge::random_bytes::<BYTES>().map_err(anyhow::Error::msg)?;
         let mut text = prefix.unwrap_or_default().to_owned();
         for byte in random {
             text.push_str(&format!("{byte:02x}"));
@@ -228,6 +296,11 @@ impl NatsPlace {
         }
         Ok(())
     }
+}
+
+/// The entries of a list with commas between.
+fn listed(text: Option<&str>) -> impl Iterator<Item = &str> {
+    text.unwrap_or_default().split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }
 
 fn parse(url: &str, variable: &str) -> anyhow::Result<PgConnectOptions> {

@@ -61,6 +61,10 @@ problem_kinds! { pub(super) OWN:
     ///
     /// Nothing is left to do: find the person among the members.
     INVITE_ALREADY_ACCEPTED = "invite-already-accepted" CONFLICT "The invite has been accepted";
+    /// The invite can still be accepted.
+    INVITE_STILL_OPEN = "invite-still-open" CONFLICT "The invite is open";
+    /// The member is still in the organization.
+    MEMBER_PRESENT = "member-present" CONFLICT "The member is still in the organization";
     /// Its time is not over.
     ///
     /// Wait until it has expired, or revoke it.

@@ -375,3 +375,24 @@ async fn every_operation_is_described_once_with_its_refusals() {
         }
     }
 }
+
+/// The examples in the description are what the routes take: what stands in their way is only that
+/// nothing of theirs is there.
+#[tokio::test]
+async fn every_example_of_a_body_is_taken() {
+    let app = App::new().await;
+    let examples: BTreeMap<String, Value> =
+        serde_json::from_str(command_api::EXAMPLES).expect("a table");
+    let ids = Ids::unknown();
+    let mut taken = 0;
+    for route in routes(&app) {
+        let example = examples.get(&route.id).and_then(|example| example.get("request"));
+        assert_eq!(route.has_body, example.is_some(), "{}", route.id);
+        let Some(example) = example else { continue };
+        let reply = route.send(&app.operator(), &ids.path(&route.path), Some(example)).await;
+        let expected = if route.path.contains('{') { 404..405 } else { 200..202 };
+        assert!(expected.contains(&reply.status.as_u16()), "{}: {reply:?}", route.id);
+        taken += 1;
+    }
+    assert!(taken > 15, "{taken}");
+}

@@ -1,10 +1,13 @@
 //! Who may do what, and since when: organizations, members, invites, projects and their members,
-//! groups, custom roles, service accounts and API keys, each as of any time and any position.
+//! groups, custom roles, service accounts and API keys, each as of any time and any position; and where
+//! their streams stand.
 
+mod erase;
 mod facts;
 mod groups;
 mod register;
 mod rows;
+mod sequences;
 
 use sqlx::PgConnection;
 
@@ -12,6 +15,7 @@ use crate::feed::FeedPage;
 use crate::projection::{Projection, ProjectionError};
 use facts::Facts;
 use register::Register;
+use sequences::Sequences;
 
 /// The access register.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +23,7 @@ pub struct AccessRegister;
 
 impl Projection for AccessRegister {
     const NAME: &'static str = "access_register";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const VIEWS: &'static [&'static str] = &[
         "api_keys",
         "group_members",
@@ -32,6 +36,7 @@ impl Projection for AccessRegister {
         "projects",
         "role_grants",
         "roles",
+        "sequences",
         "service_accounts",
     ];
 
@@ -41,14 +46,19 @@ impl Projection for AccessRegister {
 
     async fn apply(&self, tx: &mut PgConnection, page: &FeedPage) -> Result<(), ProjectionError> {
         let facts = Facts::of(&page.events)?;
-        let Some(earliest) = facts.earliest() else {
-            return Ok(());
-        };
-        let mut register = Register::load(tx, &facts.touched(), earliest).await?;
-        for fact in &facts.0 {
-            register.apply(fact);
+        if let Some(earliest) = facts.earliest() {
+            let mut register = Register::load(tx, &facts.touched(), earliest).await?;
+            for fact in &facts.access {
+                register.apply(fact);
+            }
+            register.write(tx).await?;
         }
-        register.write(tx).await?;
+        // Last: whatever the page says of somebody who is erased on it, nothing of it stays.
+        erase::remember(tx, &facts.external_actors).await?;
+        for person in &facts.erased {
+            erase::erase(tx, *person).await?;
+        }
+        Sequences::of(page)?.write(tx).await?;
         Ok(())
     }
 }
