@@ -26,6 +26,7 @@ impl<'a> Sequences<'a> {
                 | Stream::PriceList
                 | Stream::Name
                 | Stream::Approval
+                | Stream::AccessReview
                 | Stream::Refusal => continue,
             }
             let stream = (recorded.aggregate_type.as_str(), events::stream_id(recorded)?);
