@@ -32,7 +32,7 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
     let options = database.connect_options();
     let read = database::pool(&options, Role::Projector, 8).await?;
     let log = database::pool(&options, Role::Projector, 8).await?;
-    let feed = Feed::Postgres(PostgresFeed::of(log));
+    let feed = Feed::Postgres(PostgresFeed::of(log, world.executor.log().vault().clone()));
     let projection = projectors::named("access_register")?;
     let head = world.executor.log().head().await?;
     projectors::catch_up(&read, &feed, std::slice::from_ref(&projection), head).await?;

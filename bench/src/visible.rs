@@ -27,7 +27,8 @@ pub(crate) async fn measure(figures: &mut Figures, seconds: f64) -> anyhow::Resu
     let read = database::pool(&options, Role::Projector, 12).await?;
     let log = database::pool(&options, Role::Projector, 8).await?;
     let head = HeadWatch::start(log.clone(), Some(world.executor.log().own_head()));
-    let feed = Feed::Postgres(PostgresFeed::following(log, head));
+    let feed =
+        Feed::Postgres(PostgresFeed::following(log, world.executor.log().vault().clone(), head));
     // The first builds are there before anybody reads.
     let head = world.executor.log().head().await?;
     projectors::catch_up(&read, &feed, &projectors::all(), head).await?;

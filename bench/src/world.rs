@@ -8,7 +8,7 @@ use command_api::{Command, CommandContext, Executor};
 use domain::organization::Authority;
 use embedded::testing::TestDatabase;
 use event_log::database::{Holds, migrate};
-use event_log::{EventLog, clock};
+use event_log::{EventLog, MasterKeys, clock};
 use event_schemas::{Actor, EventMetadata, OrganizationId, ProjectId};
 
 /// How many commands share an append while things are set up.
@@ -27,7 +27,7 @@ impl World {
     pub(crate) async fn on(database: &TestDatabase) -> anyhow::Result<Self> {
         let options = database.connect_options();
         migrate(&options, Holds::LogAndReadModels).await?;
-        let log = EventLog::open(&options).await?;
+        let log = EventLog::open(&options, MasterKeys::parse(&"01".repeat(32))?).await?;
         let pepper = Pepper::new(vec![1; 32]).ok_or_else(|| anyhow::anyhow!("pepper"))?;
         let executor = Executor::new(log, pepper);
         let create =

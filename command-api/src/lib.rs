@@ -33,6 +33,7 @@ pub mod groups;
 pub mod invites;
 pub mod members;
 pub mod organizations;
+pub mod personal_data;
 pub mod price_lists;
 pub mod project_groups;
 pub mod project_members;

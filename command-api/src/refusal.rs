@@ -5,13 +5,14 @@ use domain::api_key::ApiKeyError;
 use domain::credit_account::CreditAccountError;
 use domain::name::NameError;
 use domain::organization::OrganizationError;
+use domain::person::PersonError;
 use domain::price_list::PriceListError;
 use domain::project::ProjectError;
 use domain::service_account::ServiceAccountError;
 use domain::text::TextError;
 use domain::usage::UsageError;
-use event_log::AppendError;
 use event_log::aggregates::LoadError;
+use event_log::{AppendError, VaultError};
 use event_schemas::{Permission, ReviewLineId};
 
 /// A command was understood and refused.
@@ -23,6 +24,9 @@ pub enum Refusal {
     /// By the project.
     #[error(transparent)]
     Project(#[from] ProjectError),
+    /// By the person.
+    #[error(transparent)]
+    Person(#[from] PersonError),
     /// By the service account.
     #[error(transparent)]
     ServiceAccount(#[from] ServiceAccountError),
@@ -155,6 +159,9 @@ pub enum ExecuteError {
     /// A stream could not be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// What is a person's could not be sealed or opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The database failed.
     #[error("the log's database failed: {0}")]
     Database(#[from] sqlx::Error),

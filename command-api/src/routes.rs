@@ -16,8 +16,8 @@ use crate::refused::Refused;
 use crate::usage::UsageRecorder;
 use crate::{
     access_reviews, api_keys, approvals, break_glass, credits, groups, invites, members,
-    organizations, price_lists, project_groups, project_members, projects, roles, service_accounts,
-    usage,
+    organizations, personal_data, price_lists, project_groups, project_members, projects, roles,
+    service_accounts, usage,
 };
 
 /// The largest body that records usage: room for the most records that it may have.
@@ -100,6 +100,8 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(members::suspend::suspend_member))
         .routes(routes!(members::reinstate::reinstate_member))
         .routes(routes!(members::remove::remove_member))
+        .routes(routes!(personal_data::erase_member::erase_member))
+        .routes(routes!(personal_data::erase_invite::erase_invite))
         .routes(routes!(members::leave::leave_organization))
         .routes(routes!(members::transfer_ownership::transfer_ownership))
         .routes(routes!(groups::create::create_group))

@@ -14,6 +14,7 @@ pub mod approval;
 pub mod credit_account;
 pub mod name;
 pub mod organization;
+pub mod person;
 pub mod price_list;
 pub mod pricing;
 pub mod project;

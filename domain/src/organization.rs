@@ -12,6 +12,7 @@ mod evolve;
 mod groups;
 mod invites;
 mod members;
+mod persons;
 mod reviewed;
 mod roster;
 mod settings;
@@ -33,6 +34,7 @@ pub use custom_roles::{RoleCommand, RoleGrant};
 pub use errors::OrganizationError;
 pub use evidence::{ActiveMember, ExistingGroup, OpenOrganization};
 pub use groups::GroupCommand;
+pub use persons::{ErasablePerson, Persons};
 pub use reviewed::Reviewer;
 pub use roster::{Invite, Member, Roster};
 
@@ -50,6 +52,8 @@ pub enum Organization {
         organization_id: OrganizationId,
         /// Its last name.
         name: String,
+        /// Whose names and addresses its events hold.
+        persons: Box<Persons>,
     },
 }
 

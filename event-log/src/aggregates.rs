@@ -14,11 +14,15 @@ use cqrs_es::{
     Aggregate, AggregateContext, AggregateError, DomainEvent, EventEnvelope, EventStore,
 };
 use event_schemas::upcast::{upcast, upcasters};
+use event_schemas::{OrganizationEvent, OrganizationId, StreamEvent};
 use postgres_es::PostgresEventRepository;
 use quick_cache::sync::Cache;
+use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::append::{Append, AppendError, EventLog, NewEvent, StreamKey, new_event_id};
 use crate::clock;
+use crate::vault::{Opening, VaultError};
 
 /// How many folded streams are kept.
 const CACHED_MAX: usize = 100_000;
@@ -47,6 +51,22 @@ pub enum LoadError {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// What is a person's cannot be opened.
+    #[error("stream {} {} cannot be opened: {source}", stream.aggregate_type, stream.aggregate_id)]
+    Vault {
+        /// The stream.
+        stream: StreamKey,
+        /// What failed.
+        source: VaultError,
+    },
+}
+
+/// What the view that streams are read from puts around an event's metadata.
+#[derive(Deserialize)]
+struct Envelope {
+    event_id: Uuid,
+    organization_id: Option<OrganizationId>,
+    metadata: serde_json::Value,
 }
 
 /// A folded stream and the sequence it stands at; 0 where it has no events.
@@ -95,13 +115,15 @@ impl Aggregates {
     /// The streams of a log.
     pub fn new(log: EventLog) -> Self {
         let repository = PostgresEventRepository::new(log.pool().clone())
-            .with_tables("log.events", "log.snapshots_are_not_used");
-        Self {
-            log,
-            repository: Arc::new(repository),
-            cache: Arc::new(Cache::new(CACHED_MAX)),
-            upcasters: Arc::new(upcasters()),
-        }
+            .with_tables("log.stream_events", "log.snapshots_are_not_used");
+        let cache = Arc::new(Cache::new(CACHED_MAX));
+        let weak = Arc::downgrade(&cache);
+        log.vault().tell_of_erasures(Box::new(move |organization_id| {
+            if let Some(cache) = weak.upgrade() {
+                forget(&cache, organization_id);
+            }
+        }));
+        Self { log, repository: Arc::new(repository), cache, upcasters: Arc::new(upcasters()) }
     }
 
     /// The log.
@@ -188,7 +210,36 @@ impl Aggregates {
         } else {
             self.repository.get_last_events::<A>(&stream.aggregate_id, after).await
         };
-        read.map_err(|source| LoadError::Read { stream: stream.clone(), source })
+        let mut stored =
+            read.map_err(|source| LoadError::Read { stream: stream.clone(), source })?;
+        self.open_texts(stream, &mut stored).await?;
+        Ok(stored)
+    }
+
+    /// Opens what is a person's, and leaves each event its own metadata alone.
+    async fn open_texts(
+        &self,
+        stream: &StreamKey,
+        stored: &mut [SerializedEvent],
+    ) -> Result<(), LoadError> {
+        let mut openings = Vec::with_capacity(stored.len());
+        for event in stored {
+            let sequence = event.sequence;
+            let envelope: Envelope =
+                serde_json::from_value(std::mem::take(&mut event.metadata)).map_err(|source| {
+                    LoadError::Payload { stream: stream.clone(), sequence, source }
+                })?;
+            event.metadata = envelope.metadata;
+            openings.push(Opening {
+                organization_id: envelope.organization_id,
+                event_id: envelope.event_id,
+                event_type: &event.event_type,
+                payload: &mut event.payload,
+                metadata: &mut event.metadata,
+            });
+        }
+        let opened = self.log.vault().open_all(openings).await;
+        opened.map_err(|source| LoadError::Vault { stream: stream.clone(), source })
     }
 
     fn payload<A: Aggregate>(
@@ -274,6 +325,7 @@ where
             | AppendError::Overloaded
             | AppendError::Database(_)
             | AppendError::Unknown(_)
+            | AppendError::Vault(_)
             | AppendError::Closed) => unexpected(other),
         })?;
         // cqrs-es has applied the events to its own copy; the cache is brought up at the next load.
@@ -289,6 +341,16 @@ where
                 metadata: metadata.clone(),
             })
             .collect())
+    }
+}
+
+/// Lets go of an organization's roster, which has its members' texts, or of all streams.
+fn forget(cache: &Cache<StreamKey, Cached>, organization_id: Option<OrganizationId>) {
+    match organization_id {
+        Some(id) => {
+            cache.remove(&StreamKey::new(OrganizationEvent::STREAM, &id.to_string()));
+        }
+        None => cache.clear(),
     }
 }
 

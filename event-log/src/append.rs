@@ -1,15 +1,19 @@
 //! Appending: what an append names, and the handle through which everybody appends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use event_schemas::{OrganizationId, StreamEvent};
+use event_schemas::personal::erased;
+use event_schemas::{OrganizationId, PersonEvent, PersonId, StreamEvent};
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::appender::{Appender, Submission};
 use crate::database::{self, DatabaseError, Role};
+use crate::read::read_person;
+use crate::vault::{MasterKeys, Vault, VaultError};
 
 /// How many appends may wait. One more is refused as [`AppendError::Overloaded`]: memory stays
 /// bounded, and the caller learns at once.
@@ -44,9 +48,9 @@ pub struct NewEvent {
     pub event_type: String,
     /// The version of its payload's schema.
     pub event_version: String,
-    /// The payload, as the text that is stored.
+    /// The payload as JSON text, in the clear: what is a person's is sealed when it is appended.
     pub payload: String,
-    /// The metadata, as the text that is stored.
+    /// The metadata as JSON text, likewise.
     pub metadata: Arc<str>,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
@@ -152,6 +156,9 @@ pub enum AppendError {
     /// with the same idempotency key finds out.
     #[error("the connection to the log's database broke during a commit: {0}")]
     Unknown(Arc<sqlx::Error>),
+    /// What is a person's could not be sealed; nothing was written.
+    #[error(transparent)]
+    Vault(Arc<VaultError>),
     /// The log is shutting down.
     #[error("the log is shutting down")]
     Closed,
@@ -164,32 +171,54 @@ pub struct EventLog {
     head: watch::Receiver<i64>,
     pool: sqlx::PgPool,
     options: Arc<PgConnectOptions>,
+    vault: Vault,
 }
 
 impl EventLog {
     /// Connects and starts the appender. It ends when the last handle is dropped, after having
-    /// committed all that was waiting.
-    pub async fn open(options: &PgConnectOptions) -> Result<Self, DatabaseError> {
-        let pool = database::pool(options, Role::Writer, 8).await?;
+    /// committed all that was waiting. What is a person's is sealed under keys that these master keys
+    /// wrap.
+    pub async fn open(
+        options: &PgConnectOptions,
+        masters: MasterKeys,
+    ) -> Result<Self, DatabaseError> {
+        let pool = database::pool(options, Role::Writer, 9).await?;
+        let vault = Vault::open(pool.clone(), masters).await?;
         let position: i64 =
             sqlx::query_scalar("select position from log.head").fetch_one(&pool).await?;
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let (moved, head) = watch::channel(position);
         tokio::spawn(Appender::new(options.clone(), waiting, moved).run());
-        Ok(Self { queue, head, pool, options: Arc::new(options.clone()) })
+        Ok(Self { queue, head, pool, options: Arc::new(options.clone()), vault })
     }
 
     /// Connects to read alone, as a role that may not write: every append is answered
     /// [`AppendError::Closed`].
-    pub async fn reading(options: &PgConnectOptions) -> Result<Self, DatabaseError> {
-        let pool = database::pool(options, Role::Projector, 8).await?;
+    pub async fn reading(
+        options: &PgConnectOptions,
+        masters: MasterKeys,
+    ) -> Result<Self, DatabaseError> {
+        let pool = database::pool(options, Role::Projector, 9).await?;
+        let vault = Vault::open(pool.clone(), masters).await?;
         let (queue, _) = mpsc::channel(1);
         let (_, head) = watch::channel(0);
-        Ok(Self { queue, head, pool, options: Arc::new(options.clone()) })
+        Ok(Self { queue, head, pool, options: Arc::new(options.clone()), vault })
     }
 
     /// Appends, and answers after the commit.
-    pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+    pub async fn append(&self, mut append: Append) -> Result<Appended, AppendError> {
+        let sealed = self.vault.seal(&mut append.events).await;
+        sealed.map_err(|error| AppendError::Vault(Arc::new(error)))?;
+        let erased: Vec<_> = append.events.iter().filter_map(erased_by).collect();
+        let appended = self.append_sealed(append).await;
+        // Also where it is not known whether it was written: a key that is there still is found again.
+        for (person_id, organization_id) in erased {
+            self.vault.forget(person_id, organization_id);
+        }
+        appended
+    }
+
+    async fn append_sealed(&self, append: Append) -> Result<Appended, AppendError> {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(Submission { append, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AppendError::Overloaded,
@@ -240,8 +269,34 @@ impl EventLog {
         &self.pool
     }
 
+    /// Every login that a person has had in an organization, but for those that can no longer be read.
+    pub async fn logins(
+        &self,
+        organization_id: OrganizationId,
+        person_id: PersonId,
+    ) -> Result<BTreeSet<String>, VaultError> {
+        let mut events = read_person(&self.pool, organization_id, person_id).await?;
+        self.vault.unseal(&mut events).await?;
+        let gone = erased(person_id);
+        let logins = events.iter().filter_map(|event| event.payload.get("login")?.as_str());
+        Ok(logins.filter(|login| *login != gone).map(str::to_owned).collect())
+    }
+
+    /// The keys of persons.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
     /// How to connect to the log's database.
     pub fn connect_options(&self) -> &PgConnectOptions {
         &self.options
     }
+}
+
+/// The person that an event erases, and where: their key is destroyed as it is written.
+pub(crate) fn erased_by(event: &NewEvent) -> Option<(PersonId, Option<OrganizationId>)> {
+    let erases = event.stream.aggregate_type == PersonEvent::STREAM
+        && event.event_type == PersonEvent::ERASED;
+    let person_id = erases.then(|| event.stream.aggregate_id.parse().ok()).flatten()?;
+    Some((person_id, event.organization_id))
 }

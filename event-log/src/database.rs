@@ -81,6 +81,9 @@ pub enum DatabaseError {
         /// What the server said.
         source: sqlx::Error,
     },
+    /// The keys of persons cannot be used.
+    #[error(transparent)]
+    Vault(#[from] crate::vault::VaultError),
     /// A role of ours sees what row-level security should keep from it, or may come to.
     #[error(
         "{role} is above row-level security through {through}, which is a superuser or has \
@@ -190,6 +193,7 @@ fn log_migrations() -> Vec<Migration> {
         3 "usage" "log/0003_usage.sql",
         4 "identity" "log/0004_identity.sql",
         5 "api key secrets" "log/0005_api_key_secrets.sql",
+        6 "vault" "log/0006_vault.sql",
         7 "row level security" "log/0007_row_level_security.sql",
         8 "key owners" "log/0008_key_owners.sql",
         9 "what an organization has" "log/0009_of_organization.sql",

@@ -13,6 +13,7 @@ pub mod follow;
 pub mod read;
 pub mod relay;
 pub mod usage;
+pub mod vault;
 
 pub use aggregates::{Aggregates, Loaded};
 pub use append::{
@@ -20,3 +21,4 @@ pub use append::{
 };
 pub use follow::HeadWatch;
 pub use read::{Page, ReadError, UsageRun};
+pub use vault::{MasterKeys, Vault, VaultError};

@@ -3,7 +3,7 @@
 pub mod of_organization;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use event_schemas::{ApiKeyId, MemberId, OrganizationId, ProjectId, RecordedEvent};
+use event_schemas::{ApiKeyId, MemberId, OrganizationId, PersonId, ProjectId, RecordedEvent};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
@@ -169,6 +169,27 @@ pub async fn api_key_with_secret(
     .fetch_optional(pool)
     .await?;
     Ok(found.and_then(|id| id.parse().ok()))
+}
+
+/// The events of an organization's own stream that are about a person. In those from before people had
+/// ids, the membership's or the invite's is theirs.
+pub(crate) async fn read_person(
+    pool: &PgPool,
+    organization_id: OrganizationId,
+    person_id: PersonId,
+) -> Result<Vec<RecordedEvent>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select position, event_id, organization_id, aggregate_type, aggregate_id, sequence,
+                event_type, event_version, payload, metadata, occurred_at, recorded_at
+         from log.events where aggregate_type = 'organization' and aggregate_id = $1
+             and $2 in (payload ->> 'person_id', payload ->> 'member_id', payload ->> 'invite_id')
+         order by sequence",
+    )
+    .bind(organization_id.to_string())
+    .bind(person_id.to_string())
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.iter().map(event).collect())
 }
 
 /// Whose API keys are looked for.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::OrganizationId;
+use crate::personal::PersonalField;
 
 /// An event of one stream. The enum of a stream's events implements it through [`stream_events!`].
 pub trait StreamEvent: cqrs_es::DomainEvent {
@@ -13,6 +14,9 @@ pub trait StreamEvent: cqrs_es::DomainEvent {
 
     /// Every event type of this stream with its current version.
     const TYPES: &'static [(&'static str, &'static str)];
+
+    /// Every field that holds a person's text, which never stands in the log in the clear.
+    const PERSONAL: &'static [PersonalField];
 }
 
 /// An event as the log holds it and as JetStream carries it.
@@ -45,7 +49,9 @@ pub struct RecordedEvent {
 }
 
 /// Declares the events of one stream: an enum tagged with the event's type on the wire, its
-/// versions, and cqrs-es's `DomainEvent`.
+/// versions, its personal fields and cqrs-es's `DomainEvent`. A field that holds a person's text says
+/// so behind its type, with the field of the same event that names the person:
+/// `login: String [personal: person_id],`.
 macro_rules! stream_events {
     (
         $(#[$doc:meta])*
@@ -53,7 +59,10 @@ macro_rules! stream_events {
             $(
                 $(#[$event_doc:meta])*
                 $variant:ident = $type:literal $version:literal {
-                    $($(#[$field_doc:meta])* $field:ident: $field_type:ty,)*
+                    $(
+                        $(#[$field_doc:meta])*
+                        $field:ident: $field_type:ty $([personal: $person:ident])?,
+                    )*
                 }
             )+
         }
@@ -74,6 +83,14 @@ macro_rules! stream_events {
         impl $crate::event::StreamEvent for $name {
             const STREAM: &'static str = $stream;
             const TYPES: &'static [(&'static str, &'static str)] = &[$(($type, $version)),+];
+            const PERSONAL: &'static [$crate::personal::PersonalField] = &[$($($(
+                $crate::personal::PersonalField {
+                    event_type: $type,
+                    field: stringify!($field),
+                    person: stringify!($person),
+                    optional: <$field_type as $crate::personal::PersonalText>::OPTIONAL,
+                },
+            )?)*)+];
         }
 
         impl cqrs_es::DomainEvent for $name {

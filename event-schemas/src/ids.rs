@@ -48,7 +48,8 @@ uuid_id! {
     /// One person's membership in one organization. A person who leaves and comes back is a new
     /// member with a new id, so that nothing granted to the old membership can come back to life.
     MemberId,
-    /// A person, as far as their personal data goes: the key that seals it is theirs.
+    /// A person as one organization knows them: whose names and addresses are whose. It outlives the
+    /// membership, and says nothing by itself.
     PersonId,
     /// An invite to an organization.
     InviteId,

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod money;
 mod openapi;
 pub mod permission;
+pub mod personal;
 pub mod published;
 pub mod roles;
 pub mod upcast;
@@ -22,6 +23,7 @@ mod approval;
 mod credit_account;
 mod name;
 mod organization;
+mod person;
 mod price_list;
 mod project;
 mod refusal;
@@ -47,6 +49,7 @@ pub use organization::{
     SecuritySettings, SensitiveAction,
 };
 pub use permission::{Permission, PermissionSet};
+pub use person::PersonEvent;
 pub use price_list::{MatchRule, ModelPrice, PriceListEvent, Rates};
 pub use project::ProjectEvent;
 pub use refusal::RefusalEvent;

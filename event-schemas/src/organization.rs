@@ -146,7 +146,7 @@ stream_events! {
             /// Whose address it is.
             person_id: PersonId,
             /// The address invited.
-            email: String,
+            email: String [personal: person_id],
             /// The role that accepting it gives.
             role: OrganizationRole,
             /// The project roles that accepting it gives.
@@ -192,9 +192,9 @@ stream_events! {
             /// Whose login and address these are.
             person_id: PersonId,
             /// The name that the person is known by, compared without case.
-            login: String,
+            login: String [personal: person_id],
             /// The person's address.
-            email: Option<String>,
+            email: Option<String> [personal: person_id],
             /// The role.
             role: OrganizationRole,
         }
@@ -205,7 +205,7 @@ stream_events! {
             /// Whose login it is.
             person_id: PersonId,
             /// The new login.
-            login: String,
+            login: String [personal: person_id],
         }
         /// A member's role changed.
         MemberRoleChanged = "member.role_changed" "1" {

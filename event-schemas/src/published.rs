@@ -9,10 +9,11 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::personal::{PersonalField, SEALED_PATTERN};
 use crate::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use crate::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
-    OrganizationEvent, PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent,
+    OrganizationEvent, PersonEvent, PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent,
     ServiceAccountEvent, StreamEvent,
 };
 
@@ -49,6 +50,7 @@ pub fn published() -> Vec<PublishedEvent> {
     events.extend(stream::<CreditAccountEvent>(samples::credit_account()));
     events.extend(stream::<NameEvent>(samples::name()));
     events.extend(stream::<PriceListEvent>(samples::price_list()));
+    events.extend(stream::<PersonEvent>(samples::person()));
     events
 }
 
@@ -68,9 +70,28 @@ fn stream<E: StreamEvent + JsonSchema>(samples: Vec<E>) -> impl Iterator<Item = 
     let every = written_schema::<E>();
     samples.into_iter().map(move |sample| {
         let (event_type, version) = (sample.event_type(), sample.event_version());
-        let schema = described(variant(&every, &event_type), &event_type, &version);
-        PublishedEvent { event_type, version, schema, sample: written(&sample) }
+        let mut schema = variant(&every, &event_type);
+        let mut sample = written(&sample);
+        for personal in E::PERSONAL.iter().filter(|personal| personal.event_type == event_type) {
+            seal_schema(&mut schema, personal);
+            seal_sample(&mut sample, personal);
+        }
+        let schema = described(schema, &event_type, &version);
+        PublishedEvent { event_type, version, schema, sample }
     })
+}
+
+/// Consumers see a personal text in its sealed form alone.
+fn seal_schema(schema: &mut Map<String, Value>, personal: &PersonalField) {
+    let property = schema.get_mut("properties").and_then(|all| all.get_mut(personal.field));
+    let property = property.and_then(Value::as_object_mut).expect("the field has a schema");
+    property.insert("pattern".to_owned(), SEALED_PATTERN.into());
+}
+
+fn seal_sample(sample: &mut Value, personal: &PersonalField) {
+    if let Some(text) = sample.get_mut(personal.field).filter(|text| text.is_string()) {
+        *text = samples::SEALED.into();
+    }
 }
 
 /// Usage is the second lane: typed columns instead of a stream of JSON, one type, no enum.

@@ -64,6 +64,13 @@ pub(crate) struct PlaceArgs {
     /// with commas between, for example https://login.acme.example=orgledger
     #[arg(long, global = true, env = "ORGLEDGER_OIDC_ISSUERS")]
     pub oidc_issuers: Option<String>,
+    /// What keys of persons are wrapped with, 32 bytes as 64 hexadecimal digits or in base64; keep it,
+    /// and keep it apart from the database. Behind a comma, those used before it
+    #[arg(long, global = true, env = "ORGLEDGER_MASTER_KEY", hide_env_values = true)]
+    pub master_key: Option<String>,
+    /// The Postgres that holds the keys of persons, for projectors fed from NATS; by default the log's
+    #[arg(long, global = true, env = "ORGLEDGER_VAULT_DATABASE_URL", hide_env_values = true)]
+    pub vault_database_url: Option<String>,
     /// How to log
     #[arg(long, global = true, env = "ORGLEDGER_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -100,6 +107,8 @@ pub(crate) enum Command {
     Balance(BalanceArgs),
     /// Fill a read model anew beside the one in service, and switch to it
     Rebuild(RebuildArgs),
+    /// Wrap every key of a person with the first of the master keys, so that the others can go
+    RewrapKeys,
     /// Where the log and the read models stand
     Status(StatusArgs),
     /// Ask a URL, and fail where it does not answer with success (for health checks)
@@ -344,7 +353,7 @@ pub(crate) enum TableOrJson {
 /// Fill a read model anew.
 #[derive(Args)]
 pub(crate) struct RebuildArgs {
-    /// The read model: access_register, balances, cost_per_feature or oversight
+    /// The read model: access_register, access_reviews, balances, cost_per_feature, last_use or oversight
     pub name: String,
     /// Print the result as JSON
     #[arg(long)]

@@ -40,7 +40,8 @@ pub(crate) async fn start(
     let executor = commands.executor().clone();
     let own_head = executor.log().own_head();
 
-    let feed = services::postgres_feed(&installation.log, Some(own_head.clone())).await?;
+    let vault = installation.open_vault().await?;
+    let feed = services::postgres_feed(&installation.log, vault, Some(own_head.clone())).await?;
     services::first_builds(&installation.read, &feed).await?;
     let projectors = services::projectors(&installation.read, feed, shutdown.clone()).await?;
     let mut parts = JoinSet::new();

@@ -20,7 +20,7 @@ const REJECTED_PRINTED_MAX: usize = 20;
 /// Runs an import.
 pub(crate) async fn run(place: &PlaceArgs, import: ImportCommand) -> anyhow::Result<()> {
     let installation = Installation::open(place).await?;
-    let log = EventLog::open(&installation.log).await?;
+    let log = EventLog::open(&installation.log, installation.master_keys()?).await?;
     let executor = Executor::new(log, installation.pepper()?);
     let now = clock::now();
     match import {

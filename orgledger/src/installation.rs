@@ -11,7 +11,8 @@ use command_api::Executor;
 use command_api::api_keys::secret::Pepper;
 use command_api::credentials::CredentialRegister;
 use embedded::{DataDir, Nats, Postgres};
-use event_log::database::{self, Holds};
+use event_log::database::{self, Holds, Role};
+use event_log::{MasterKeys, Vault};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor as _, PgConnection};
@@ -23,6 +24,8 @@ const DATABASE: &str = "orgledger";
 
 /// The name of the operator whose credential is always there.
 const OPERATOR: &str = "operator";
+/// Connections to the keys of persons: one listens, the others read.
+const VAULT_CONNECTIONS_MAX: u32 = 4;
 
 /// Everything that a command needs to know of where it runs.
 pub(crate) struct Installation {
@@ -123,11 +126,39 @@ impl Installation {
     pub(crate) fn pepper(&self) -> anyhow::Result<Pepper> {
         let text = match &self.args.key_pepper {
             Some(pepper) => pepper.clone(),
-            None => self.kept_secret("key-pepper", "ORGLEDGER_KEY_PEPPER", None)?,
+            None => self.kept_secret::<24>("key-pepper", "ORGLEDGER_KEY_PEPPER", None)?,
         };
         Pepper::new(text.into_bytes()).with_context(|| {
             format!("ORGLEDGER_KEY_PEPPER is too short: at least {} characters", Pepper::LENGTH_MIN)
         })
+    }
+
+    /// What keys of persons are wrapped with, likewise.
+    pub(crate) fn master_keys(&self) -> anyhow::Result<MasterKeys> {
+        let text = match &self.args.master_key {
+            Some(keys) => keys.clone(),
+            None => self.kept_secret::<32>("master-key", "ORGLEDGER_MASTER_KEY", None)?,
+        };
+        MasterKeys::parse(&text).context("ORGLEDGER_MASTER_KEY cannot be used")
+    }
+
+    /// Where the keys of persons are: beside the log, unless another place is named.
+    pub(crate) fn vault(&self) -> anyhow::Result<PgConnectOptions> {
+        match (&self.args.vault_database_url, &self.args.database_url) {
+            (Some(url), _) => parse(url, "ORGLEDGER_VAULT_DATABASE_URL"),
+            (None, None) if self.reads_elsewhere() => bail!(
+                "ORGLEDGER_VAULT_DATABASE_URL is not set: what is a person's in the stream is opened with \
+                 keys that the log's database holds"
+            ),
+            (None, Some(_) | None) => Ok(self.log.clone()),
+        }
+    }
+
+    /// The keys of persons, for who fills read models.
+    pub(crate) async fn open_vault(&self) -> anyhow::Result<Vault> {
+        let masters = self.master_keys()?;
+        let pool = database::pool(&self.vault()?, Role::Projector, VAULT_CONNECTIONS_MAX).await?;
+        Ok(Vault::open(pool, masters).await?)
     }
 
     /// The operator's credential, likewise.
@@ -136,7 +167,7 @@ impl Installation {
             Some(credential) => Ok(credential.clone()),
             None => {
                 let variable = "ORGLEDGER_OPERATOR_CREDENTIAL";
-                self.kept_secret("operator-credential", variable, Some("olo_"))
+                self.kept_secret::<24>("operator-credential", variable, Some("olo_"))
             }
         }
     }
@@ -196,7 +227,7 @@ impl Installation {
         }
     }
 
-    fn kept_secret(
+    fn kept_secret<const BYTES: usize>(
         &self,
         name: &str,
         variable: &str,
@@ -216,7 +247,7 @@ impl Installation {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         }
-        let random = command_api::edge::random_bytes::<24>().map_err(anyhow::Error::msg)?;
+        let random = command_api::edge::random_bytes::<BYTES>().map_err(anyhow::Error::msg)?;
         let mut text = prefix.unwrap_or_default().to_owned();
         for byte in random {
             text.push_str(&format!("{byte:02x}"));

@@ -14,6 +14,7 @@ mod probe;
 mod rebuild;
 mod remote;
 mod report;
+mod rewrap_keys;
 mod serve;
 mod services;
 mod show;
@@ -63,6 +64,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Costs(args) => report::costs::run(place, args).await,
         Command::Balance(args) => report::balance::run(place, args).await,
         Command::Rebuild(args) => rebuild::run(place, &args).await,
+        Command::RewrapKeys => rewrap_keys::run(place).await,
         Command::Status(args) => report::status::run(place, &args).await,
         Command::Probe(args) => probe::run(&args.url).await,
         Command::Generate(args) => generate::run(args.check),
@@ -80,6 +82,7 @@ fn log_to_stderr(cli: &Cli) {
         | Command::Costs(_)
         | Command::Balance(_)
         | Command::Rebuild(_)
+        | Command::RewrapKeys
         | Command::Status(_)
         | Command::Probe(_)
         | Command::Generate(_) => "warn,sqlx=error,async_nats=error",

@@ -16,15 +16,16 @@ pub(crate) async fn run(place: &PlaceArgs, args: &RebuildArgs) -> anyhow::Result
     let installation = Installation::open_existing(place).await?;
     let read =
         database::pool(&installation.read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
+    let vault = installation.open_vault().await?;
     let feed = match (installation.reads_elsewhere(), &place.nats_url) {
-        (true, Some(url)) => services::jetstream_feed(url, place),
+        (true, Some(url)) => services::jetstream_feed(url, place, vault),
         (true, None) => {
             bail!("read models in a database of their own are rebuilt from JetStream: set NATS_URL")
         }
         (false, _) => {
             let connections = PROJECTOR_CONNECTIONS_MAX;
             let log = database::pool(&installation.log, Role::Projector, connections).await?;
-            Feed::Postgres(PostgresFeed::of(log))
+            Feed::Postgres(PostgresFeed::of(log, vault))
         }
     };
     let shows = std::io::stderr().is_terminal();

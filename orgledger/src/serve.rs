@@ -45,9 +45,12 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
             (api::queries(queries), ready)
         }
         Role::Projectors => {
+            let vault = installation.open_vault().await?;
             let feed = match args.feed {
-                FeedKind::Postgres => services::postgres_feed(&installation.log, None).await?,
-                FeedKind::Nats => services::jetstream_feed(nats_url(place)?, place),
+                FeedKind::Postgres => {
+                    services::postgres_feed(&installation.log, vault, None).await?
+                }
+                FeedKind::Nats => services::jetstream_feed(nats_url(place)?, place, vault),
             };
             let projectors = services::projectors(&installation.read, feed, end).await?;
             parts.spawn(async move {

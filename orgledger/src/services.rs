@@ -11,7 +11,7 @@ use axum::Router;
 use command_api::{CommandApi, Executor};
 use event_log::database::{self, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
-use event_log::{EventLog, HeadWatch};
+use event_log::{EventLog, HeadWatch, Vault};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use projectors::{Config, Feed, JetStreamFeed, PostgresFeed, Projectors};
 use query_api::{QueryState, WAIT_MAX_DEFAULT};
@@ -79,7 +79,7 @@ pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
 
 /// The writing half: the log and what executes commands on it.
 pub(crate) async fn command_api(installation: &Installation) -> anyhow::Result<CommandApi> {
-    let log = EventLog::open(&installation.log).await?;
+    let log = EventLog::open(&installation.log, installation.master_keys()?).await?;
     report_queue(&log);
     let register = installation.register(Executor::new(log, installation.pepper()?))?;
     let authenticator = Arc::new(installation.authenticator()?);
@@ -120,7 +120,7 @@ pub(crate) async fn queries(
         );
     }
     let authenticator = installation.authenticator()?;
-    let log = EventLog::reading(&installation.log).await?;
+    let log = EventLog::reading(&installation.log, installation.master_keys()?).await?;
     let register = Arc::new(installation.register(Executor::new(log, installation.pepper()?))?);
     let authenticator = Arc::new(authenticator.with_credentials(register.clone()));
     Ok(query_state(&installation.read, authenticator).await?.with_permissions(register))
@@ -129,16 +129,17 @@ pub(crate) async fn queries(
 /// A feed from the log's Postgres that is told of new entries.
 pub(crate) async fn postgres_feed(
     log: &PgConnectOptions,
+    vault: Vault,
     own_head: Option<watch::Receiver<i64>>,
 ) -> anyhow::Result<Feed> {
     let pool = database::pool(log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let head = HeadWatch::start(pool.clone(), own_head);
-    Ok(Feed::Postgres(PostgresFeed::following(pool, head)))
+    Ok(Feed::Postgres(PostgresFeed::following(pool, vault, head)))
 }
 
 /// A feed from JetStream alone.
-pub(crate) fn jetstream_feed(url: &str, place: &PlaceArgs) -> Feed {
-    Feed::JetStream(JetStreamFeed::new(jetstream(url, place)))
+pub(crate) fn jetstream_feed(url: &str, place: &PlaceArgs, vault: Vault) -> Feed {
+    Feed::JetStream(JetStreamFeed::new(jetstream(url, place), vault))
 }
 
 /// Where JetStream is.

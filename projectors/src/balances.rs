@@ -81,7 +81,8 @@ fn movements(page: &FeedPage) -> Result<Vec<Movement>, ProjectionError> {
             | Stream::Approval
             | Stream::Refusal
             | Stream::PriceList
-            | Stream::Name => continue,
+            | Stream::Name
+            | Stream::Person => continue,
         };
         let (kind, organization_id, lot_id, amount, currency, expires_at, note) = match event {
             CreditAccountEvent::Purchased {

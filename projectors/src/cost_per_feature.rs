@@ -55,7 +55,8 @@ impl Projection for CostPerFeature {
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList
-                | Stream::Name => {}
+                | Stream::Name
+                | Stream::Person => {}
             }
         }
         if let Some(source) = page.usage_source(tx).await? {

@@ -3,11 +3,12 @@
 use std::sync::LazyLock;
 
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use event_schemas::personal::ACTOR_PERSON_ID;
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
-    OrganizationEvent, OrganizationId, PriceListEvent, ProjectEvent, RecordedEvent, RefusalEvent,
-    ServiceAccountEvent, StreamEvent,
+    OrganizationEvent, OrganizationId, PersonEvent, PersonId, PriceListEvent, ProjectEvent,
+    RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -40,6 +41,8 @@ pub enum Stream {
     PriceList,
     /// `name`
     Name,
+    /// `person`
+    Person,
 }
 
 impl Stream {
@@ -56,6 +59,7 @@ impl Stream {
             CreditAccountEvent::STREAM => Self::CreditAccount,
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,
+            PersonEvent::STREAM => Self::Person,
             unknown => return Err(unreadable(event, format!("there is no stream '{unknown}'"))),
         })
     }
@@ -89,6 +93,11 @@ pub fn actor(event: &RecordedEvent) -> Result<String, ProjectionError> {
         (Some(kind), Some(id)) => Ok(format!("{kind}:{id}")),
         (None, _) | (_, None) => Err(unreadable(event, "its metadata names no actor".to_owned())),
     }
+}
+
+/// The person that the actor is, where it is somebody outside whose name there is sealed.
+pub fn external_person(event: &RecordedEvent) -> Option<PersonId> {
+    event.metadata.get(ACTOR_PERSON_ID)?.as_str()?.parse().ok()
 }
 
 /// The organization that the event belongs to.

@@ -70,6 +70,7 @@ fn commands(events: &[RecordedEvent]) -> Result<Commands, ProjectionError> {
             | Stream::ServiceAccount
             | Stream::ApiKey
             | Stream::Approval
+            | Stream::Person
             | Stream::Refusal
             | Stream::AccessReview
             | Stream::CreditAccount

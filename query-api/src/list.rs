@@ -4,7 +4,10 @@ use std::marker::PhantomData;
 
 use api_conventions::{Cursor, Limit, Page};
 use chrono::{DateTime, Utc};
-use event_schemas::{OrganizationEvent, OrganizationId, ProjectId, StreamEvent as _};
+use event_schemas::{
+    GroupId, MemberId, OrganizationEvent, OrganizationId, ProjectId, RoleId, ServiceAccountId,
+    StreamEvent as _,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
@@ -40,6 +43,13 @@ pub trait Listed: Sized {
     /// What says which member's one is, where they are members'.
     const OWNER: Option<&'static str> = None;
 
+    /// What a list of one member's goes by.
+    const MEMBER: &'static str = "t.member_id";
+    /// What a list of one group's goes by.
+    const GROUP: &'static str = "t.group_id";
+    /// What a list of those in one state goes by: one of the words of [`State`].
+    const STATE: &'static str = "t.state";
+
     /// Reads the columns.
     fn read(row: &PgRow) -> Result<Self, sqlx::Error>;
 }
@@ -53,19 +63,69 @@ pub enum Stream {
     Organization,
 }
 
-/// Whose.
+/// What has become of something. Each list knows some of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It counts.
+    Active,
+    /// A member whose access is suspended.
+    Suspended,
+    /// A service account whose keys are refused.
+    Disabled,
+    /// An invite that can be accepted.
+    Open,
+    /// An invite that has become a member.
+    Accepted,
+    /// It was taken back.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+impl State {
+    /// As the views say it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Disabled => "disabled",
+            Self::Open => "open",
+            Self::Accepted => "accepted",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Whose, and which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Scope {
     /// Of this organization; none for what is no organization's.
     pub organization_id: Option<OrganizationId>,
     /// Of this project only.
     pub project_id: Option<ProjectId>,
+    /// Of this member only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_id: Option<MemberId>,
+    /// Of this service account only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_id: Option<ServiceAccountId>,
+    /// Of this group only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<GroupId>,
+    /// Of this custom role only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<RoleId>,
+    /// In this state only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
 }
 
 impl Scope {
     /// All of an organization.
     pub fn organization(organization_id: OrganizationId) -> Self {
-        Self { organization_id: Some(organization_id), project_id: None }
+        Self { organization_id: Some(organization_id), ..Self::default() }
     }
 
     /// Of a project only.
@@ -74,23 +134,40 @@ impl Scope {
         Self { project_id, ..self }
     }
 
-    fn push(self, query: &mut QueryBuilder<'_, Postgres>) {
-        if let Some(organization_id) = self.organization_id {
-            query.push(" and t.organization_id = ").push_bind(organization_id.0);
+    /// In that state only.
+    #[must_use]
+    pub fn state(self, state: Option<impl Into<State>>) -> Self {
+        Self { state: state.map(Into::into), ..self }
+    }
+
+    fn push<T: Listed>(self, query: &mut QueryBuilder<'_, Postgres>) {
+        let conditions = [
+            ("t.organization_id", self.organization_id.map(|id| id.0)),
+            ("t.project_id", self.project_id.map(|id| id.0)),
+            (T::MEMBER, self.member_id.map(|id| id.0)),
+            ("t.service_account_id", self.service_account_id.map(|id| id.0)),
+            (T::GROUP, self.group_id.map(|id| id.0)),
+            ("t.role_id", self.role_id.map(|id| id.0)),
+        ];
+        for (column, id) in conditions {
+            if let Some(id) = id {
+                query.push(format_args!(" and {column} = ")).push_bind(id);
+            }
         }
-        if let Some(project_id) = self.project_id {
-            query.push(" and t.project_id = ").push_bind(project_id.0);
+        if let Some(state) = self.state {
+            query.push(format_args!(" and {} = ", T::STATE)).push_bind(state.as_str());
         }
     }
 }
 
-/// Where a page ended, and what it was a page of.
+/// Where a page ended, and what it was a page of. It names the last item by its id alone: a cursor
+/// stands in addresses and in the logs of whoever passes them on, and the text that lists are ordered
+/// by may be a person's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     scope: Scope,
     as_of: Option<DateTime<Utc>>,
     at_position: i64,
-    sort: String,
     id: Uuid,
 }
 
@@ -100,7 +177,7 @@ pub struct Listing<T> {
     scope: Scope,
     temporal: Temporal,
     limit: Limit,
-    after: Option<(String, Uuid)>,
+    after: Option<Uuid>,
     visible: Visible,
     items: PhantomData<T>,
 }
@@ -122,14 +199,11 @@ impl<T: Listed> Listing<T> {
         let place: Place =
             cursor.key(T::NOUN).map_err(|_| unfit("it is not a next_cursor of this list"))?;
         let same_position = temporal.at_position.is_none_or(|asked| asked == place.at_position);
-        if place.sort.contains('\0') {
-            return Err(unfit("it is not a next_cursor of this list"));
-        }
         if place.scope != scope || place.as_of != temporal.as_of || !same_position {
             return Err(unfit("it belongs to a list that was asked for in other words"));
         }
         let temporal = Temporal { at_position: Some(place.at_position), ..temporal };
-        let after = Some((place.sort, place.id));
+        let after = Some(place.id);
         Ok(Self { scope, temporal, limit, after, visible: Visible::All, items: PhantomData })
     }
 
@@ -158,14 +232,25 @@ impl<T: Listed> Listing<T> {
             id = T::ID,
             from = T::FROM,
         ));
-        self.scope.push(&mut query);
+        self.scope.push::<T>(&mut query);
         self.visible.push(&mut query, T::PROJECT, T::OWNER);
         for alias in T::ALIASES {
             temporal.push(&mut query, alias);
         }
-        if let Some((sort, id)) = &self.after {
-            query.push(format_args!(" and ({} collate \"C\", {}) > (", T::SORT, T::ID));
-            query.push_bind(sort.clone()).push(", ").push_bind(*id).push(")");
+        if let Some(id) = self.after {
+            query.push(format_args!(
+                " and ({sort} collate \"C\", {id}) > (
+                    select {sort} collate \"C\", {id} from {from} where {id} = ",
+                sort = T::SORT,
+                id = T::ID,
+                from = T::FROM,
+            ));
+            query.push_bind(id);
+            self.scope.push::<T>(&mut query);
+            for alias in T::ALIASES {
+                temporal.push(&mut query, alias);
+            }
+            query.push(")");
         }
         query.push(" order by sort_text, sort_id limit ");
         query.push_bind(i64::try_from(self.limit.get() + 1).unwrap_or(i64::MAX));
@@ -194,7 +279,6 @@ pub async fn list<T: Listed>(
                 scope: listing.scope,
                 as_of: listing.temporal.as_of,
                 at_position: position,
-                sort: row.try_get("sort_text")?,
                 id: row.try_get("sort_id")?,
             };
             Some(Cursor::new(T::NOUN, &place).map_err(QueryError::unreadable)?)
@@ -238,7 +322,7 @@ pub async fn get<T: Listed>(
     let mut query =
         QueryBuilder::new(format!("select {} from {} where {} = ", T::COLUMNS, T::FROM, T::ID));
     query.push_bind(id);
-    Scope::organization(organization_id).push(&mut query);
+    Scope::organization(organization_id).push::<T>(&mut query);
     visible.push(&mut query, T::PROJECT, T::OWNER);
     for alias in T::ALIASES {
         temporal.push(&mut query, alias);

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::list::{Listed, Scope, Stream};
 use crate::parameters::{
-    ListQuery, MemberPath, OrganizationPath, PointHeaders, PointQuery, Refusals, Unmodified,
+    MemberListQuery, MemberPath, OrganizationPath, PointHeaders, PointQuery, Refusals, Unmodified,
 };
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::Viewer;
@@ -50,6 +50,8 @@ impl Listed for Member {
     const STREAM: Option<Stream> = Some(Stream::Organization);
     const OWNER: Option<&'static str> = Some("t.member_id");
 
+    const STATE: &'static str = "case when t.suspended then 'suspended' else 'active' end";
+
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             member_id: MemberId(row.try_get("member_id")?),
@@ -66,16 +68,17 @@ impl Listed for Member {
 
 /// The members, by login.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/members",
-    operation_id = "list_members", tag = "members", params(OrganizationPath, ListQuery),
+    operation_id = "list_members", tag = "members", params(OrganizationPath, MemberListQuery),
     responses((status = 200, body = Page<Member>), Refusals))]
 pub(crate) async fn list_members(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
     viewer: Viewer,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<MemberListQuery>,
 ) -> Result<Reflecting<Page<Member>>, Problem> {
     let visible = viewer.visible_own(Permission::MembersRead);
-    state.list(Scope::organization(path.organization_id), visible, &query).await
+    let scope = Scope::organization(path.organization_id).state(query.state);
+    state.list(scope, visible, &query.list()).await
 }
 
 /// A member.

@@ -129,7 +129,7 @@ pub(crate) async fn list_organizations(
     viewer: AnyViewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Organization>>, Problem> {
-    let scope = Scope { organization_id: viewer.only_organization(), project_id: None };
+    let scope = Scope { organization_id: viewer.only_organization(), ..Scope::default() };
     state.list(scope, Visible::All, &query).await
 }
 
@@ -162,6 +162,25 @@ impl QueryState {
         let position_min = listing.position_min().max(query.position_min());
         let rows = scope.organization_id.map_or(Rows::All, Rows::Of);
         let mut snapshot = self.snapshot(rows, T::READS, position_min).await?;
+        let body = list::list(&mut snapshot, &listing).await?;
+        Ok(Reflecting::page(snapshot.position(), body))
+    }
+
+    /// Answers a request for the list of what is within another thing, which must be there.
+    pub(crate) async fn list_within<P: Listed, T: Listed>(
+        &self,
+        scope: Scope,
+        parent: Uuid,
+        query: &ListQuery,
+    ) -> Result<Reflecting<Page<T>>, Problem> {
+        let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?;
+        let position_min = listing.position_min().max(query.position_min());
+        let rows = scope.organization_id.map_or(Rows::All, Rows::Of);
+        let mut snapshot = self.snapshot(rows, T::READS, position_min).await?;
+        if let Some(organization_id) = scope.organization_id {
+            let temporal = listing.temporal();
+            list::get::<P>(&mut snapshot, organization_id, parent, temporal, &Visible::All).await?;
+        }
         let body = list::list(&mut snapshot, &listing).await?;
         Ok(Reflecting::page(snapshot.position(), body))
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::execute::Session;
+use crate::personal_data::erase_former_member;
 use crate::refusal::Refusal;
 
 /// How long a second person has to approve.
@@ -77,10 +78,13 @@ impl Session<'_> {
                 let (member_id, role) = (*member_id, OrganizationRole::Owner);
                 OrganizationCommand::ChangeMemberRole { by, member_id, role }
             }
+            SensitiveRequest::ErasePersonalData { member_id, reason: _ } => {
+                organization.erasable_member(*member_id)?;
+                return Ok(());
+            }
             SensitiveRequest::ChangeMemberRole { .. }
             | SensitiveRequest::ReplaceSecuritySettings { .. }
-            | SensitiveRequest::ExportPersonalData { .. }
-            | SensitiveRequest::ErasePersonalData { .. } => match command(by, request) {
+            | SensitiveRequest::ExportPersonalData { .. } => match command(by, request) {
                 Some(command) => command,
                 None => return Ok(()),
             },
@@ -96,6 +100,9 @@ impl Session<'_> {
         by: Authority,
         request: &SensitiveRequest,
     ) -> Result<(), Refusal> {
+        if let SensitiveRequest::ErasePersonalData { member_id, reason } = request {
+            return erase_former_member(self, organization_id, *member_id, reason.as_deref()).await;
+        }
         if let Some(command) = command(by, request) {
             self.execute::<Organization>(organization_id, command).await?;
         }

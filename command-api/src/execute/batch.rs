@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use event_log::{Append, Claim, EventLog, Replay};
-use sha2::{Digest, Sha256};
-
 use super::command::{Answer, Command, CommandContext};
 use super::session::{Decided, Session};
+use crate::api_keys::secret::Pepper;
 use crate::refusal::{ExecuteError, Refusal};
+use event_log::{Append, Claim, EventLog, Replay};
 
 /// Commands, and what is known of their idempotency keys.
 pub(super) struct Batch<'a, C> {
+    /// What fingerprints of requests are keyed with.
+    pepper: &'a Pepper,
     commands: &'a [(&'a CommandContext, &'a C)],
     /// For each command the answer that it does not need to be decided for.
     settled: Vec<Option<Settled>>,
@@ -63,13 +64,13 @@ impl<O> Decisions<O> {
 }
 
 impl<'a, C: Command> Batch<'a, C> {
-    pub(super) fn new(commands: &'a [(&'a CommandContext, &'a C)]) -> Self {
+    pub(super) fn new(commands: &'a [(&'a CommandContext, &'a C)], pepper: &'a Pepper) -> Self {
         let mut keys: HashSet<(Arc<str>, &str)> = HashSet::new();
         let settled = commands.iter().map(|(context, _)| {
             let key = context.idempotency_key.as_deref()?;
             (!keys.insert((context.scope(), key))).then_some(Settled::KeyTwice)
         });
-        Self { commands, settled: settled.collect() }
+        Self { pepper, commands, settled: settled.collect() }
     }
 
     /// Decides every command that is not settled, in order.
@@ -130,7 +131,7 @@ impl<'a, C: Command> Batch<'a, C> {
             claims.push(Claim {
                 scope: context.scope(),
                 key: key.clone(),
-                fingerprint: fingerprint(*command)?,
+                fingerprint: fingerprint(self.pepper, *command)?,
                 outcome: serde_json::to_string(&decided.outcome)?,
                 events_upto: decided.events_upto,
             });
@@ -147,7 +148,7 @@ impl<'a, C: Command> Batch<'a, C> {
         let first_position = first_position.unwrap_or(1);
         let places = self.commands.iter().zip(self.settled).zip(decisions.0);
         let answers = places.map(|(((_, command), settled), decision)| match (settled, decision) {
-            (Some(Settled::Replay(replay)), _) => replayed(*command, &replay),
+            (Some(Settled::Replay(replay)), _) => replayed(self.pepper, *command, &replay),
             (Some(Settled::KeyTwice), _) => Err(ExecuteError::IdempotencyKeyReused),
             (None, Some(Ok(decided))) => Ok(answer(decided, first_position)),
             (None, Some(Err(refusal))) => Err(ExecuteError::Refused(refusal)),
@@ -169,8 +170,8 @@ fn answer<O>(decided: Decided<O>, first_position: i64) -> Answer<O> {
     }
 }
 
-fn replayed<C: Command>(command: &C, replay: &Replay) -> Answered<C> {
-    if replay.fingerprint != fingerprint(command)? {
+fn replayed<C: Command>(pepper: &Pepper, command: &C, replay: &Replay) -> Answered<C> {
+    if replay.fingerprint != fingerprint(pepper, command)? {
         return Err(ExecuteError::IdempotencyKeyReused);
     }
     Ok(Answer {
@@ -182,11 +183,9 @@ fn replayed<C: Command>(command: &C, replay: &Replay) -> Answered<C> {
     })
 }
 
-/// Hashes what is asked: the same idempotency key with another request is a mistake.
-fn fingerprint<C: Command>(command: &C) -> Result<[u8; 32], serde_json::Error> {
-    let mut hash = Sha256::new();
-    hash.update(C::NAME);
-    hash.update([0]);
-    hash.update(serde_json::to_vec(command)?);
-    Ok(hash.finalize().into())
+/// Hashes what is asked: the same idempotency key with another request is a mistake. An address may
+/// stand in what is asked, and whoever has the log alone must not be able to try addresses.
+fn fingerprint<C: Command>(pepper: &Pepper, command: &C) -> Result<[u8; 32], serde_json::Error> {
+    let asked = serde_json::to_vec(command)?;
+    Ok(pepper.mac(&[C::NAME.as_bytes(), &[0], &asked]))
 }

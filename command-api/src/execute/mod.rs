@@ -62,7 +62,7 @@ impl Executor {
     }
 
     /// What secrets are hashed with.
-    pub(crate) fn pepper(&self) -> &Pepper {
+    pub fn pepper(&self) -> &Pepper {
         &self.pepper
     }
 
@@ -97,7 +97,7 @@ impl Executor {
         &self,
         commands: &[(&CommandContext, &C)],
     ) -> Result<Vec<Result<Answer<C::Outcome>, ExecuteError>>, ExecuteError> {
-        let mut batch = Batch::new(commands);
+        let mut batch = Batch::new(commands, &self.pepper);
         let mut touched = Vec::new();
         let mut up_to_date = false;
         let mut tries = 0;
@@ -143,6 +143,7 @@ impl Executor {
                 Err(
                     error @ (AppendError::Database(_)
                     | AppendError::Unknown(_)
+                    | AppendError::Vault(_)
                     | AppendError::Closed),
                 ) => return Err(ExecuteError::Log(error)),
             }

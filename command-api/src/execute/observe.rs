@@ -24,6 +24,7 @@ pub(crate) fn failure(error: &ExecuteError) -> &'static str {
         | ExecuteError::Load(_)
         | ExecuteError::Database(_)
         | ExecuteError::Json(_)
+        | ExecuteError::Vault(_)
         | ExecuteError::Random(_) => "failed",
     }
 }

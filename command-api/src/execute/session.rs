@@ -214,7 +214,7 @@ impl<'a> Session<'a> {
     }
 
     /// The log, for what is found by another thing than its stream.
-    pub(crate) fn log(&self) -> &EventLog {
+    pub(crate) fn log(&self) -> &'a EventLog {
         self.aggregates.log()
     }
 

@@ -40,7 +40,8 @@ impl Command for ReplaceSecurity {
 }
 
 /// Replaces who vouches for people signing in and what needs a second person's approval, as a whole.
-/// Needs `If-Match`, so that nobody else's change is overwritten unseen.
+/// Needs `If-Match`, so that nobody else's change is overwritten unseen. It may itself need a second
+/// person's approval.
 #[utoipa::path(
     put,
     path = "/v1/organizations/{organization_id}/security",

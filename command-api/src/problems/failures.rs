@@ -3,8 +3,8 @@
 use api_conventions::Problem;
 use api_conventions::problem::UNAVAILABLE;
 use cqrs_es::persist::PersistenceError;
-use event_log::AppendError;
 use event_log::aggregates::LoadError;
+use event_log::{AppendError, VaultError};
 
 use super::kinds::{CONCURRENT_CHANGE, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN};
 use super::{refusals, said};
@@ -23,6 +23,7 @@ pub(super) fn problem(error: ExecuteError) -> Problem {
         ExecuteError::Overloaded => Problem::overloaded(),
         ExecuteError::Log(error) => append(&error),
         ExecuteError::Load(error) => load(&error),
+        ExecuteError::Vault(error) => vault(&error),
         ExecuteError::Database(error) => Problem::database(&error),
         ExecuteError::Json(error) => Problem::internal(&error),
         ExecuteError::Random(_) => Problem::internal(&error),
@@ -50,6 +51,7 @@ fn append(error: &AppendError) -> Problem {
                 )
                 .retry_after_seconds(RETRY_AFTER)
         }
+        AppendError::Vault(error) => vault(error),
         AppendError::Closed => Problem::new(UNAVAILABLE)
             .with_detail("This server is shutting down; nothing was changed.")
             .retry_after_seconds(RETRY_AFTER),
@@ -70,5 +72,23 @@ fn load(error: &LoadError) -> Problem {
             }
         },
         LoadError::Payload { .. } => Problem::internal(error),
+        LoadError::Vault { source, .. } => vault(source),
+    }
+}
+
+/// What is said of keys is for who runs orgledger: it is logged and not answered.
+fn vault(error: &VaultError) -> Problem {
+    match error {
+        VaultError::Sqlx(error) => Problem::database(error),
+        VaultError::KeyMissing { .. }
+        | VaultError::UnknownMasterKey { .. }
+        | VaultError::KeyChanged { .. }
+        | VaultError::TextChanged { .. }
+        | VaultError::InTheClear { .. }
+        | VaultError::NoPerson { .. }
+        | VaultError::Erased { .. }
+        | VaultError::Json(_)
+        | VaultError::Random
+        | VaultError::Cipher => Problem::internal(error),
     }
 }

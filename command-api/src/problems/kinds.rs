@@ -61,6 +61,10 @@ problem_kinds! { pub(super) OWN:
     ///
     /// Nothing is left to do: find the person among the members.
     INVITE_ALREADY_ACCEPTED = "invite-already-accepted" CONFLICT "The invite has been accepted";
+    /// The invite can still be accepted.
+    INVITE_STILL_OPEN = "invite-still-open" CONFLICT "The invite is open";
+    /// The member is still in the organization.
+    MEMBER_PRESENT = "member-present" CONFLICT "The member is still in the organization";
     /// Its time is not over.
     ///
     /// Wait until it has expired, or revoke it.
@@ -109,10 +113,16 @@ problem_kinds! { pub(super) OWN:
     AGAINST_KEY_RULES = "against-key-rules" UNPROCESSABLE_ENTITY
         "The organization's rules for API keys do not allow it";
     /// The access review has ended.
+    ///
+    /// Its lines stay as they are; open another review.
     ACCESS_REVIEW_CLOSED = "access-review-closed" CONFLICT "The access review has ended";
     /// Lines of the access review are not attested.
+    ///
+    /// Attest the rest (`line_id` is one of them), or close it with `revoke_unattested`.
     LINES_UNATTESTED = "lines-unattested" CONFLICT "Lines of the access review are not attested";
     /// Nobody attests their own access.
+    ///
+    /// Have somebody else attest the line that `line_id` names.
     OWN_ACCESS = "own-access" FORBIDDEN "Somebody else must attest your own access";
     /// The project was closed.
     ///

@@ -10,6 +10,7 @@ use domain::approval::ApprovalError;
 use domain::credit_account::CreditAccountError;
 use domain::name::NameError;
 use domain::organization::OrganizationError;
+use domain::person::PersonError;
 use domain::price_list::PriceListError;
 use domain::project::ProjectError;
 use domain::service_account::ServiceAccountError;
@@ -20,11 +21,12 @@ use super::kinds::{
     ACCESS_REVIEW_CLOSED, AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER,
     API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_STILL_OPEN,
     DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED,
-    INVITE_ALREADY_OPEN, INVITE_EXPIRED, LAST_OWNER, LINES_UNATTESTED, LOGIN_TAKEN,
-    MEMBER_ABOVE_OWN, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED, ORGANIZATION_ARCHIVED,
-    OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED,
-    ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED,
-    SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED, TOO_MANY,
+    INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED,
+    LOGIN_TAKEN, MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
+    ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN,
+    PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
+    SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED,
+    TOO_MANY,
 };
 use super::{failures, not_found, said};
 use crate::refusal::Refusal;
@@ -33,6 +35,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Organization(error) => organization(&error),
         Refusal::Project(error) => project(&error),
+        Refusal::Person(PersonError::Text(error)) => text(&error),
         Refusal::ServiceAccount(error) => service_account(&error),
         Refusal::ApiKey(error) => api_key(&error),
         Refusal::AccessReview(error) => access_review(&error),
@@ -93,6 +96,8 @@ fn organization(error: &OrganizationError) -> Problem {
         }
         Refused::InviteExpired(_) => said(INVITE_EXPIRED, error),
         Refused::InviteAlreadyAccepted(_) => said(INVITE_ALREADY_ACCEPTED, error),
+        Refused::InviteStillOpen(_) => said(INVITE_STILL_OPEN, error),
+        Refused::MemberPresent(_) => said(MEMBER_PRESENT, error),
         Refused::NotYetExpired { .. } => said(NOT_YET_EXPIRED, error),
         Refused::LoginTaken(_) => said(LOGIN_TAKEN, error).with("field", "login"),
         Refused::MemberSuspended(_) => said(MEMBER_SUSPENDED, error),
@@ -294,6 +299,7 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         Refusal::CreditAccount(_)
         | Refusal::AccessReview(_)
         | Refusal::AtLine { .. }
+        | Refusal::Person(_)
         | Refusal::OperatorOnly
         | Refusal::Approval(_)
         | Refusal::BreakGlassNeeded

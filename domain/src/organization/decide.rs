@@ -166,6 +166,7 @@ impl Organization {
             *self = Self::Archived {
                 organization_id: roster.organization_id(),
                 name: roster.name().to_owned(),
+                persons: Box::new(std::mem::take(&mut roster.persons)),
             };
         }
     }

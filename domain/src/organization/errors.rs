@@ -63,14 +63,20 @@ pub enum OrganizationError {
     /// It has become a member; remove the member instead.
     #[error("the invite {0} has been accepted")]
     InviteAlreadyAccepted(InviteId),
+    /// It can still be accepted; take it back first.
+    #[error("the invite {0} is open: take it back first")]
+    InviteStillOpen(InviteId),
+    /// The person is still in the organization; remove the member first.
+    #[error("the member {0} is in the organization: remove them first")]
+    MemberPresent(MemberId),
     /// The invite can still be accepted.
     #[error("the invite can be accepted until {expires_at}")]
     NotYetExpired {
         /// Until when.
         expires_at: DateTime<Utc>,
     },
-    /// Another member has the login.
-    #[error("the login '{0}' belongs to another member")]
+    /// Another member has the login. What is said of it does not repeat it: it may be kept.
+    #[error("the login belongs to another member")]
     LoginTaken(String),
     /// There is no such member.
     #[error("there is no member {0}")]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::break_glass::BreakGlass;
 use super::custom_roles::{CustomRole, RoleGrant};
 use super::groups::Group;
+use super::persons::Persons;
 use crate::text::fold;
 
 /// A member of an organization.
@@ -102,6 +103,7 @@ pub struct Roster {
     /// The members with a folded address.
     addresses: BTreeMap<String, BTreeSet<MemberId>>,
     former_members: BTreeSet<MemberId>,
+    pub(super) persons: Persons,
     /// Groups that were removed: what projects gave them must not come back to life.
     pub(super) former_groups: BTreeSet<GroupId>,
     open_invites: BTreeMap<InviteId, Invite>,
@@ -132,6 +134,7 @@ impl Roster {
             logins: BTreeMap::new(),
             addresses: BTreeMap::new(),
             former_members: BTreeSet::new(),
+            persons: Persons::default(),
             former_groups: BTreeSet::new(),
             open_invites: BTreeMap::new(),
             invited: BTreeMap::new(),
@@ -213,6 +216,10 @@ impl Roster {
         self.had_owner
     }
 
+    pub(super) fn was_accepted(&self, invite_id: InviteId) -> bool {
+        self.invite_end(invite_id) == Some(InviteEnd::Accepted)
+    }
+
     /// Whether somebody else than this member could still do everything.
     pub(super) fn has_owner_besides(&self, member_id: MemberId) -> bool {
         self.members().any(|other| other.is_acting_owner() && other.member_id != member_id)
@@ -232,6 +239,7 @@ impl Roster {
 
     pub(super) fn invite_sent(&mut self, invite: Invite) {
         self.invited.insert(fold(&invite.email), invite.invite_id);
+        self.persons.was_invited(invite.invite_id, invite.person_id);
         self.open_invites.insert(invite.invite_id, invite);
     }
 
@@ -248,6 +256,7 @@ impl Roster {
     }
 
     pub(super) fn invite_accepted(&mut self, invite_id: InviteId) {
+        self.persons.came_in(invite_id);
         self.invite_ended(invite_id, InviteEnd::Accepted);
     }
 
@@ -269,6 +278,7 @@ impl Roster {
     pub(super) fn member_added(&mut self, member: Member) {
         self.had_owner |= member.role == OrganizationRole::Owner;
         self.logins.insert(fold(&member.login), member.member_id);
+        self.persons.became_member(member.member_id, member.person_id);
         if let Some(email) = &member.email {
             self.addresses.entry(fold(email)).or_default().insert(member.member_id);
         }

@@ -53,6 +53,7 @@ impl From<DatabaseError> for Failure {
             other @ (DatabaseError::TooOld { .. }
             | DatabaseError::Unsafe { .. }
             | DatabaseError::NotMigrated
+            | DatabaseError::Vault(_)
             | DatabaseError::AboveRowSecurity { .. }
             | DatabaseError::Migrate(_)) => sqlx::Error::Configuration(Box::new(other)).into(),
         }

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use sqlx::{Executor, PgConnection, Row};
 
 use super::Verdict;
-use crate::append::{Append, AppendError, Claim, Replay, StreamKey};
+use crate::append::{Append, AppendError, Claim, Replay, StreamKey, erased_by};
 use crate::follow::NOTIFY_CHANNEL;
+use crate::vault::ERASED_CHANNEL;
 
 /// What one transaction is about to write.
 #[derive(Default)]
@@ -113,9 +114,11 @@ pub(super) async fn write(
 ) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
     let mut rows = EventColumns::default();
     let mut claims = ClaimColumns::default();
+    let mut erased = Vec::new();
     for (_, append, first_position) in &plan.accepted {
         for event in &append.events {
             rows.push(event);
+            erased.extend(erased_by(event));
         }
         for claim in &append.claims {
             let covered = i64::try_from(claim.events_upto).unwrap_or(0);
@@ -123,7 +126,12 @@ pub(super) async fn write(
         }
     }
     let positions: Vec<i64> = (plan.head + 1..=plan.last_position).collect();
-    sqlx::query_scalar(&format!(
+    // Hardly any batch erases anybody, so the others do not carry that part along.
+    let (destroyed, from_destroyed) = match erased.is_empty() {
+        true => (String::new(), ""),
+        false => (destroyed(), ", destroyed"),
+    };
+    let sql = format!(
         "with head as (
              update log.head
              set position = $17, recorded_at = greatest(recorded_at, clock_timestamp())
@@ -146,29 +154,55 @@ pub(super) async fn write(
                  as c(scope, key, fingerprint, outcome, position)
          ), told as (
              select pg_notify('{NOTIFY_CHANNEL}', $17::text) from head
-         )
-         select recorded_at from head, told"
-    ))
-    .bind(positions)
-    .bind(rows.event_ids)
-    .bind(rows.organization_ids)
-    .bind(rows.aggregate_types)
-    .bind(rows.aggregate_ids)
-    .bind(&plan.sequences)
-    .bind(rows.event_types)
-    .bind(rows.event_versions)
-    .bind(rows.payloads)
-    .bind(rows.metadata)
-    .bind(rows.occurred_at)
-    .bind(&claims.scopes)
-    .bind(&claims.keys)
-    .bind(claims.fingerprints)
-    .bind(claims.outcomes)
-    .bind(claims.positions)
-    .bind(plan.last_position)
-    .bind(plan.head)
-    .fetch_optional(connection)
-    .await
+         ){destroyed}
+         select recorded_at from head, told{from_destroyed}"
+    );
+    let query = sqlx::query_scalar(&sql);
+    let query = query
+        .bind(positions)
+        .bind(rows.event_ids)
+        .bind(rows.organization_ids)
+        .bind(rows.aggregate_types)
+        .bind(rows.aggregate_ids)
+        .bind(&plan.sequences)
+        .bind(rows.event_types)
+        .bind(rows.event_versions)
+        .bind(rows.payloads)
+        .bind(rows.metadata)
+        .bind(rows.occurred_at)
+        .bind(&claims.scopes)
+        .bind(&claims.keys)
+        .bind(claims.fingerprints)
+        .bind(claims.outcomes)
+        .bind(claims.positions)
+        .bind(plan.last_position)
+        .bind(plan.head);
+    if erased.is_empty() {
+        return query.fetch_optional(connection).await;
+    }
+    let persons: Vec<uuid::Uuid> = erased.iter().map(|(person, _)| person.0).collect();
+    let organizations: Vec<Option<uuid::Uuid>> =
+        erased.iter().map(|(_, organization)| organization.map(|id| id.0)).collect();
+    query.bind(persons).bind(organizations).fetch_optional(connection).await
+}
+
+/// The part of the statement that destroys the keys of those who are erased, in the same transaction
+/// as the events that say so: there is no moment at which one is so and the other is not. A person
+/// without a key gets the mark too, so that none is made later.
+fn destroyed() -> String {
+    format!(
+        ", marked as (
+             insert into vault.person_keys as k (person_id, organization_id, destroyed_at)
+             select e.person_id, e.organization_id, head.recorded_at
+             from head, unnest($19::uuid[], $20::uuid[]) as e(person_id, organization_id)
+             on conflict (person_id) do update
+                 set wrapped_key = null, master_key_id = null, destroyed_at = excluded.destroyed_at
+                 where k.destroyed_at is null
+         ), destroyed as (
+             select count(pg_notify('{ERASED_CHANNEL}', concat_ws(' ', e.person_id, e.organization_id)))
+             from head, unnest($19::uuid[], $20::uuid[]) as e(person_id, organization_id)
+         )"
+    )
 }
 
 /// Gives every command whose idempotency key was used before the answer of then.

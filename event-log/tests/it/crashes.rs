@@ -114,7 +114,7 @@ async fn a_server_killed_under_load_loses_nothing_acknowledged() {
     let mut servers = TestServers::start_postgres_only().await.expect("it starts");
     let options = servers.postgres().connect_options();
     migrate(&options, Holds::LogAndReadModels).await.unwrap();
-    let log = EventLog::open(&options).await.unwrap();
+    let log = EventLog::open(&options, crate::support::master_keys()).await.unwrap();
     let mut watch = HeadWatch::start(log.pool().clone(), None);
     let stop = Arc::new(AtomicBool::new(false));
     let tasks: Vec<_> = (0..4)

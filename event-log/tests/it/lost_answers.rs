@@ -94,7 +94,9 @@ fn keyed(sequence: i64) -> Append {
 async fn process_on_a_way() -> (TestLog, Arc<Way>, EventLog) {
     let log = TestLog::new().await;
     let way = Arc::new(Way::default());
-    let process = EventLog::open(&way.to(&log.options()).await).await.expect("it leads there");
+    let process = EventLog::open(&way.to(&log.options()).await, crate::support::master_keys())
+        .await
+        .expect("it leads there");
     append(&process, claims("a", 0, 1)).await;
     (log, way, process)
 }

@@ -19,3 +19,4 @@ mod relaying;
 mod support;
 mod usage;
 mod usage_concurrency;
+mod vault;

@@ -59,7 +59,7 @@ async fn servers_that_die_and_come_back_lose_nothing() {
     let mut servers = TestServers::start().await.expect("they start");
     let options = servers.postgres().connect_options();
     migrate(&options, Holds::LogAndReadModels).await.unwrap();
-    let process = EventLog::open(&options).await.unwrap();
+    let process = EventLog::open(&options, crate::support::master_keys()).await.unwrap();
     let config = JetStreamConfig::new(servers.nats().url());
     append_some(&process, "first").await;
     let relay = start(&options, &config).await;
@@ -112,7 +112,8 @@ async fn a_relay_that_starts_before_its_nats_server_waits_for_it() {
     let mut servers = TestServers::start().await.expect("they start");
     let options = servers.postgres().connect_options();
     migrate(&options, Holds::LogAndReadModels).await.unwrap();
-    append_some(&EventLog::open(&options).await.unwrap(), "first").await;
+    append_some(&EventLog::open(&options, crate::support::master_keys()).await.unwrap(), "first")
+        .await;
     let config = JetStreamConfig::new(servers.nats().url());
     servers.kill_nats().await.unwrap();
     let relay = start(&options, &config).await;

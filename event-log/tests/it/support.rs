@@ -9,7 +9,7 @@ use event_log::append::Appended;
 use event_log::database::{self, Holds, Role, migrate};
 use event_log::read::read_page;
 use event_log::usage::{NewUsage, UsageWrite, read_usage};
-use event_log::{Append, AppendError, Claim, EventLog, NewEvent, StreamKey};
+use event_log::{Append, AppendError, Claim, EventLog, MasterKeys, NewEvent, StreamKey};
 use event_schemas::{NameEvent, OrganizationId, ProjectId, RecordedEvent, RecordedUsage};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Executor as _, PgConnection};
@@ -36,7 +36,7 @@ impl TestLog {
 
     /// A log handle of its own appender: as another process would have it.
     pub(crate) async fn open(&self) -> EventLog {
-        EventLog::open(&self.options()).await.expect("the log opens")
+        EventLog::open(&self.options(), master_keys()).await.expect("the log opens")
     }
 
     pub(crate) async fn connect(&self, role: Role) -> PgConnection {
@@ -77,6 +77,11 @@ impl TestLog {
         })
         .await;
     }
+}
+
+/// What keys of persons are wrapped with.
+pub(crate) fn master_keys() -> MasterKeys {
+    MasterKeys::parse(&"07".repeat(32)).expect("a key")
 }
 
 /// Gives the head free that [`TestLog::hold_head`] took.

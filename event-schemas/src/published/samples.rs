@@ -9,12 +9,16 @@ use crate::{
     AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, CreditAccountEvent,
     Currency, Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId, KeyOwner,
     LotId, MatchRule, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
-    OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Permission, PermissionSet, PersonId,
-    PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant, ProjectId, ProjectRole,
-    Rates, RecordedUsage, RefusalEvent, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
-    RoleId, SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent,
+    OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Permission, PermissionSet, PersonEvent,
+    PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant, ProjectId,
+    ProjectRole, Rates, RecordedUsage, RefusalEvent, ReviewDecision, ReviewLine, ReviewOutcome,
+    ReviewScope, RoleId, SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent,
     ServiceAccountId,
 };
+
+/// A personal text as it stands in the log: sealed, with a key that nobody has.
+pub(super) const SEALED: &str =
+    "sealed:v1:Zm9yIHNob3cgb25seQdc9lYx0Wm2kq7V3RtB1uNfE8sJaLhGp4oTzKyQiC5dXwMv";
 
 /// An id of version 7 that ends in a number.
 fn id<T: From<Uuid>>(number: u128) -> T {
@@ -234,6 +238,11 @@ fn members() -> [OrganizationEvent; 6] {
         Was::MemberReinstated { member_id },
         Was::MemberRemoved { member_id, reason: Some(text("left the company")) },
     ]
+}
+
+pub(super) fn person() -> Vec<PersonEvent> {
+    let reason = Some(text("asked for under Article 17 GDPR"));
+    vec![PersonEvent::Erased { person_id: id(10), reason }]
 }
 
 pub(super) fn project() -> Vec<ProjectEvent> {

@@ -39,7 +39,8 @@ pub(crate) async fn catch_up(
     let head = head(&log).await?;
     let mut wanted = projectors::all();
     wanted.retain(|one| projections.iter().any(|projection| projection.name() == one.name));
-    projectors::catch_up(&read, &Feed::Postgres(PostgresFeed::of(log)), &wanted, head).await?;
+    let feed = Feed::Postgres(PostgresFeed::of(log, installation.open_vault().await?));
+    projectors::catch_up(&read, &feed, &wanted, head).await?;
     Ok(head)
 }
 

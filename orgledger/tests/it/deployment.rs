@@ -28,8 +28,11 @@ async fn four_roles_and_a_region_that_lives_on_nats_alone() {
     place.print(&["migrate"]).await;
     let both = place.clone().with("ORGLEDGER_READ_DATABASE_URL", &elsewhere_url);
     both.print(&["migrate"]).await;
-    // No way to the log's database from there.
-    let elsewhere = both.without("DATABASE_URL").with("ORGLEDGER_FEED", "nats");
+    // No way to the log's tables from there, only to the keys of persons.
+    let elsewhere = both
+        .without("DATABASE_URL")
+        .with("ORGLEDGER_VAULT_DATABASE_URL", &servers.postgres().url("ledger"))
+        .with("ORGLEDGER_FEED", "nats");
 
     let commands = place.start(&["serve", "command-api"]).await;
     let queries = place.start(&["serve", "query-api"]).await;

@@ -7,6 +7,7 @@ mod crashes;
 mod demonstration;
 mod deployment;
 mod development;
+mod erasure;
 mod imports;
 mod real_data;
 mod rebuilds;

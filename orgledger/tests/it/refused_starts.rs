@@ -79,6 +79,15 @@ async fn a_database_that_is_not_ready_or_not_safe_is_refused() {
     let none = place.clone().without("ORGLEDGER_KEY_PEPPER");
     let said = refusal(&none, &["serve", "command-api"]).await;
     assert_says(&said, &["ORGLEDGER_KEY_PEPPER is not set"]);
+    let short = place.clone().with("ORGLEDGER_MASTER_KEY", "short-and-secret");
+    let none = place.clone().without("ORGLEDGER_MASTER_KEY");
+    for role in ["command-api", "projectors"] {
+        let said = refusal(&short, &["serve", role]).await;
+        assert_says(&said, &["ORGLEDGER_MASTER_KEY", "32 bytes", "openssl rand -hex 32"]);
+        assert!(!said.contains("short-and-secret"), "{said}");
+        let said = refusal(&none, &["serve", role]).await;
+        assert_says(&said, &["ORGLEDGER_MASTER_KEY is not set"]);
+    }
     let no_nats = place.clone().without("NATS_URL");
     assert_says(&refusal(&no_nats, &["serve", "relay"]).await, &["NATS_URL is not set"]);
     let said = refusal(&no_nats, &["serve", "projectors", "--feed", "nats"]).await;

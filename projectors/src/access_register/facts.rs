@@ -1,9 +1,11 @@
 //! What a page says about access, and which rows that touches.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use event_schemas::{
-    ApiKeyEvent, OrganizationEvent, OrganizationId, ProjectEvent, RecordedEvent,
-    ServiceAccountEvent,
+    ActorKind, ApiKeyEvent, OrganizationEvent, OrganizationId, PersonEvent, PersonId, ProjectEvent,
+    RecordedEvent, ServiceAccountEvent,
 };
 use uuid::Uuid;
 
@@ -27,12 +29,34 @@ pub(super) struct Fact {
     pub(super) event: AccessEvent,
 }
 
+impl Fact {
+    /// The invite that did it, where whoever held one did: by accepting it.
+    pub(super) fn by_invite(&self) -> Option<Uuid> {
+        let kind = ActorKind::Invite.as_str();
+        self.actor.strip_prefix(kind)?.strip_prefix(':')?.parse().ok()
+    }
+}
+
+/// Somebody of an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PersonOf {
+    pub(super) person_id: PersonId,
+    pub(super) organization_id: OrganizationId,
+}
+
 /// What a page says about access, in order.
-pub(super) struct Facts(pub(super) Vec<Fact>);
+#[derive(Default)]
+pub(super) struct Facts {
+    pub(super) access: Vec<Fact>,
+    /// Who acts as which text, where that is somebody outside.
+    pub(super) external_actors: BTreeSet<(PersonOf, String)>,
+    /// Who was erased.
+    pub(super) erased: BTreeSet<PersonOf>,
+}
 
 impl Facts {
     pub(super) fn of(recorded: &[RecordedEvent]) -> Result<Self, ProjectionError> {
-        let mut facts = Vec::with_capacity(recorded.len());
+        let mut facts = Self { access: Vec::with_capacity(recorded.len()), ..Self::default() };
         for recorded in recorded {
             let event = match Stream::of(recorded)? {
                 Stream::Organization => AccessEvent::Organization(events::read(recorded)?),
@@ -46,6 +70,12 @@ impl Facts {
                 Stream::ApiKey => {
                     AccessEvent::ApiKey(events::stream_id(recorded)?, events::read(recorded)?)
                 }
+                Stream::Person => {
+                    let PersonEvent::Erased { person_id, reason: _ } = events::read(recorded)?;
+                    let organization_id = events::organization(recorded)?;
+                    facts.erased.insert(PersonOf { person_id, organization_id });
+                    continue;
+                }
                 Stream::AccessReview
                 | Stream::Approval
                 | Stream::Refusal
@@ -53,24 +83,31 @@ impl Facts {
                 | Stream::PriceList
                 | Stream::Name => continue,
             };
-            facts.push(Fact {
+            let actor = events::actor(recorded)?;
+            let organization_id = events::organization(recorded)?;
+            if let Some(person_id) = events::external_person(recorded) {
+                let person = PersonOf { person_id, organization_id };
+                facts.external_actors.insert((person, actor.clone()));
+            }
+            facts.access.push(Fact {
                 at: Moment { time: recorded.occurred_at, position: recorded.position },
-                actor: events::actor(recorded)?,
-                organization_id: events::organization(recorded)?,
+                actor,
+                organization_id,
                 event,
             });
         }
-        Ok(Self(facts))
+        Ok(facts)
     }
 
     /// The earliest time that any of them happened at.
     pub(super) fn earliest(&self) -> Option<DateTime<Utc>> {
-        self.0.iter().map(|fact| fact.at.time).min()
+        self.access.iter().map(|fact| fact.at.time).min()
     }
 
     pub(super) fn touched(&self) -> TouchedIds {
         let mut touched = TouchedIds::default();
-        for fact in &self.0 {
+        for fact in &self.access {
+            touched.invites.extend(fact.by_invite());
             match &fact.event {
                 AccessEvent::Organization(event) => {
                     touched.by_organization(fact.organization_id.0, event);

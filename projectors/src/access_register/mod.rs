@@ -2,6 +2,7 @@
 //! groups, custom roles, service accounts and API keys, each as of any time and any position; and where
 //! their streams stand.
 
+mod erase;
 mod facts;
 mod groups;
 mod register;
@@ -45,14 +46,18 @@ impl Projection for AccessRegister {
 
     async fn apply(&self, tx: &mut PgConnection, page: &FeedPage) -> Result<(), ProjectionError> {
         let facts = Facts::of(&page.events)?;
-        let Some(earliest) = facts.earliest() else {
-            return Ok(());
-        };
-        let mut register = Register::load(tx, &facts.touched(), earliest).await?;
-        for fact in &facts.0 {
-            register.apply(fact);
+        if let Some(earliest) = facts.earliest() {
+            let mut register = Register::load(tx, &facts.touched(), earliest).await?;
+            for fact in &facts.access {
+                register.apply(fact);
+            }
+            register.write(tx).await?;
         }
-        register.write(tx).await?;
+        // Last: whatever the page says of somebody who is erased on it, nothing of it stays.
+        erase::remember(tx, &facts.external_actors).await?;
+        for person in &facts.erased {
+            erase::erase(tx, *person).await?;
+        }
         Sequences::of(page)?.write(tx).await?;
         Ok(())
     }

@@ -27,6 +27,7 @@ impl<'a> Sequences<'a> {
                 | Stream::Name
                 | Stream::Approval
                 | Stream::AccessReview
+                | Stream::Person
                 | Stream::Refusal => continue,
             }
             let stream = (recorded.aggregate_type.as_str(), events::stream_id(recorded)?);

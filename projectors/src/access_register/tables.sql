@@ -229,3 +229,10 @@ create table sequences (
     sequence bigint not null,
     primary key (stream_type, stream_id)
 ) with (fillfactor = 85);
+-- The texts under which external actors stand in the columns above, so that they are found again when
+-- such a person is erased.
+create table external_actors (
+    person_id uuid not null,
+    actor text not null,
+    primary key (person_id, actor)
+);

@@ -67,6 +67,7 @@ impl Changes {
                 | Stream::ServiceAccount
                 | Stream::ApiKey
                 | Stream::Approval
+                | Stream::Person
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList

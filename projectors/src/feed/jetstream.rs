@@ -1,5 +1,6 @@
 //! JetStream as a feed.
 
+use event_log::Vault;
 use event_log::relay::{JetStreamConfig, JetStreamReader, StreamPage};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
@@ -10,19 +11,24 @@ use super::{FeedError, FeedPage, PAGE_EVENTS_MAX, Place, UsagePage};
 #[derive(Clone)]
 pub struct JetStreamFeed {
     config: JetStreamConfig,
+    vault: Vault,
     page_events_max: usize,
 }
 
 impl JetStreamFeed {
-    /// The log as this stream carries it.
-    pub fn new(config: JetStreamConfig) -> Self {
-        Self { config, page_events_max: PAGE_EVENTS_MAX }
+    /// The log as this stream carries it; what is a person's in it is opened with the vault's keys.
+    pub fn new(config: JetStreamConfig, vault: Vault) -> Self {
+        Self { config, vault, page_events_max: PAGE_EVENTS_MAX }
     }
 
     /// The same with pages of at most that many entries. It changes nothing but speed.
     #[must_use]
     pub fn with_page_events_max(self, page_events_max: usize) -> Self {
         Self { page_events_max, ..self }
+    }
+
+    pub(super) fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     pub(super) fn reader(&self) -> Reader {

@@ -11,6 +11,7 @@ pub use page::{FeedPage, UsagePage};
 pub use postgres::PostgresFeed;
 pub use usage::UsageSource;
 
+use event_log::{Vault, VaultError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -27,6 +28,9 @@ pub enum FeedError {
     /// JetStream failed, or lacks positions. None is skipped: reading goes on when they are there.
     #[error(transparent)]
     JetStream(#[from] event_log::relay::ReaderError),
+    /// What is a person's cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// What is asked for is not there yet, and nobody tells when it is.
     #[error("the log ends at position {head}")]
     Ends {
@@ -70,6 +74,13 @@ impl Feed {
             Self::JetStream(feed) => FeedReader::JetStream(Box::new(feed.reader())),
         }
     }
+
+    fn vault(&self) -> &Vault {
+        match self {
+            Self::Postgres(feed) => feed.vault(),
+            Self::JetStream(feed) => feed.vault(),
+        }
+    }
 }
 
 /// One way through the log.
@@ -106,7 +117,7 @@ impl Pages {
     pub(crate) fn after(feed: &Feed, place: Place) -> Self {
         let (sender, ahead) = mpsc::channel(1);
         let mut reading = JoinSet::new();
-        reading.spawn(read_ahead(feed.reader(), place, sender));
+        reading.spawn(read_ahead(feed.reader(), feed.vault().clone(), place, sender));
         Self { ahead, _reading: reading }
     }
 
@@ -121,11 +132,12 @@ impl Pages {
 
 async fn read_ahead(
     mut reader: FeedReader,
+    vault: Vault,
     mut place: Place,
     sender: mpsc::Sender<Result<FeedPage, FeedError>>,
 ) {
     loop {
-        let page = reader.next(place).await;
+        let page = opened(&mut reader, &vault, place).await;
         if let Ok(page) = &page {
             place = page.end();
         }
@@ -134,4 +146,15 @@ async fn read_ahead(
             break;
         }
     }
+}
+
+/// What follows a place, with the texts of persons as projections see them: in the clear, or erased.
+async fn opened(
+    reader: &mut FeedReader,
+    vault: &Vault,
+    after: Place,
+) -> Result<FeedPage, FeedError> {
+    let mut page = reader.next(after).await?;
+    vault.unseal(&mut page.events).await?;
+    Ok(page)
 }

@@ -1,7 +1,7 @@
 //! The log's own tables as a feed.
 
-use event_log::HeadWatch;
 use event_log::read::read_page;
+use event_log::{HeadWatch, Vault};
 use sqlx::PgPool;
 
 use super::{FeedError, FeedPage, PAGE_EVENTS_MAX, UsagePage};
@@ -10,25 +10,30 @@ use super::{FeedError, FeedPage, PAGE_EVENTS_MAX, UsagePage};
 #[derive(Clone)]
 pub struct PostgresFeed {
     log: PgPool,
+    vault: Vault,
     head: Option<HeadWatch>,
     page_events_max: usize,
 }
 
 impl PostgresFeed {
     /// A feed that is told when the log grows, to follow it with.
-    pub fn following(log: PgPool, head: HeadWatch) -> Self {
-        Self { log, head: Some(head), page_events_max: PAGE_EVENTS_MAX }
+    pub fn following(log: PgPool, vault: Vault, head: HeadWatch) -> Self {
+        Self { log, vault, head: Some(head), page_events_max: PAGE_EVENTS_MAX }
     }
 
     /// A feed of what is there, to catch up or rebuild from.
-    pub fn of(log: PgPool) -> Self {
-        Self { log, head: None, page_events_max: PAGE_EVENTS_MAX }
+    pub fn of(log: PgPool, vault: Vault) -> Self {
+        Self { log, vault, head: None, page_events_max: PAGE_EVENTS_MAX }
     }
 
     /// The same with pages of at most that many events. It changes nothing but speed.
     #[must_use]
     pub fn with_page_events_max(self, page_events_max: usize) -> Self {
         Self { page_events_max, ..self }
+    }
+
+    pub(super) fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     pub(super) async fn next(&mut self, after: i64) -> Result<FeedPage, FeedError> {

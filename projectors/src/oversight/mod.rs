@@ -81,7 +81,8 @@ fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
         | Stream::AccessReview
         | Stream::CreditAccount
         | Stream::PriceList
-        | Stream::Name => return Ok(None),
+        | Stream::Name
+        | Stream::Person => return Ok(None),
     };
     // A refusal to the operator is no organization's.
     let Some(organization_id) = recorded.organization_id else { return Ok(None) };

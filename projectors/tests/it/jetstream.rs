@@ -61,12 +61,13 @@ async fn both_feeds_give_the_same_tables() {
     let stream = stream();
     relayed(&house, stream.clone(), async {
         // The stream may not be there yet: a live projector tries again, a command says so.
-        let feed = Feed::JetStream(JetStreamFeed::new(stream.clone()));
+        let feed = Feed::JetStream(JetStreamFeed::new(stream.clone(), house.vault()));
         while catch_up(&read, &feed, &all(), 1).await.is_err() {
             tokio::task::yield_now().await;
         }
         for entries in [7, 5_000] {
-            let feed = JetStreamFeed::new(stream.clone()).with_page_events_max(entries);
+            let feed =
+                JetStreamFeed::new(stream.clone(), house.vault()).with_page_events_max(entries);
             let feed = Feed::JetStream(feed);
             catch_up(&read, &feed, &all(), head).await.unwrap();
             assert_eq!(fingerprints(&read).await, expected, "in pages of {entries}");
@@ -84,7 +85,7 @@ async fn live_projections_follow_the_stream() {
     let house = House::new().await;
     let (_database, read) = read_models_elsewhere().await;
     let stream = stream();
-    let feed = Feed::JetStream(JetStreamFeed::new(stream.clone()));
+    let feed = Feed::JetStream(JetStreamFeed::new(stream.clone(), house.vault()));
     let (mut story, mut usage) = (Story::new(52), Usage::new(53));
     relayed(&house, stream, async {
         let mut processes = JoinSet::new();
@@ -121,7 +122,8 @@ async fn a_batch_in_several_messages_counts_once() {
     let (_database, read) = read_models_elsewhere().await;
     let stream = stream();
     relayed(&house, stream.clone(), async {
-        let feed = Feed::JetStream(JetStreamFeed::new(stream).with_page_events_max(1));
+        let feed =
+            Feed::JetStream(JetStreamFeed::new(stream, house.vault()).with_page_events_max(1));
         while catch_up(&read, &feed, &all(), head).await.is_err() {
             tokio::task::yield_now().await;
         }

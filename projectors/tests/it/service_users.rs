@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::support::catalogue::wrong;
 use crate::support::history::{Happening, Story};
+use crate::support::master_keys;
 
 macro_rules! migration {
     ($version:literal, $path:literal) => {
@@ -134,13 +135,13 @@ async fn an_installation_from_before_is_upgraded_by_an_owner_that_is_no_superuse
     assert_eq!(seen_in(&mut reader, Uuid::nil()).await, 0);
 
     // Each service does its work as its own user, and the old build is taken over from.
-    let log = EventLog::open(&installation.user("commands")).await.unwrap();
+    let log = EventLog::open(&installation.user("commands"), master_keys()).await.unwrap();
     let happened = Story::new(60).tell(500);
     let events = happened.iter().map(Happening::to_event).collect();
     let head = log.append(Append { events, ..Append::default() }).await.unwrap().last_position;
     let projecting = installation.user("projecting");
     let read = database::pool(&projecting, Role::Projector, 8).await.unwrap();
-    let feed = Feed::Postgres(PostgresFeed::of(read.clone()));
+    let feed = Feed::Postgres(PostgresFeed::of(read.clone(), log.vault().clone()));
     catch_up(&read, &feed, &all(), head).await.unwrap();
     assert_eq!(seen_in(&mut reader, organization).await, 1, "it went on with the old build");
     for projection in all() {
@@ -160,11 +161,18 @@ async fn a_service_acts_as_the_roles_that_its_user_was_given_and_as_no_other() {
     database::migrate(&owner, Holds::LogAndReadModels).await.unwrap();
     let mut admin = installation.admin("ledger").await;
     (&mut admin).execute("grant orgledger_reader to queries").await.unwrap();
-    let log = EventLog::open(&owner).await.unwrap();
+    let log = EventLog::open(&owner, master_keys()).await.unwrap();
     let events = Story::new(61).tell(50).iter().map(Happening::to_event).collect();
     let head = log.append(Append { events, ..Append::default() }).await.unwrap().last_position;
     let read = database::pool(&owner, Role::Projector, 8).await.unwrap();
-    catch_up(&read, &Feed::Postgres(PostgresFeed::of(read.clone())), &all(), head).await.unwrap();
+    catch_up(
+        &read,
+        &Feed::Postgres(PostgresFeed::of(read.clone(), log.vault().clone())),
+        &all(),
+        head,
+    )
+    .await
+    .unwrap();
 
     let queries = installation.user("queries");
     assert!(!database::logs_in_above_row_security(&queries).await.unwrap());

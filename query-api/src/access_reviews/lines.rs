@@ -199,9 +199,8 @@ pub(crate) async fn list_access_review_lines(
     Query(query): Query<LineListQuery>,
 ) -> Result<Reflecting<Page<AccessReviewLine>>, Problem> {
     may_see(&viewer)?;
-    let mut snapshot = state
-        .snapshot(Rows::Of(path.organization_id), READS, highest(&[query.min_position]))
-        .await?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
     let which = LinesQuery {
         organization_id: path.organization_id,
         access_review_id: path.access_review_id,

@@ -188,9 +188,8 @@ pub(crate) async fn list_access_reviews(
     Query(query): Query<ReviewListQuery>,
 ) -> Result<Reflecting<Page<AccessReview>>, Problem> {
     may_see(&viewer)?;
-    let mut snapshot = state
-        .snapshot(Rows::Of(path.organization_id), READS, highest(&[query.min_position]))
-        .await?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
     let which = ReviewsQuery { organization_id: path.organization_id, state: query.state };
     let limit = query.limit.unwrap_or_default();
     let body = access_reviews(&mut snapshot, which, limit, query.cursor.as_ref()).await?;
@@ -209,9 +208,8 @@ pub(crate) async fn get_access_review(
     Query(query): Query<NowQuery>,
 ) -> Result<Reflecting<AccessReview>, Problem> {
     may_see(&viewer)?;
-    let mut snapshot = state
-        .snapshot(Rows::Of(path.organization_id), READS, highest(&[query.min_position]))
-        .await?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
     let body = access_review(&mut snapshot, path.organization_id, path.access_review_id).await?;
     Ok(Reflecting::new(snapshot.position(), body))
 }

@@ -65,9 +65,8 @@ pub(crate) async fn list_suggestions(
         as_of: query.as_of.map(|AsOf(time)| time),
         unused_days,
     };
-    let mut snapshot = state
-        .snapshot(Rows::Of(path.organization_id), READS, highest(&[query.min_position]))
-        .await?;
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
     let limit = query.limit.unwrap_or_default();
     let body = suggestions(&mut snapshot, &which, limit, query.cursor.as_ref()).await?;
     Ok(Reflecting::page(snapshot.position(), body))

@@ -82,15 +82,27 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations/{organization_id}/break-glass",
         "/v1/organizations/{organization_id}/costs",
         "/v1/organizations/{organization_id}/credit-movements",
+        "/v1/organizations/{organization_id}/groups",
+        "/v1/organizations/{organization_id}/groups/{group_id}",
+        "/v1/organizations/{organization_id}/groups/{group_id}/members",
         "/v1/organizations/{organization_id}/invites",
+        "/v1/organizations/{organization_id}/invites/{invite_id}",
         "/v1/organizations/{organization_id}/members",
         "/v1/organizations/{organization_id}/members/{member_id}",
         "/v1/organizations/{organization_id}/permissions/explain",
         "/v1/organizations/{organization_id}/projects",
         "/v1/organizations/{organization_id}/projects/{project_id}",
+        "/v1/organizations/{organization_id}/projects/{project_id}/groups",
         "/v1/organizations/{organization_id}/projects/{project_id}/members",
         "/v1/organizations/{organization_id}/refusals",
+        "/v1/organizations/{organization_id}/role-grants",
+        "/v1/organizations/{organization_id}/roles",
+        "/v1/organizations/{organization_id}/roles/{role_id}",
+        "/v1/organizations/{organization_id}/roles/{role_id}/grants",
+        "/v1/organizations/{organization_id}/security",
         "/v1/organizations/{organization_id}/service-accounts",
+        "/v1/organizations/{organization_id}/service-accounts/{service_account_id}",
+        "/v1/organizations/{organization_id}/settings",
         "/v1/organizations/{organization_id}/suggestions",
         "/v1/status",
     ];
@@ -179,6 +191,10 @@ async fn malformed_parameters_are_named() {
         ("unused_days", &["0", "3651", "many"]),
         ("kind", &["everything", ""]),
         ("state", &["ajar"]),
+        ("member_id", &["alice", ""]),
+        ("group_id", &["support"]),
+        ("service_account_id", &["robot"]),
+        ("state", &["unheard-of", ""]),
         ("nobody-knows-this", &["1"]),
     ];
     for route in &routes {
@@ -251,9 +267,17 @@ async fn every_query_but_status_can_wait_for_a_position() {
     for route in &routes {
         assert_eq!(route.takes("min_position"), route.path != "/v1/status", "{}", route.path);
         if !route.takes("min_position")
-            || route.path.contains("api_key_id")
-            || route.path.contains("access_review_id")
-            || route.path.contains("member_id")
+            || [
+                "api_key_id",
+                "member_id",
+                "group_id",
+                "role_id",
+                "invite_id",
+                "account_id",
+                "access_review_id",
+            ]
+            .iter()
+            .any(|id| route.path.contains(id))
             || route.takes("member")
         {
             continue;

@@ -5,6 +5,7 @@ mod access_reviews;
 mod balances;
 mod costs;
 mod every_route;
+mod inherited;
 mod lists;
 mod rows;
 mod suggestions;

@@ -10,6 +10,7 @@ mod invites;
 mod joining;
 mod many_invites;
 mod members;
+mod needs;
 mod organizations;
 mod price_lists;
 mod projects;

@@ -192,7 +192,9 @@ impl App {
 
 impl Process {
     async fn start(database: &TestDatabase) -> Self {
-        let log = EventLog::open(&database.connect_options()).await.expect("the log opens");
+        let log = EventLog::open(&database.connect_options(), master_keys())
+            .await
+            .expect("the log opens");
         let pepper = Pepper::new(vec![7; 32]).expect("long enough");
         let executor = Executor::new(log, pepper);
         let credential = OperatorCredential::new("ops", OPERATOR_SECRET).expect("long enough");
@@ -238,4 +240,9 @@ pub(crate) fn by_operator(key: Option<&str>) -> CommandContext {
 pub(crate) fn by_member(member_id: &str) -> CommandContext {
     let member_id = member_id.parse().expect("a member's id");
     CommandContext { authority: Authority::Member(member_id), ..by_operator(None) }
+}
+
+/// What keys of persons are wrapped with.
+pub(crate) fn master_keys() -> event_log::MasterKeys {
+    event_log::MasterKeys::parse(&"07".repeat(32)).expect("a key")
 }

@@ -290,7 +290,8 @@ impl Change {
         let login = self.subject()?;
         let organization = session.read::<Organization>(organization_id).await?;
         organization.member_by_login(login).ok_or_else(|| {
-            reject(format!("'{login}' is not a member of the organization '{}'", self.org))
+            // Kept with the line's key, so it names nobody; the line does.
+            reject(format!("the subject is not a member of the organization '{}'", self.org))
         })
     }
 

@@ -69,7 +69,7 @@ pub(crate) async fn import(
     mut progress: impl FnMut(u64),
 ) -> anyhow::Result<MembershipReport> {
     let mut lines = Lines::new(open(path)?);
-    let mut keys = LineKeys::default();
+    let mut keys = LineKeys::under(executor.pepper());
     let mut report = MembershipReport::default();
     let correlation_id = format!("import membership {}", now.to_rfc3339());
     let mut chunk = Vec::with_capacity(CHUNK_LINES);

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 /// Every read model.
-pub(crate) const READ_MODELS: [&str; 4] =
+pub(crate) const READ_MODELS: [&str; 6] =
     ["access_register", "access_reviews", "balances", "cost_per_feature", "last_use", "oversight"];
 
 /// The database of an installation that runs on a data directory.

@@ -15,6 +15,9 @@ pub(crate) use service::Service;
 
 /// What is given to services whose secrets are not kept in a data directory.
 pub(crate) const CREDENTIAL: &str = "an-operator-credential-of-the-tests";
+/// What keys of persons are wrapped with.
+pub(crate) const MASTER_KEY: &str =
+    "0707070707070707070707070707070707070707070707070707070707070707";
 pub(crate) const PEPPER: &str = "a-pepper-of-the-tests-with-more-than-32-characters";
 
 /// Longer than anything takes that works, on a machine that is busy with other things.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{CREDENTIAL, PEPPER, Service, within};
+use super::{CREDENTIAL, MASTER_KEY, PEPPER, Service, within};
 
 /// These say where programs are; everything else that the binary listens to is the test's to say.
 const INHERITED: [&str; 2] = ["ORGLEDGER_POSTGRES_BIN", "ORGLEDGER_NATS_SERVER"];
@@ -38,6 +38,7 @@ impl Place {
             .with("DATABASE_URL", url)
             .with("ORGLEDGER_OPERATOR_CREDENTIAL", CREDENTIAL)
             .with("ORGLEDGER_KEY_PEPPER", PEPPER)
+            .with("ORGLEDGER_MASTER_KEY", MASTER_KEY)
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use embedded::testing::{TestDatabase, test_database};
 use event_log::database::{self, Holds, Role};
-use event_log::{Append, EventLog, HeadWatch};
+use event_log::{Append, EventLog, HeadWatch, MasterKeys, Vault};
 use projectors::{
     Feed, Fingerprint, PostgresFeed, Registered, all, catch_up, fingerprint, named, status,
 };
@@ -38,7 +38,7 @@ impl House {
         let options = database.connect_options();
         database::migrate(&options, Holds::LogAndReadModels).await.unwrap();
         Self {
-            log: EventLog::open(&options).await.unwrap(),
+            log: EventLog::open(&options, master_keys()).await.unwrap(),
             read: database::pool(&options, Role::Projector, 12).await.unwrap(),
             reader: database::pool(&options, Role::Operator, 4).await.unwrap(),
             owner: database::pool(&options, Role::Owner, 2).await.unwrap(),
@@ -61,18 +61,24 @@ impl House {
         }
     }
 
+    pub(crate) fn vault(&self) -> Vault {
+        self.log.vault().clone()
+    }
+
     pub(crate) fn feed(&self) -> Feed {
-        Feed::Postgres(PostgresFeed::of(self.read.clone()))
+        Feed::Postgres(PostgresFeed::of(self.read.clone(), self.vault()))
     }
 
     pub(crate) fn feed_in_pages_of(&self, events: usize) -> Feed {
-        Feed::Postgres(PostgresFeed::of(self.read.clone()).with_page_events_max(events))
+        Feed::Postgres(
+            PostgresFeed::of(self.read.clone(), self.vault()).with_page_events_max(events),
+        )
     }
 
     /// A feed that is told of new events, for live projectors.
     pub(crate) fn live_feed(&self) -> Feed {
         let head = HeadWatch::start(self.read.clone(), Some(self.log.own_head()));
-        Feed::Postgres(PostgresFeed::following(self.read.clone(), head))
+        Feed::Postgres(PostgresFeed::following(self.read.clone(), self.vault(), head))
     }
 
     pub(crate) async fn head(&self) -> i64 {
@@ -134,4 +140,9 @@ pub(crate) fn metadata(actor: &event_schemas::Actor) -> Arc<str> {
         credential: None,
     };
     serde_json::to_string(&metadata).unwrap().into()
+}
+
+/// What keys of persons are wrapped with.
+pub(crate) fn master_keys() -> MasterKeys {
+    MasterKeys::parse(&"07".repeat(32)).unwrap()
 }
