@@ -124,7 +124,9 @@ async fn every_route_for_one_thing_by_its_id_has_a_version() {
         let takes = headers
             .filter(|one| one.parameter_in == ParameterIn::Header)
             .any(|one| one.name == "If-None-Match");
-        assert_eq!(takes, template.ends_with('}'), "{template}");
+        // A review is read from a model of its own, which does not know where its stream stands.
+        let is_review = template.ends_with("{access_review_id}");
+        assert_eq!(takes, template.ends_with('}') && !is_review, "{template}");
         found += usize::from(takes);
     }
     // And access reviews, which are always of now.
