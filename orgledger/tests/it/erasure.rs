@@ -279,7 +279,7 @@ async fn live(deployment: &Deployment, ids: &mut Ids) -> i64 {
     assert_eq!((&first["recorded"], first["rejected"].as_array().unwrap().len()), (&json!(8), 2));
     let again = deployment.place.json(&import).await;
     assert_eq!((&again["already_imported"], &again["rejected"]), (&json!(8), &first["rejected"]));
-    deployment.project(8).await;
+    deployment.project(assert_sound(&deployment.ledger).await).await;
 
     let client = deployment.commands();
     let queries = deployment.services["queries"].client(CREDENTIAL);
