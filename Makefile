@@ -31,8 +31,8 @@ test: programs ## All tests, on private servers; ARGS='-p domain' for fewer
 	@scripts/run-tests $(ARGS)
 
 .PHONY: check
-check: ## Formatting, lints, generated files, licences, compose file
-	@scripts/run-checks
+check: programs ## Formatting, lints, generated files, licences, compose file, the API against its description
+	@TOOLS_DIR="$(TOOLS)" scripts/run-checks
 
 .PHONY: bench
 bench: programs ## The benchmark, on private servers with real durability; ARGS go to it

@@ -95,6 +95,11 @@ impl OperatorCredential {
         Ok(Self { name: name.to_owned(), hash: Sha256::digest(secret).into() })
     }
 
+    /// As events name them.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Takes the same time whatever is presented: hashes are compared, and in constant time.
     fn is(&self, presented: &str) -> bool {
         self.hash.ct_eq(&Sha256::digest(presented)).into()
@@ -234,14 +239,19 @@ pub trait Credentials: Send + Sync {
 /// Every credential that is known.
 #[derive(Clone)]
 pub struct Authenticator {
-    operator: OperatorCredential,
+    operators: Arc<[OperatorCredential]>,
     credentials: Option<Arc<dyn Credentials>>,
 }
 
 impl Authenticator {
-    /// Knows the operator.
+    /// Knows one operator.
     pub fn new(operator: OperatorCredential) -> Self {
-        Self { operator, credentials: None }
+        Self::of(vec![operator])
+    }
+
+    /// Knows several operators.
+    pub fn of(operators: Vec<OperatorCredential>) -> Self {
+        Self { operators: operators.into(), credentials: None }
     }
 
     /// The same, and others.
@@ -256,8 +266,8 @@ impl Authenticator {
         credential: &str,
         asked: &Asked,
     ) -> Result<Option<(Actor, Option<Presented>)>, Problem> {
-        if self.operator.is(credential) {
-            return Ok(Some((Actor::operator(&self.operator.name), None)));
+        if let Some(operator) = self.operators.iter().find(|operator| operator.is(credential)) {
+            return Ok(Some((Actor::operator(&operator.name), None)));
         }
         let Some(credentials) = &self.credentials else { return Ok(None) };
         let presented = credentials.find(credential, asked).await?;

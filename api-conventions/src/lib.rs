@@ -1,5 +1,5 @@
 //! What the two HTTP APIs share: problem responses, authentication, idempotency keys, entity tags,
-//! paging, points in time, limits, health and serving.
+//! paging, points in time, limits, health, signing in and serving.
 //!
 //! A binary builds its router from the APIs' routes, puts [`rate::limit`] around them, adds
 //! [`health::routes`], wraps all of it in [`limits::apply`] and hands it to [`serve::serve`].
@@ -17,10 +17,11 @@ pub mod permissions;
 pub mod problem;
 pub mod rate;
 pub mod serve;
+pub mod sign_in;
 pub mod temporal;
 
 pub use authentication::{Authenticator, Caller, OperatorCredential};
-pub use etag::IfMatch;
+pub use etag::{IfMatch, IfMatchRequired};
 pub use extract::{Json, Path, Query};
 pub use idempotency::IdempotencyKey;
 pub use limits::Limits;

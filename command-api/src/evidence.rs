@@ -1,7 +1,7 @@
 //! Reading what a decision rests on: an open organization, a project in it, an active member.
 
 use domain::api_key::{ApiKey, ApiKeyError, KeyPlace};
-use domain::organization::{ActiveMember, ExistingGroup, OpenOrganization, Organization};
+use domain::organization::{ActiveMember, ExistingGroup, OpenOrganization, Organization, Reviewer};
 use domain::project::{OpenProject, Project, ProjectError};
 use domain::service_account::{ActiveServiceAccount, ServiceAccount};
 use event_schemas::{
@@ -79,6 +79,12 @@ impl Session<'_> {
         group_id: GroupId,
     ) -> Result<ExistingGroup, Refusal> {
         Ok(self.read::<Organization>(organization_id).await?.existing_group(group_id)?)
+    }
+
+    /// That the one who asks may review access in the organization, which is open.
+    pub async fn reviewer(&mut self, organization_id: OrganizationId) -> Result<Reviewer, Refusal> {
+        let by = self.authority();
+        Ok(self.read::<Organization>(organization_id).await?.reviewer(by)?)
     }
 
     /// What a key of that project, or an admin key, opens; and what its secret says of that.

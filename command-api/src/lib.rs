@@ -24,6 +24,7 @@ mod parameters;
 mod permit;
 mod refused;
 
+pub mod access_reviews;
 pub mod api_keys;
 pub mod approvals;
 pub mod break_glass;

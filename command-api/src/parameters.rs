@@ -2,8 +2,8 @@
 
 use api_conventions::problem::ProblemSchema;
 use event_schemas::{
-    ApiKeyId, ApprovalId, BreakGlassId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
-    RoleId, ServiceAccountId,
+    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, GroupId, InviteId, MemberId,
+    OrganizationId, ProjectId, ReviewLineId, RoleId, ServiceAccountId,
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
@@ -59,6 +59,14 @@ path! {
     BreakGlassPath { organization_id: OrganizationId, break_glass_id: BreakGlassId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
+    /// An access review of an organization.
+    AccessReviewPath { organization_id: OrganizationId, access_review_id: AccessReviewId }
+    /// A line of an access review.
+    ReviewLinePath {
+        organization_id: OrganizationId,
+        access_review_id: AccessReviewId,
+        line_id: ReviewLineId
+    }
 }
 
 /// The headers of a POST. It describes what [`crate::asked::Asked`] reads.
@@ -88,6 +96,26 @@ pub(crate) struct ChangeHeaders {
     #[param(rename = "If-Match", pattern = r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#)]
     if_match: Option<String>,
 }
+
+/// The headers of a PUT that replaces a whole document, as [`PostHeaders`].
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // Never built.
+pub(crate) struct ReplaceHeaders {
+    /// The caller's name for this command, as for a POST; here it may be left out.
+    #[param(rename = "Idempotency-Key", pattern = r"^[!-~]{1,255}$")]
+    idempotency_key: Option<String>,
+    /// The `ETag` that the resource must have; `*` replaces whatever is there.
+    #[param(rename = "If-Match", pattern = r#"^(\*|"[0-9]{1,18}"(, ?"[0-9]{1,18}")*)$"#)]
+    if_match: String,
+}
+
+/// What a command that replaces a whole document can be refused with too.
+#[derive(IntoResponses)]
+#[response(status = 428, content_type = "application/problem+json")]
+#[allow(dead_code)] // Never built: it describes what `IfMatchRequired` answers.
+/// The version to replace is not named by `If-Match`.
+pub(crate) struct VersionRequired(#[to_schema] ProblemSchema);
 
 /// What every command can be refused with.
 #[derive(IntoResponses)]

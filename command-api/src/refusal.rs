@@ -1,5 +1,6 @@
 //! Why a command was not done: a refusal in business words, or a failure of the machinery.
 
+use domain::access_review::AccessReviewError;
 use domain::api_key::ApiKeyError;
 use domain::credit_account::CreditAccountError;
 use domain::name::NameError;
@@ -12,7 +13,7 @@ use domain::text::TextError;
 use domain::usage::UsageError;
 use event_log::aggregates::LoadError;
 use event_log::{AppendError, VaultError};
-use event_schemas::Permission;
+use event_schemas::{Permission, ReviewLineId};
 
 /// A command was understood and refused.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,17 @@ pub enum Refusal {
     /// By the API key.
     #[error(transparent)]
     ApiKey(#[from] ApiKeyError),
+    /// By the access review.
+    #[error(transparent)]
+    AccessReview(#[from] AccessReviewError),
+    /// A line of an access review cannot be enacted.
+    #[error("the line {line_id}: {refusal}")]
+    AtLine {
+        /// The line.
+        line_id: ReviewLineId,
+        /// Why not.
+        refusal: Box<Refusal>,
+    },
     /// By the credit account.
     #[error(transparent)]
     CreditAccount(#[from] CreditAccountError),
@@ -103,6 +115,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The same, of a line of an access review. A failure of the machinery is no line's.
+    pub(crate) fn at_line(self, line_id: ReviewLineId) -> Self {
+        match self {
+            Self::Failed(_) => self,
+            refusal => Self::AtLine { line_id, refusal: Box::new(refusal) },
+        }
+    }
+
     /// As the answer to a command.
     pub fn into_error(self) -> ExecuteError {
         match self {

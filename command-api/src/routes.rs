@@ -15,9 +15,9 @@ use crate::execute::Executor;
 use crate::refused::Refused;
 use crate::usage::UsageRecorder;
 use crate::{
-    api_keys, approvals, break_glass, credits, groups, invites, members, organizations,
-    personal_data, price_lists, project_groups, project_members, projects, roles, service_accounts,
-    usage,
+    access_reviews, api_keys, approvals, break_glass, credits, groups, invites, members,
+    organizations, personal_data, price_lists, project_groups, project_members, projects, roles,
+    service_accounts, usage,
 };
 
 /// The largest body that records usage: room for the most records that it may have.
@@ -37,8 +37,18 @@ impl CommandApi {
     /// Routes that execute commands, for callers that the authenticator knows.
     #[allow(clippy::needless_pass_by_value)] // Shared with whoever else lets somebody in.
     pub fn new(executor: Executor, authenticator: Arc<Authenticator>) -> Self {
+        let register = CredentialRegister::new(executor);
+        Self::with_credentials(register, authenticator)
+    }
+
+    /// Routes that execute commands on the register's log, for callers that it knows.
+    #[allow(clippy::needless_pass_by_value)] // Shared with whoever else lets somebody in.
+    pub fn with_credentials(
+        register: CredentialRegister,
+        authenticator: Arc<Authenticator>,
+    ) -> Self {
+        let executor = register.executor().clone();
         let recorder = UsageRecorder::new(executor.clone());
-        let register = CredentialRegister::new(executor.clone());
         let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register.clone())));
         let refused = Refused::new(executor.log().clone());
         Self { executor, recorder, credentials: register, refused, authenticator }
@@ -122,6 +132,11 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(api_keys::rename::rename_api_key))
         .routes(routes!(api_keys::rotate::rotate_api_key))
         .routes(routes!(api_keys::revoke::revoke_api_key))
+        .routes(routes!(access_reviews::open::open_access_review))
+        .routes(routes!(access_reviews::attest::attest_access_review_line))
+        .routes(routes!(access_reviews::attest_many::attest_access_review_lines))
+        .routes(routes!(access_reviews::close::close_access_review))
+        .routes(routes!(access_reviews::cancel::cancel_access_review))
         .routes(routes!(api_keys::revoke_of_member::revoke_api_keys_of_member))
         .routes(routes!(api_keys::revoke_of_project::revoke_api_keys_of_project))
         .routes(routes!(approvals::approve::approve_approval))

@@ -8,6 +8,7 @@
 
 pub mod decider;
 
+pub mod access_review;
 pub mod api_key;
 pub mod approval;
 pub mod credit_account;

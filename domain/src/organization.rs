@@ -13,6 +13,7 @@ mod groups;
 mod invites;
 mod members;
 mod persons;
+mod reviewed;
 mod roster;
 mod settings;
 
@@ -34,6 +35,7 @@ pub use errors::OrganizationError;
 pub use evidence::{ActiveMember, ExistingGroup, OpenOrganization};
 pub use groups::GroupCommand;
 pub use persons::{ErasablePerson, Persons};
+pub use reviewed::Reviewer;
 pub use roster::{Invite, Member, Roster};
 
 /// An organization, from nothing to its end.

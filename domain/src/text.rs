@@ -57,6 +57,15 @@ pub fn name(text: &str) -> Result<String, TextError> {
     Ok(name.to_owned())
 }
 
+/// A title, by the rule of names.
+pub fn title(text: &str) -> Result<String, TextError> {
+    let what = "title";
+    let title = text.trim();
+    length(what, title, NAME_CHARS_MAX)?;
+    no_control(what, title)?;
+    Ok(title.to_owned())
+}
+
 /// A login: 1 to 100 characters without white space or control characters.
 pub fn login(text: &str) -> Result<String, TextError> {
     let what = "login";

@@ -1,5 +1,7 @@
 //! Reading by position: both lanes of the log as one gapless sequence.
 
+pub mod of_organization;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use event_schemas::{ApiKeyId, MemberId, OrganizationId, PersonId, ProjectId, RecordedEvent};
 use sqlx::postgres::PgRow;

@@ -67,6 +67,10 @@ uuid_id! {
     ApiKeyId,
     /// A lot of credits: one purchase or grant, with its own expiry.
     LotId,
+    /// An access review.
+    AccessReviewId,
+    /// A line of an access review.
+    ReviewLineId,
 }
 
 /// A credit account: one for each organization and currency, named by both.

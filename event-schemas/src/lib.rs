@@ -17,6 +17,7 @@ pub mod roles;
 pub mod upcast;
 pub mod usage;
 
+mod access_review;
 mod api_key;
 mod approval;
 mod credit_account;
@@ -28,14 +29,18 @@ mod project;
 mod refusal;
 mod service_account;
 
+pub use access_review::{
+    AccessReviewEvent, HeldAccess, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
+};
 pub use actor::{Actor, ActorKind, EventMetadata};
 pub use api_key::{ApiKeyEvent, KeyOwner};
 pub use approval::{ApprovalEvent, SensitiveRequest};
 pub use credit_account::CreditAccountEvent;
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
-    ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, GroupId, InviteId, LotId, MemberId,
-    OrganizationId, PersonId, PriceListId, ProjectId, RoleId, ServiceAccountId,
+    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, GroupId, InviteId, LotId,
+    MemberId, OrganizationId, PersonId, PriceListId, ProjectId, ReviewLineId, RoleId,
+    ServiceAccountId,
 };
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
 pub use name::NameEvent;

@@ -5,9 +5,10 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, Currency, Environment, GroupId,
-    InviteId, LotId, MemberId, OrganizationId, OrganizationRole, Permission, PersonId, PriceListId,
-    PriceStatus, ProjectId, ProjectRole, RoleId, SensitiveAction, ServiceAccountId,
+    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, Currency,
+    Environment, GroupId, InviteId, LotId, MemberId, OrganizationId, OrganizationRole, Permission,
+    PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, ReviewDecision, ReviewLineId,
+    RoleId, SensitiveAction, ServiceAccountId,
 };
 
 macro_rules! schema {
@@ -61,6 +62,8 @@ schema! {
     ServiceAccountId => uuid,
     ApiKeyId => uuid,
     LotId => uuid,
+    AccessReviewId => uuid,
+    ReviewLineId => uuid,
     CreditAccountId => text,
     PriceListId => text,
     Amount => amount,
@@ -70,5 +73,6 @@ schema! {
     Environment => one_of!(Environment),
     Permission => one_of!(Permission),
     SensitiveAction => one_of!(SensitiveAction),
+    ReviewDecision => one_of!(ReviewDecision),
     PriceStatus => one_of!(PriceStatus),
 }

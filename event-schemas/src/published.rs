@@ -12,8 +12,9 @@ use serde_json::{Map, Value};
 use crate::personal::{PersonalField, SEALED_PATTERN};
 use crate::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use crate::{
-    ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent, OrganizationEvent, PersonEvent,
-    PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent, ServiceAccountEvent, StreamEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    OrganizationEvent, PersonEvent, PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent,
+    ServiceAccountEvent, StreamEvent,
 };
 
 /// A version of an event type, as consumers of the log know it.
@@ -43,6 +44,7 @@ pub fn published() -> Vec<PublishedEvent> {
     events.extend(stream::<ProjectEvent>(samples::project()));
     events.extend(stream::<ServiceAccountEvent>(samples::service_account()));
     events.extend(stream::<ApiKeyEvent>(samples::api_key()));
+    events.extend(stream::<AccessReviewEvent>(samples::access_review()));
     events.extend(stream::<ApprovalEvent>(samples::approval()));
     events.extend(stream::<RefusalEvent>(samples::refusal()));
     events.extend(stream::<CreditAccountEvent>(samples::credit_account()));

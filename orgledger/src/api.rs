@@ -81,6 +81,7 @@ fn completed(mut document: Document) -> Document {
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(CREDENTIAL, SecurityScheme::Http(bearer.build()));
     components.schemas.insert(ProblemSchema::name().into_owned(), ProblemSchema::schema());
+    components.schemas.values_mut().for_each(examples::close_choices);
     examples::add(&mut document);
     document
 }

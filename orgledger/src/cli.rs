@@ -56,6 +56,14 @@ pub(crate) struct PlaceArgs {
     /// from the database
     #[arg(long, global = true, env = "ORGLEDGER_KEY_PEPPER", hide_env_values = true)]
     pub key_pepper: Option<String>,
+    /// Further operators beside the one named operator, as name=credential with commas between; one
+    /// can let another into an organization
+    #[arg(long, global = true, env = "ORGLEDGER_OPERATORS", hide_env_values = true)]
+    pub operators: Option<String>,
+    /// The issuers whose tokens people sign in with, as ISSUER=AUDIENCE or ISSUER=AUDIENCE=JWKS_URI
+    /// with commas between, for example https://login.acme.example=orgledger
+    #[arg(long, global = true, env = "ORGLEDGER_OIDC_ISSUERS")]
+    pub oidc_issuers: Option<String>,
     /// What keys of persons are wrapped with, 32 bytes as 64 hexadecimal digits or in base64; keep it,
     /// and keep it apart from the database. Behind a comma, those used before it
     #[arg(long, global = true, env = "ORGLEDGER_MASTER_KEY", hide_env_values = true)]
@@ -345,7 +353,7 @@ pub(crate) enum TableOrJson {
 /// Fill a read model anew.
 #[derive(Args)]
 pub(crate) struct RebuildArgs {
-    /// The read model: access_register, balances or cost_per_feature
+    /// The read model: access_register, access_reviews, balances, cost_per_feature, last_use or oversight
     pub name: String,
     /// Print the result as JSON
     #[arg(long)]

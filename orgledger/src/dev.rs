@@ -36,14 +36,7 @@ pub(crate) async fn start(
     let installation = Installation::open(place).await?;
     let metrics = services::metrics()?;
     let nats = installation.nats().await?;
-    let authenticator = Arc::new(installation.authenticator()?);
-    let commands = services::command_api(
-        &installation.log,
-        installation.master_keys()?,
-        installation.pepper()?,
-        authenticator,
-    )
-    .await?;
+    let commands = services::command_api(&installation).await?;
     let executor = commands.executor().clone();
     let own_head = executor.log().own_head();
 

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
+use api_conventions::sign_in::{IssuerConfig, Issuers};
 use api_conventions::{Authenticator, OperatorCredential};
+use command_api::Executor;
 use command_api::api_keys::secret::Pepper;
+use command_api::credentials::CredentialRegister;
 use embedded::{DataDir, Nats, Postgres};
 use event_log::database::{self, Holds, Role};
 use event_log::{MasterKeys, Vault};
@@ -19,6 +22,8 @@ use crate::cli::PlaceArgs;
 /// The private cluster's database.
 const DATABASE: &str = "orgledger";
 
+/// The name of the operator whose credential is always there.
+const OPERATOR: &str = "operator";
 /// Connections to the keys of persons: one listens, the others read.
 const VAULT_CONNECTIONS_MAX: u32 = 4;
 
@@ -170,7 +175,38 @@ impl Installation {
     /// Who is let in.
     pub(crate) fn authenticator(&self) -> anyhow::Result<Authenticator> {
         let credential = self.operator_credential()?;
-        Ok(Authenticator::new(OperatorCredential::new("operator", &credential)?))
+        let mut operators = vec![OperatorCredential::new(OPERATOR, &credential)?];
+        for entry in listed(self.args.operators.as_deref()) {
+            let (name, credential) = entry
+                .split_once('=')
+                .context("ORGLEDGER_OPERATORS is a list of name=credential with commas between")?;
+            anyhow::ensure!(
+                !name.is_empty() && operators.iter().all(|other| other.name() != name),
+                "ORGLEDGER_OPERATORS: each operator has a name of their own, and 'operator' is taken"
+            );
+            operators.push(OperatorCredential::new(name, credential)?);
+        }
+        Ok(Authenticator::of(operators))
+    }
+
+    /// Who vouches for people signing in; none where nobody does.
+    pub(crate) fn issuers(&self) -> anyhow::Result<Option<Issuers>> {
+        let configs: Result<Vec<IssuerConfig>, _> =
+            listed(self.args.oidc_issuers.as_deref()).map(str::parse).collect();
+        let configs = configs.context("ORGLEDGER_OIDC_ISSUERS")?;
+        if configs.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Issuers::new(configs).context("ORGLEDGER_OIDC_ISSUERS")?))
+    }
+
+    /// The credentials that the executor's log knows.
+    pub(crate) fn register(&self, executor: Executor) -> anyhow::Result<CredentialRegister> {
+        let register = CredentialRegister::new(executor);
+        Ok(match self.issuers()? {
+            Some(issuers) => register.with_issuers(issuers),
+            None => register,
+        })
     }
 
     /// A private NATS where none is named and the program is there; none, said once, where not.
@@ -260,6 +296,11 @@ impl NatsPlace {
         }
         Ok(())
     }
+}
+
+/// The entries of a list with commas between.
+fn listed(text: Option<&str>) -> impl Iterator<Item = &str> {
+    text.unwrap_or_default().split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }
 
 fn parse(url: &str, variable: &str) -> anyhow::Result<PgConnectOptions> {

@@ -1,7 +1,5 @@
 //! `orgledger serve`: one role of a distributed deployment.
 
-use std::sync::Arc;
-
 use anyhow::{Context, bail};
 use axum::Router;
 use event_log::database::{self, Holds, Role as DatabaseRole};
@@ -36,10 +34,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
     let end = shutdown.clone();
     let (api, ready) = match args.role {
         Role::CommandApi => {
-            let authenticator = Arc::new(installation.authenticator()?);
-            let (masters, pepper) = (installation.master_keys()?, installation.pepper()?);
-            let commands =
-                services::command_api(&installation.log, masters, pepper, authenticator).await?;
+            let commands = services::command_api(&installation).await?;
             let ready = commands.executor().log().pool().clone();
             parts.spawn(services::expiry(commands.executor(), &installation.read, end).await?);
             (api::commands(commands), ready)
@@ -84,9 +79,8 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
 /// Whether the role never touches the log's database.
 fn reads_only(args: &ServeArgs) -> bool {
     match args.role {
-        Role::QueryApi => true,
         Role::Projectors => args.feed == FeedKind::Nats,
-        Role::CommandApi | Role::Relay => false,
+        Role::CommandApi | Role::QueryApi | Role::Relay => false,
     }
 }
 

@@ -8,12 +8,10 @@ use std::time::Duration;
 use anyhow::Context;
 use api_conventions::{Authenticator, Limits, RateLimiter, health, limits, rate, serve};
 use axum::Router;
-use command_api::api_keys::secret::Pepper;
-use command_api::credentials::CredentialRegister;
 use command_api::{CommandApi, Executor};
 use event_log::database::{self, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
-use event_log::{EventLog, HeadWatch, MasterKeys, Vault};
+use event_log::{EventLog, HeadWatch, Vault};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use projectors::{Config, Feed, JetStreamFeed, PostgresFeed, Projectors};
 use query_api::{QueryState, WAIT_MAX_DEFAULT};
@@ -80,15 +78,12 @@ pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
 }
 
 /// The writing half: the log and what executes commands on it.
-pub(crate) async fn command_api(
-    log: &PgConnectOptions,
-    masters: MasterKeys,
-    pepper: Pepper,
-    authenticator: Arc<Authenticator>,
-) -> anyhow::Result<CommandApi> {
-    let log = EventLog::open(log, masters).await?;
+pub(crate) async fn command_api(installation: &Installation) -> anyhow::Result<CommandApi> {
+    let log = EventLog::open(&installation.log, installation.master_keys()?).await?;
     report_queue(&log);
-    Ok(CommandApi::new(Executor::new(log, pepper), authenticator))
+    let register = installation.register(Executor::new(log, installation.pepper()?))?;
+    let authenticator = Arc::new(installation.authenticator()?);
+    Ok(CommandApi::with_credentials(register, authenticator))
 }
 
 /// Tells how many commands wait, as long as the log is open.
@@ -113,23 +108,20 @@ pub(crate) async fn query_state(
 }
 
 /// The reading half in a process of its own. Whose a credential is and what it opens is read from the
-/// log itself; where no log is named, only the operator's credential is known.
+/// log itself.
 pub(crate) async fn queries(
     place: &PlaceArgs,
     installation: &Installation,
 ) -> anyhow::Result<QueryState> {
-    let authenticator = installation.authenticator()?;
-    let needed = [&place.database_url, &place.key_pepper, &place.master_key];
-    if needed.iter().any(|one| one.is_none()) {
-        tracing::warn!(
-            "without DATABASE_URL, ORGLEDGER_KEY_PEPPER and ORGLEDGER_MASTER_KEY only the operator's \
-             credential is known here"
+    if place.database_url.is_none() {
+        anyhow::bail!(
+            "DATABASE_URL is not set: whose a credential is and what it opens, only the log says. \
+             The read models may be in another database (ORGLEDGER_READ_DATABASE_URL)"
         );
-        return query_state(&installation.read, Arc::new(authenticator)).await;
     }
+    let authenticator = installation.authenticator()?;
     let log = EventLog::reading(&installation.log, installation.master_keys()?).await?;
-    let register = CredentialRegister::new(Executor::new(log, installation.pepper()?));
-    let register = Arc::new(register);
+    let register = Arc::new(installation.register(Executor::new(log, installation.pepper()?))?);
     let authenticator = Arc::new(authenticator.with_credentials(register.clone()));
     Ok(query_state(&installation.read, authenticator).await?.with_permissions(register))
 }

@@ -77,6 +77,7 @@ fn movements(page: &FeedPage) -> Result<Vec<Movement>, ProjectionError> {
             | Stream::Project
             | Stream::ServiceAccount
             | Stream::ApiKey
+            | Stream::AccessReview
             | Stream::Approval
             | Stream::Refusal
             | Stream::PriceList

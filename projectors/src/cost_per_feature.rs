@@ -50,6 +50,7 @@ impl Projection for CostPerFeature {
                 | Stream::Project
                 | Stream::ServiceAccount
                 | Stream::ApiKey
+                | Stream::AccessReview
                 | Stream::Approval
                 | Stream::Refusal
                 | Stream::CreditAccount

@@ -6,10 +6,11 @@ use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use event_schemas::personal::ACTOR_PERSON_ID;
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
-    ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent, OrganizationEvent, OrganizationId,
-    PersonEvent, PersonId, PriceListEvent, ProjectEvent, RecordedEvent, RefusalEvent,
-    ServiceAccountEvent, StreamEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    OrganizationEvent, OrganizationId, PersonEvent, PersonId, PriceListEvent, ProjectEvent,
+    RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent,
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::projection::ProjectionError;
@@ -28,6 +29,8 @@ pub enum Stream {
     ServiceAccount,
     /// `api_key`
     ApiKey,
+    /// `access_review`
+    AccessReview,
     /// `approval`
     Approval,
     /// `refusal`
@@ -50,6 +53,7 @@ impl Stream {
             ProjectEvent::STREAM => Self::Project,
             ServiceAccountEvent::STREAM => Self::ServiceAccount,
             ApiKeyEvent::STREAM => Self::ApiKey,
+            AccessReviewEvent::STREAM => Self::AccessReview,
             ApprovalEvent::STREAM => Self::Approval,
             RefusalEvent::STREAM => Self::Refusal,
             CreditAccountEvent::STREAM => Self::CreditAccount,
@@ -109,6 +113,14 @@ pub fn stream_id(event: &RecordedEvent) -> Result<Uuid, ProjectionError> {
         .aggregate_id
         .parse()
         .map_err(|_| unreadable(event, format!("'{}' is not an UUID", event.aggregate_id)))
+}
+
+/// A part of an event as it stands in a column of its own.
+pub fn json<T: serde::Serialize>(
+    event: &RecordedEvent,
+    part: &T,
+) -> Result<Value, ProjectionError> {
+    serde_json::to_value(part).map_err(|error| unreadable(event, error.to_string()))
 }
 
 fn unreadable(event: &RecordedEvent, reason: String) -> ProjectionError {

@@ -13,6 +13,7 @@
 //! lock keeps all of them, and the tables that they show, until the snapshot is given up.
 
 pub mod access_register;
+pub mod access_reviews;
 mod apply;
 pub mod balances;
 mod builds;
@@ -20,6 +21,7 @@ pub mod cost_per_feature;
 mod error;
 pub mod events;
 pub mod feed;
+pub mod last_use;
 mod oversight;
 pub mod projection;
 mod rebuild;

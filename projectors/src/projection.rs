@@ -7,10 +7,12 @@ use futures::future::BoxFuture;
 use sqlx::PgConnection;
 
 use crate::access_register::AccessRegister;
+use crate::access_reviews::AccessReviews;
 use crate::balances::Balances;
 use crate::cost_per_feature::CostPerFeature;
 use crate::error::RunError;
 use crate::feed::FeedPage;
+use crate::last_use::LastUse;
 use crate::oversight::Oversight;
 
 /// Why a page could not be applied. Nothing of it was.
@@ -119,6 +121,8 @@ pub fn all() -> Vec<Registered> {
         Registered::new(AccessRegister),
         Registered::new(Balances),
         Registered::new(CostPerFeature),
+        Registered::new(AccessReviews),
+        Registered::new(LastUse),
         Registered::new(Oversight),
     ]
 }

@@ -1,21 +1,25 @@
 //! The access register: who may do what, since when and by whom, as of any time.
 
+mod filter;
+mod held;
 mod rows;
 
 use api_conventions::{Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{MemberId, OrganizationId, Permission, ServiceAccountId};
+use event_schemas::{MemberId, OrganizationId, Permission, ProjectId, ServiceAccountId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::QueryError;
 use crate::organizations::{self, OrganizationRef};
-use crate::parameters::{OrganizationPath, Point as _, PointQuery, Refusals};
+use crate::parameters::{OrganizationPath, Point as _, Refusals, RegisterQuery};
 use crate::snapshot::{Projection, Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 use crate::viewer::{AnyViewer, Viewer};
+
+pub use filter::RegisterFilter;
 
 /// The most rows of each kind in one register: memory stays bounded. Beyond it, ask for one
 /// organization at a time.
@@ -69,6 +73,15 @@ pub struct RegisterPerson {
     pub role: String,
     /// Whether access is suspended.
     pub suspended: bool,
+    /// Roles in the organization beyond that: what is inherited from groups, and custom roles. Left
+    /// out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub further_roles: Vec<RegisterRole>,
+    /// The names of the groups that they are in. Left out where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub groups: Vec<String>,
     /// The roles in projects, by the project's name.
     pub projects: Vec<RegisterProject>,
     /// Since when the role in the organization is held.
@@ -79,6 +92,22 @@ pub struct RegisterPerson {
     pub last_review: Option<DateTime<Utc>>,
 }
 
+/// A role in the organization that somebody has beside their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RegisterRole {
+    /// The role's name.
+    pub role: String,
+    /// Whether it is one that the organization has defined.
+    pub custom: bool,
+    /// The name of the group through which they have it; left out where it is granted to themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Since when they have it: since both the group has it and they are in the group.
+    pub since: DateTime<Utc>,
+    /// Who brought that about, as `kind:id`.
+    pub granted_by: String,
+}
+
 /// A role in a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RegisterProject {
@@ -86,6 +115,16 @@ pub struct RegisterProject {
     pub name: String,
     /// The role in it.
     pub role: String,
+    /// Whether it is one that the organization has defined; left out where it is not.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
+    pub custom: bool,
+    /// The name of the group through which they have it; left out where they have it themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// The project.
+    #[serde(skip)]
+    pub project_id: ProjectId,
     /// Since when it is held. The project's members say so too, with their positions.
     #[serde(skip)]
     pub since: DateTime<Utc>,
@@ -102,6 +141,9 @@ pub struct RegisterServiceAccount {
     pub service_account_id: ServiceAccountId,
     /// Its name.
     pub name: String,
+    /// The project that it works for.
+    #[serde(skip)]
+    pub project_id: ProjectId,
     /// The name of the project that it works for.
     pub project: Option<String>,
     /// What it is for.
@@ -125,6 +167,11 @@ pub struct RegisterKey {
     pub expires_at: Option<DateTime<Utc>>,
     /// By when its secret should be rotated.
     pub rotation_due_at: Option<DateTime<Utc>>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 /// The register. An organization that is not there at that time has none; one that never was there
@@ -159,12 +206,12 @@ pub async fn access_register(
 
 /// The access register of every organization.
 #[utoipa::path(get, path = "/v1/access-register", operation_id = "get_all_access_registers",
-    tag = "access register", params(PointQuery),
+    tag = "access register", params(RegisterQuery),
     responses((status = 200, body = AccessRegister), Refusals))]
 pub(crate) async fn get_access_register(
     State(state): State<QueryState>,
     viewer: AnyViewer,
-    Query(query): Query<PointQuery>,
+    Query(query): Query<RegisterQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
     viewer.must_be_operator()?;
     answer(&state, Rows::All, &query).await
@@ -173,13 +220,13 @@ pub(crate) async fn get_access_register(
 /// The access register of an organization.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/access-register",
     operation_id = "get_organization_access_register", tag = "access register",
-    params(OrganizationPath, PointQuery),
+    params(OrganizationPath, RegisterQuery),
     responses((status = 200, body = AccessRegister), Refusals))]
 pub(crate) async fn get_organization_access_register(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
     viewer: Viewer,
-    Query(query): Query<PointQuery>,
+    Query(query): Query<RegisterQuery>,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
     viewer.must(Permission::MembersRead)?;
     viewer.must(Permission::ProjectsRead)?;
@@ -189,7 +236,7 @@ pub(crate) async fn get_organization_access_register(
 async fn answer(
     state: &QueryState,
     rows: Rows,
-    query: &PointQuery,
+    query: &RegisterQuery,
 ) -> Result<Reflecting<AccessRegister>, Problem> {
     let organization = match rows {
         Rows::Of(organization_id) => Some(OrganizationRef::Id(organization_id)),
@@ -197,7 +244,12 @@ async fn answer(
     };
     let mut snapshot =
         state.snapshot(rows, &[Projection::AccessRegister], query.position_min()).await?;
+    let only = RegisterFilter {
+        member_id: query.member_id,
+        project_id: query.project_id,
+        state: query.state.map(Into::into),
+    };
     let query = AccessRegisterQuery { organization, temporal: query.temporal() };
-    let body = access_register(&mut snapshot, &query).await?;
+    let body = access_register(&mut snapshot, &query).await?.only(only);
     Ok(Reflecting::new(snapshot.position(), body))
 }

@@ -3,15 +3,20 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{ApiKeyId, MemberId, Permission, ProjectId, ServiceAccountId};
+use event_schemas::{
+    ApiKeyEvent, ApiKeyId, MemberId, Permission, ProjectId, ServiceAccountId, StreamEvent as _,
+};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::list::{Listed, Scope};
-use crate::parameters::{ApiKeyPath, OrganizationPath, PointQuery, ProjectListQuery, Refusals};
+use crate::list::{Listed, Scope, Stream};
+use crate::parameters::{
+    ApiKeyListQuery, ApiKeyPath, OrganizationPath, PointHeaders, PointQuery, Refusals, Unmodified,
+};
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::Viewer;
 
@@ -41,6 +46,11 @@ pub struct ApiKey {
     pub expires_at: Option<DateTime<Utc>>,
     /// By when its secret should be rotated.
     pub rotation_due_at: Option<DateTime<Utc>>,
+    /// How many days after each rotation the next is due, where that is settled.
+    pub rotation_days: Option<i32>,
+    /// What it is limited to, of what its owner may do; null for all of it.
+    #[schema(value_type = Option<Vec<Permission>>)]
+    pub scopes: Option<Vec<Permission>>,
     /// When its secret was rotated last.
     pub rotated_at: Option<DateTime<Utc>>,
     /// Who made it, as `kind:id`.
@@ -54,10 +64,11 @@ impl Listed for ApiKey {
     const FROM: &'static str = "read.api_keys t";
     const ALIASES: &'static [&'static str] = &["t"];
     const COLUMNS: &'static str = "t.api_key_id, t.project_id, t.member_id, t.service_account_id, \
-         t.name, t.redacted, t.state, t.expires_at, t.rotation_due_at, t.rotated_at, t.created_by, \
-         t.valid_from";
+         t.name, t.redacted, t.state, t.expires_at, t.rotation_due_at, t.rotation_days, t.scopes, \
+         t.rotated_at, t.created_by, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.api_key_id";
+    const STREAM: Option<Stream> = Some(Stream::Own(ApiKeyEvent::STREAM));
     const PROJECT: Option<&'static str> = Some("t.project_id");
     const OWNER: Option<&'static str> = Some("t.member_id");
 
@@ -74,6 +85,8 @@ impl Listed for ApiKey {
             state: row.try_get("state")?,
             expires_at: row.try_get("expires_at")?,
             rotation_due_at: row.try_get("rotation_due_at")?,
+            rotation_days: row.try_get("rotation_days")?,
+            scopes: row.try_get::<Option<Json<_>>, _>("scopes")?.map(|Json(scopes)| scopes),
             rotated_at: row.try_get("rotated_at")?,
             created_by: row.try_get("created_by")?,
             valid_from: row.try_get("valid_from")?,
@@ -83,23 +96,30 @@ impl Listed for ApiKey {
 
 /// The API keys, by name, whatever their state.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/api-keys",
-    operation_id = "list_api_keys", tag = "API keys", params(OrganizationPath, ProjectListQuery),
+    operation_id = "list_api_keys", tag = "API keys", params(OrganizationPath, ApiKeyListQuery),
     responses((status = 200, body = Page<ApiKey>), Refusals))]
 pub(crate) async fn list_api_keys(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
     viewer: Viewer,
-    Query(query): Query<ProjectListQuery>,
+    Query(query): Query<ApiKeyListQuery>,
 ) -> Result<Reflecting<Page<ApiKey>>, Problem> {
-    let scope = Scope::organization(path.organization_id).project(query.project_id);
+    let scope = Scope {
+        project_id: query.project_id,
+        member_id: query.member_id,
+        service_account_id: query.service_account_id,
+        ..Scope::organization(path.organization_id)
+    }
+    .state(query.state);
     let visible = viewer.visible(&state, Permission::ApiKeysRead).await?;
     state.list(scope, visible, &query.list()).await
 }
 
 /// An API key.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
-    operation_id = "get_api_key", tag = "API keys", params(ApiKeyPath, PointQuery),
-    responses((status = 200, body = ApiKey), Refusals))]
+    operation_id = "get_api_key", tag = "API keys", params(ApiKeyPath, PointQuery, PointHeaders),
+    responses((status = 200, body = ApiKey,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_api_key(
     State(state): State<QueryState>,
     Path(path): Path<ApiKeyPath>,

@@ -11,7 +11,7 @@ use sqlx::types::Json;
 use utoipa::ToSchema;
 
 use crate::list::{Listed, Scope};
-use crate::parameters::{ListQuery, OrganizationPath, Refusals};
+use crate::parameters::{InviteListQuery, InvitePath, OrganizationPath, PointQuery, Refusals};
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::{Viewer, Visible};
 
@@ -74,14 +74,29 @@ impl Listed for Invite {
 
 /// The invites, by address, whatever became of them.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/invites",
-    operation_id = "list_invites", tag = "invites", params(OrganizationPath, ListQuery),
+    operation_id = "list_invites", tag = "invites", params(OrganizationPath, InviteListQuery),
     responses((status = 200, body = Page<Invite>), Refusals))]
 pub(crate) async fn list_invites(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
     viewer: Viewer,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<InviteListQuery>,
 ) -> Result<Reflecting<Page<Invite>>, Problem> {
     viewer.must(Permission::MembersRead)?;
-    state.list(Scope::organization(path.organization_id), Visible::All, &query).await
+    let scope = Scope::organization(path.organization_id).state(query.state);
+    state.list(scope, Visible::All, &query.list()).await
+}
+
+/// An invite, whatever became of it.
+#[utoipa::path(get, path = "/v1/organizations/{organization_id}/invites/{invite_id}",
+    operation_id = "get_invite", tag = "invites", params(InvitePath, PointQuery),
+    responses((status = 200, body = Invite), Refusals))]
+pub(crate) async fn get_invite(
+    State(state): State<QueryState>,
+    Path(path): Path<InvitePath>,
+    viewer: Viewer,
+    Query(query): Query<PointQuery>,
+) -> Result<Reflecting<Invite>, Problem> {
+    viewer.must(Permission::MembersRead)?;
+    state.get(path.organization_id, path.invite_id.0, &Visible::All, &query).await
 }

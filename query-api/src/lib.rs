@@ -5,27 +5,34 @@
 //! routes do. [`routes`] is the one list of what can be asked over HTTP.
 
 pub mod access_register;
+pub mod access_reviews;
 pub mod api_keys;
 pub mod approvals;
 pub mod balances;
 pub mod break_glass;
 pub mod costs;
 mod error;
+pub mod groups;
 pub mod invites;
+mod keyset;
 pub mod list;
 pub mod members;
 pub mod organizations;
 mod parameters;
 pub mod permissions;
 mod positions;
+pub mod project_groups;
 pub mod project_members;
 pub mod projects;
 pub mod refusals;
+pub mod roles;
 mod routes;
 pub mod service_accounts;
+pub mod settings;
 mod snapshot;
 mod state;
 pub mod status;
+pub mod suggestions;
 mod temporal;
 mod viewer;
 

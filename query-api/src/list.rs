@@ -4,7 +4,10 @@ use std::marker::PhantomData;
 
 use api_conventions::{Cursor, Limit, Page};
 use chrono::{DateTime, Utc};
-use event_schemas::{OrganizationId, ProjectId};
+use event_schemas::{
+    GroupId, MemberId, OrganizationEvent, OrganizationId, ProjectId, RoleId, ServiceAccountId,
+    StreamEvent as _,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
@@ -33,28 +36,96 @@ pub trait Listed: Sized {
     /// What identifies one, and orders those of the same name.
     const ID: &'static str;
 
+    /// Whose history tells when one of them changes; none where it is not read one by one.
+    const STREAM: Option<Stream> = None;
     /// What says which project one belongs to, where they belong to projects.
     const PROJECT: Option<&'static str> = None;
     /// What says which member's one is, where they are members'.
     const OWNER: Option<&'static str> = None;
 
+    /// What a list of one member's goes by.
+    const MEMBER: &'static str = "t.member_id";
+    /// What a list of one group's goes by.
+    const GROUP: &'static str = "t.group_id";
+    /// What a list of those in one state goes by: one of the words of [`State`].
+    const STATE: &'static str = "t.state";
+
     /// Reads the columns.
     fn read(row: &PgRow) -> Result<Self, sqlx::Error>;
 }
 
-/// Whose.
+/// The stream that a thing is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// One of its own, of this type.
+    Own(&'static str),
+    /// That of its organization.
+    Organization,
+}
+
+/// What has become of something. Each list knows some of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It counts.
+    Active,
+    /// A member whose access is suspended.
+    Suspended,
+    /// A service account whose keys are refused.
+    Disabled,
+    /// An invite that can be accepted.
+    Open,
+    /// An invite that has become a member.
+    Accepted,
+    /// It was taken back.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+impl State {
+    /// As the views say it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Disabled => "disabled",
+            Self::Open => "open",
+            Self::Accepted => "accepted",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Whose, and which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Scope {
     /// Of this organization; none for what is no organization's.
     pub organization_id: Option<OrganizationId>,
     /// Of this project only.
     pub project_id: Option<ProjectId>,
+    /// Of this member only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_id: Option<MemberId>,
+    /// Of this service account only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_id: Option<ServiceAccountId>,
+    /// Of this group only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<GroupId>,
+    /// Of this custom role only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_id: Option<RoleId>,
+    /// In this state only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
 }
 
 impl Scope {
     /// All of an organization.
     pub fn organization(organization_id: OrganizationId) -> Self {
-        Self { organization_id: Some(organization_id), project_id: None }
+        Self { organization_id: Some(organization_id), ..Self::default() }
     }
 
     /// Of a project only.
@@ -63,12 +134,28 @@ impl Scope {
         Self { project_id, ..self }
     }
 
-    fn push(self, query: &mut QueryBuilder<'_, Postgres>) {
-        if let Some(organization_id) = self.organization_id {
-            query.push(" and t.organization_id = ").push_bind(organization_id.0);
+    /// In that state only.
+    #[must_use]
+    pub fn state(self, state: Option<impl Into<State>>) -> Self {
+        Self { state: state.map(Into::into), ..self }
+    }
+
+    fn push<T: Listed>(self, query: &mut QueryBuilder<'_, Postgres>) {
+        let conditions = [
+            ("t.organization_id", self.organization_id.map(|id| id.0)),
+            ("t.project_id", self.project_id.map(|id| id.0)),
+            (T::MEMBER, self.member_id.map(|id| id.0)),
+            ("t.service_account_id", self.service_account_id.map(|id| id.0)),
+            (T::GROUP, self.group_id.map(|id| id.0)),
+            ("t.role_id", self.role_id.map(|id| id.0)),
+        ];
+        for (column, id) in conditions {
+            if let Some(id) = id {
+                query.push(format_args!(" and {column} = ")).push_bind(id);
+            }
         }
-        if let Some(project_id) = self.project_id {
-            query.push(" and t.project_id = ").push_bind(project_id.0);
+        if let Some(state) = self.state {
+            query.push(format_args!(" and {} = ", T::STATE)).push_bind(state.as_str());
         }
     }
 }
@@ -145,7 +232,7 @@ impl<T: Listed> Listing<T> {
             id = T::ID,
             from = T::FROM,
         ));
-        self.scope.push(&mut query);
+        self.scope.push::<T>(&mut query);
         self.visible.push(&mut query, T::PROJECT, T::OWNER);
         for alias in T::ALIASES {
             temporal.push(&mut query, alias);
@@ -159,7 +246,7 @@ impl<T: Listed> Listing<T> {
                 from = T::FROM,
             ));
             query.push_bind(id);
-            self.scope.push(&mut query);
+            self.scope.push::<T>(&mut query);
             for alias in T::ALIASES {
                 temporal.push(&mut query, alias);
             }
@@ -202,6 +289,27 @@ pub async fn list<T: Listed>(
     Ok(Page { items, next_cursor })
 }
 
+/// The version of a thing that is there: the sequence that a command on it names in `If-Match`. What
+/// was at another time, or was known at another position, has none.
+pub async fn sequence<T: Listed>(
+    snapshot: &mut Snapshot,
+    organization_id: OrganizationId,
+    id: Uuid,
+    temporal: Temporal,
+) -> Result<Option<i64>, QueryError> {
+    let Some(stream) = T::STREAM.filter(|_| temporal == Temporal::NOW) else { return Ok(None) };
+    let (stream_type, stream_id) = match stream {
+        Stream::Own(stream_type) => (stream_type, id),
+        Stream::Organization => (OrganizationEvent::STREAM, organization_id.0),
+    };
+    let sequence = sqlx::query_scalar(
+        "select sequence from read.sequences
+         where stream_type = $1 and stream_id = $2 and organization_id = $3",
+    );
+    let sequence = sequence.bind(stream_type).bind(stream_id).bind(organization_id.0);
+    Ok(sequence.fetch_optional(snapshot.connection()).await?)
+}
+
 /// One of an organization's, by id.
 pub async fn get<T: Listed>(
     snapshot: &mut Snapshot,
@@ -214,7 +322,7 @@ pub async fn get<T: Listed>(
     let mut query =
         QueryBuilder::new(format!("select {} from {} where {} = ", T::COLUMNS, T::FROM, T::ID));
     query.push_bind(id);
-    Scope::organization(organization_id).push(&mut query);
+    Scope::organization(organization_id).push::<T>(&mut query);
     visible.push(&mut query, T::PROJECT, T::OWNER);
     for alias in T::ALIASES {
         temporal.push(&mut query, alias);

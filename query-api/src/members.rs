@@ -9,8 +9,10 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
-use crate::list::{Listed, Scope};
-use crate::parameters::{ListQuery, MemberPath, OrganizationPath, PointQuery, Refusals};
+use crate::list::{Listed, Scope, Stream};
+use crate::parameters::{
+    MemberListQuery, MemberPath, OrganizationPath, PointHeaders, PointQuery, Refusals, Unmodified,
+};
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::Viewer;
 
@@ -45,7 +47,10 @@ impl Listed for Member {
         "t.member_id, t.login, t.email, t.role, t.suspended, t.since, t.granted_by, t.valid_from";
     const SORT: &'static str = "lower(t.login)";
     const ID: &'static str = "t.member_id";
+    const STREAM: Option<Stream> = Some(Stream::Organization);
     const OWNER: Option<&'static str> = Some("t.member_id");
+
+    const STATE: &'static str = "case when t.suspended then 'suspended' else 'active' end";
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -63,22 +68,24 @@ impl Listed for Member {
 
 /// The members, by login.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/members",
-    operation_id = "list_members", tag = "members", params(OrganizationPath, ListQuery),
+    operation_id = "list_members", tag = "members", params(OrganizationPath, MemberListQuery),
     responses((status = 200, body = Page<Member>), Refusals))]
 pub(crate) async fn list_members(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
     viewer: Viewer,
-    Query(query): Query<ListQuery>,
+    Query(query): Query<MemberListQuery>,
 ) -> Result<Reflecting<Page<Member>>, Problem> {
     let visible = viewer.visible_own(Permission::MembersRead);
-    state.list(Scope::organization(path.organization_id), visible, &query).await
+    let scope = Scope::organization(path.organization_id).state(query.state);
+    state.list(scope, visible, &query.list()).await
 }
 
 /// A member.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/members/{member_id}",
-    operation_id = "get_member", tag = "members", params(MemberPath, PointQuery),
-    responses((status = 200, body = Member), Refusals))]
+    operation_id = "get_member", tag = "members", params(MemberPath, PointQuery, PointHeaders),
+    responses((status = 200, body = Member,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_member(
     State(state): State<QueryState>,
     Path(path): Path<MemberPath>,

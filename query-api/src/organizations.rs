@@ -13,8 +13,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::QueryError;
-use crate::list::{self, Listed, Listing, Scope};
-use crate::parameters::{ListQuery, OrganizationPath, Point as _, PointQuery, Refusals};
+use crate::list::{self, Listed, Listing, Scope, Stream};
+use crate::parameters::{
+    ListQuery, OrganizationPath, Point as _, PointHeaders, PointQuery, Refusals, Unmodified,
+};
 use crate::snapshot::{Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
@@ -42,6 +44,7 @@ impl Listed for Organization {
     const COLUMNS: &'static str = "t.organization_id, t.name, t.seat_limit, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.organization_id";
+    const STREAM: Option<Stream> = Some(Stream::Organization);
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -126,14 +129,15 @@ pub(crate) async fn list_organizations(
     viewer: AnyViewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Organization>>, Problem> {
-    let scope = Scope { organization_id: viewer.only_organization(), project_id: None };
+    let scope = Scope { organization_id: viewer.only_organization(), ..Scope::default() };
     state.list(scope, Visible::All, &query).await
 }
 
 /// An organization.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}", operation_id = "get_organization",
-    tag = "organizations", params(OrganizationPath, PointQuery),
-    responses((status = 200, body = Organization), Refusals))]
+    tag = "organizations", params(OrganizationPath, PointQuery, PointHeaders),
+    responses((status = 200, body = Organization,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_organization(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
@@ -162,6 +166,25 @@ impl QueryState {
         Ok(Reflecting::page(snapshot.position(), body))
     }
 
+    /// Answers a request for the list of what is within another thing, which must be there.
+    pub(crate) async fn list_within<P: Listed, T: Listed>(
+        &self,
+        scope: Scope,
+        parent: Uuid,
+        query: &ListQuery,
+    ) -> Result<Reflecting<Page<T>>, Problem> {
+        let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?;
+        let position_min = listing.position_min().max(query.position_min());
+        let rows = scope.organization_id.map_or(Rows::All, Rows::Of);
+        let mut snapshot = self.snapshot(rows, T::READS, position_min).await?;
+        if let Some(organization_id) = scope.organization_id {
+            let temporal = listing.temporal();
+            list::get::<P>(&mut snapshot, organization_id, parent, temporal, &Visible::All).await?;
+        }
+        let body = list::list(&mut snapshot, &listing).await?;
+        Ok(Reflecting::page(snapshot.position(), body))
+    }
+
     /// Answers a request for one thing.
     pub(crate) async fn get<T: Listed>(
         &self,
@@ -172,7 +195,9 @@ impl QueryState {
     ) -> Result<Reflecting<T>, Problem> {
         let rows = Rows::Of(organization_id);
         let mut snapshot = self.snapshot(rows, T::READS, query.position_min()).await?;
-        let body = list::get(&mut snapshot, organization_id, id, query.temporal(), visible).await?;
-        Ok(Reflecting::new(snapshot.position(), body))
+        let temporal = query.temporal();
+        let body = list::get::<T>(&mut snapshot, organization_id, id, temporal, visible).await?;
+        let sequence = list::sequence::<T>(&mut snapshot, organization_id, id, temporal).await?;
+        Ok(Reflecting::new(snapshot.position(), body).at(sequence))
     }
 }

@@ -2,11 +2,15 @@
 
 use api_conventions::problem::ProblemSchema;
 use api_conventions::{AsOf, Cursor, Limit, Position};
-use event_schemas::{ApiKeyId, MemberId, OrganizationId, ProjectId};
+use event_schemas::{
+    AccessReviewId, ApiKeyId, GroupId, InviteId, MemberId, OrganizationId, ProjectId, RoleId,
+    ServiceAccountId,
+};
 use serde::Deserialize;
 use utoipa::openapi::{KnownFormat, Object, OneOf, Schema, SchemaFormat, Type};
-use utoipa::{IntoParams, IntoResponses};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
+use crate::list::State;
 use crate::state::highest;
 use crate::temporal::Temporal;
 
@@ -30,10 +34,20 @@ path! {
     OrganizationPath { organization_id: OrganizationId }
     /// A member of an organization.
     MemberPath { organization_id: OrganizationId, member_id: MemberId }
+    /// An invite to an organization.
+    InvitePath { organization_id: OrganizationId, invite_id: InviteId }
+    /// A group of an organization.
+    GroupPath { organization_id: OrganizationId, group_id: GroupId }
+    /// A custom role of an organization.
+    RolePath { organization_id: OrganizationId, role_id: RoleId }
+    /// A service account of an organization.
+    ServiceAccountPath { organization_id: OrganizationId, service_account_id: ServiceAccountId }
     /// A project of an organization.
     ProjectPath { organization_id: OrganizationId, project_id: ProjectId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
+    /// An access review of an organization.
+    AccessReviewPath { organization_id: OrganizationId, access_review_id: AccessReviewId }
 }
 
 /// A time (RFC 3339) or a date.
@@ -42,6 +56,9 @@ pub(crate) fn time_or_date() -> Schema {
     OneOf::builder()
         .item(text(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
         .item(text(SchemaFormat::KnownFormat(KnownFormat::Date)))
+        // The parameter's own words are lost where a function makes its schema.
+        .description(Some("A time (RFC 3339), or a date (UTC)."))
+        .examples(["2026-01-31"])
         .into()
 }
 
@@ -93,6 +110,46 @@ macro_rules! query {
 query! {
     /// Parameters of what is one thing.
     PointQuery {}
+    /// Parameters of the access register.
+    RegisterQuery {
+        /// Of this member only.
+        #[param(value_type = Option<Uuid>)]
+        member_id: Option<MemberId>,
+        /// Of this project only: who has a role within it, and its service accounts.
+        #[param(value_type = Option<Uuid>)]
+        project_id: Option<ProjectId>,
+        /// Only those who are active, or only those who are suspended; for service accounts, disabled.
+        #[param(inline)]
+        state: Option<MemberState>,
+    }
+}
+
+macro_rules! list_query {
+    ($($(#[$doc:meta])+ $name:ident { $($(#[$field_doc:meta])+ $field:ident: $type:ty,)* })+) => {
+        query! {$(
+            $(#[$doc])+
+            $name {
+                /// The most items of the page.
+                #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
+                limit: Option<Limit>,
+                /// The `next_cursor` of the page before. All pages are of the position of the first.
+                #[param(value_type = Option<String>)]
+                cursor: Option<Cursor>,
+                $($(#[$field_doc])+ $field: $type,)*
+            }
+        )+}
+
+        $(impl $name {
+            /// What it has in common with every list.
+            pub(crate) fn list(&self) -> ListQuery {
+                let Self { min_position, at_position, as_of, limit, ref cursor, .. } = *self;
+                ListQuery { min_position, at_position, as_of, limit, cursor: cursor.clone() }
+            }
+        })+
+    };
+}
+
+query! {
     /// Parameters of a list.
     ListQuery {
         /// The most items of the page.
@@ -102,26 +159,87 @@ query! {
         #[param(value_type = Option<String>)]
         cursor: Option<Cursor>,
     }
-    /// Parameters of a list of what belongs to projects.
-    ProjectListQuery {
-        /// The most items of the page.
-        #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
-        limit: Option<Limit>,
-        /// The `next_cursor` of the page before. All pages are of the position of the first.
-        #[param(value_type = Option<String>)]
-        cursor: Option<Cursor>,
+}
+
+list_query! {
+    /// Parameters of the list of members.
+    MemberListQuery {
+        /// Those in this state only.
+        #[param(inline)]
+        state: Option<MemberState>,
+    }
+    /// Parameters of the list of invites.
+    InviteListQuery {
+        /// Those in this state only.
+        #[param(inline)]
+        state: Option<InviteState>,
+    }
+    /// Parameters of the list of service accounts.
+    ServiceAccountListQuery {
         /// Of this project only.
+        #[param(value_type = Option<Uuid>)]
+        project_id: Option<ProjectId>,
+        /// Those in this state only.
+        #[param(inline)]
+        state: Option<ServiceAccountState>,
+    }
+    /// Parameters of the list of API keys.
+    ApiKeyListQuery {
+        /// Of this project only.
+        #[param(value_type = Option<Uuid>)]
+        project_id: Option<ProjectId>,
+        /// Of this member only.
+        #[param(value_type = Option<Uuid>)]
+        member_id: Option<MemberId>,
+        /// Of this service account only.
+        #[param(value_type = Option<Uuid>)]
+        service_account_id: Option<ServiceAccountId>,
+        /// Those in this state only.
+        #[param(inline)]
+        state: Option<ApiKeyState>,
+    }
+    /// Parameters of a list of grants of custom roles.
+    RoleGrantListQuery {
+        /// To this member only, themselves: what they have through groups is not among it.
+        #[param(value_type = Option<Uuid>)]
+        member_id: Option<MemberId>,
+        /// To this group only.
+        #[param(value_type = Option<Uuid>)]
+        group_id: Option<GroupId>,
+        /// Within this project only.
         #[param(value_type = Option<Uuid>)]
         project_id: Option<ProjectId>,
     }
 }
 
-impl ProjectListQuery {
-    /// But for the project.
-    pub(crate) fn list(&self) -> ListQuery {
-        let Self { min_position, at_position, as_of, limit, cursor, project_id: _ } = self.clone();
-        ListQuery { min_position, at_position, as_of, limit, cursor }
-    }
+macro_rules! states {
+    ($($(#[$doc:meta])+ $name:ident { $($state:ident),+ })+) => {$(
+        $(#[$doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub(crate) enum $name {
+            $($state),+
+        }
+
+        impl From<$name> for State {
+            fn from(state: $name) -> Self {
+                match state {
+                    $($name::$state => Self::$state),+
+                }
+            }
+        }
+    )+};
+}
+
+states! {
+    /// What a member's access is.
+    MemberState { Active, Suspended }
+    /// What has become of an invite.
+    InviteState { Open, Accepted, Revoked, Expired }
+    /// Whether a service account's keys work.
+    ServiceAccountState { Active, Disabled }
+    /// What has become of an API key.
+    ApiKeyState { Active, Revoked, Expired }
 }
 
 /// Parameters of what is always of now.
@@ -138,6 +256,21 @@ pub(crate) struct NowQuery {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoQuery {}
+
+/// The headers of what has a version. It describes what `etag::answer_unmodified` reads.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)] // Never built.
+pub(crate) struct PointHeaders {
+    /// The `ETag` of what the caller has already; where that is still the version, the answer is 304.
+    #[param(rename = "If-None-Match")]
+    if_none_match: Option<String>,
+}
+
+/// What is answered instead of what the caller has already.
+#[derive(IntoResponses)]
+#[response(status = 304, description = "The caller has it already, by `If-None-Match`.")]
+pub(crate) struct Unmodified;
 
 /// What every request can be refused with.
 #[derive(IntoResponses)]

@@ -9,12 +9,11 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
-use crate::list::{self, Listed, Listing, Scope};
-use crate::parameters::{ListQuery, Point as _, ProjectPath, Refusals};
-use crate::projects;
-use crate::snapshot::{Projection, Rows};
+use crate::list::{Listed, Scope};
+use crate::parameters::{ListQuery, ProjectPath, Refusals};
+use crate::projects::Project;
 use crate::state::{QueryState, Reflecting};
-use crate::viewer::{Viewer, Visible};
+use crate::viewer::Viewer;
 
 /// A member of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -65,14 +64,5 @@ pub(crate) async fn list_project_members(
 ) -> Result<Reflecting<Page<ProjectMember>>, Problem> {
     viewer.must_in(&state, path.project_id, Permission::ProjectsRead).await?;
     let scope = Scope::organization(path.organization_id).project(Some(path.project_id));
-    let listing = Listing::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?;
-    let position_min = listing.position_min().max(query.position_min());
-    let rows = Rows::Of(path.organization_id);
-    let mut snapshot = state.snapshot(rows, &[Projection::AccessRegister], position_min).await?;
-    let (organization_id, id) = (path.organization_id, path.project_id.0);
-    let temporal = listing.temporal();
-    list::get::<projects::Project>(&mut snapshot, organization_id, id, temporal, &Visible::All)
-        .await?;
-    let body = list::list(&mut snapshot, &listing).await?;
-    Ok(Reflecting::page(snapshot.position(), body))
+    state.list_within::<Project, _>(scope, path.project_id.0, &query).await
 }

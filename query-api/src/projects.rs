@@ -3,14 +3,16 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{Permission, ProjectId};
+use event_schemas::{Permission, ProjectEvent, ProjectId, StreamEvent as _};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
-use crate::list::{Listed, Scope};
-use crate::parameters::{ListQuery, OrganizationPath, PointQuery, ProjectPath, Refusals};
+use crate::list::{Listed, Scope, Stream};
+use crate::parameters::{
+    ListQuery, OrganizationPath, PointHeaders, PointQuery, ProjectPath, Refusals, Unmodified,
+};
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::{Viewer, Visible};
 
@@ -36,6 +38,7 @@ impl Listed for Project {
     const COLUMNS: &'static str = "t.project_id, t.name, t.environment, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.project_id";
+    const STREAM: Option<Stream> = Some(Stream::Own(ProjectEvent::STREAM));
     const PROJECT: Option<&'static str> = Some("t.project_id");
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
@@ -64,8 +67,9 @@ pub(crate) async fn list_projects(
 
 /// A project.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/projects/{project_id}",
-    operation_id = "get_project", tag = "projects", params(ProjectPath, PointQuery),
-    responses((status = 200, body = Project), Refusals))]
+    operation_id = "get_project", tag = "projects", params(ProjectPath, PointQuery, PointHeaders),
+    responses((status = 200, body = Project,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_project(
     State(state): State<QueryState>,
     Path(path): Path<ProjectPath>,

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use api_conventions::authentication::authenticate;
-use api_conventions::links;
+use api_conventions::{etag, links};
 use axum::middleware::{from_fn, from_fn_with_state};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, api_keys, approvals, balances, break_glass, costs, invites, members,
-    organizations, permissions, project_members, projects, refusals, service_accounts, status,
+    access_register, access_reviews, api_keys, approvals, balances, break_glass, costs, groups,
+    invites, members, organizations, permissions, project_groups, project_members, projects,
+    refusals, roles, service_accounts, settings, status, suggestions,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -19,6 +20,7 @@ pub fn routes(state: QueryState) -> OpenApiRouter {
     let authenticator = Arc::clone(&state.authenticator);
     list()
         .route_layer(from_fn(links::link_pages))
+        .route_layer(from_fn(etag::answer_unmodified))
         .route_layer(from_fn_with_state(authenticator, authenticate))
         .with_state(state)
 }
@@ -32,13 +34,25 @@ fn list() -> OpenApiRouter<QueryState> {
     OpenApiRouter::new()
         .routes(routes!(organizations::list_organizations))
         .routes(routes!(organizations::get_organization))
+        .routes(routes!(settings::get_organization_settings))
+        .routes(routes!(settings::get_security_settings))
         .routes(routes!(members::list_members))
         .routes(routes!(members::get_member))
         .routes(routes!(invites::list_invites))
+        .routes(routes!(invites::get_invite))
+        .routes(routes!(groups::list_groups))
+        .routes(routes!(groups::get_group))
+        .routes(routes!(groups::list_group_members))
+        .routes(routes!(roles::list_roles))
+        .routes(routes!(roles::get_role))
+        .routes(routes!(roles::grants::list_role_grants))
+        .routes(routes!(roles::grants::list_grants))
         .routes(routes!(projects::list_projects))
         .routes(routes!(projects::get_project))
         .routes(routes!(project_members::list_project_members))
+        .routes(routes!(project_groups::list_project_groups))
         .routes(routes!(service_accounts::list_service_accounts))
+        .routes(routes!(service_accounts::get_service_account))
         .routes(routes!(api_keys::list_api_keys))
         .routes(routes!(api_keys::get_api_key))
         .routes(routes!(access_register::get_access_register))
@@ -46,6 +60,10 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(costs::get_costs))
         .routes(routes!(balances::get_balance))
         .routes(routes!(balances::list_credit_movements))
+        .routes(routes!(access_reviews::reviews::list_access_reviews))
+        .routes(routes!(access_reviews::reviews::get_access_review))
+        .routes(routes!(access_reviews::lines::list_access_review_lines))
+        .routes(routes!(suggestions::list_suggestions))
         .routes(routes!(permissions::explain_permission))
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(break_glass::list_break_glass))

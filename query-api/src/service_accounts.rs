@@ -10,7 +10,9 @@ use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
 use crate::list::{Listed, Scope};
-use crate::parameters::{OrganizationPath, ProjectListQuery, Refusals};
+use crate::parameters::{
+    OrganizationPath, PointQuery, Refusals, ServiceAccountListQuery, ServiceAccountPath,
+};
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::Viewer;
 
@@ -46,6 +48,8 @@ impl Listed for ServiceAccount {
     const ID: &'static str = "t.service_account_id";
     const PROJECT: Option<&'static str> = Some("t.project_id");
 
+    const STATE: &'static str = "case when t.disabled then 'disabled' else 'active' end";
+
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             service_account_id: ServiceAccountId(row.try_get("service_account_id")?),
@@ -62,15 +66,32 @@ impl Listed for ServiceAccount {
 /// The service accounts, by name.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/service-accounts",
     operation_id = "list_service_accounts", tag = "service accounts",
-    params(OrganizationPath, ProjectListQuery),
+    params(OrganizationPath, ServiceAccountListQuery),
     responses((status = 200, body = Page<ServiceAccount>), Refusals))]
 pub(crate) async fn list_service_accounts(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
     viewer: Viewer,
-    Query(query): Query<ProjectListQuery>,
+    Query(query): Query<ServiceAccountListQuery>,
 ) -> Result<Reflecting<Page<ServiceAccount>>, Problem> {
-    let scope = Scope::organization(path.organization_id).project(query.project_id);
+    let scope = Scope::organization(path.organization_id);
+    let scope = scope.project(query.project_id).state(query.state);
     let visible = viewer.visible(&state, Permission::ServiceAccountsRead).await?;
     state.list(scope, visible, &query.list()).await
+}
+
+/// A service account.
+#[utoipa::path(get,
+    path = "/v1/organizations/{organization_id}/service-accounts/{service_account_id}",
+    operation_id = "get_service_account", tag = "service accounts",
+    params(ServiceAccountPath, PointQuery),
+    responses((status = 200, body = ServiceAccount), Refusals))]
+pub(crate) async fn get_service_account(
+    State(state): State<QueryState>,
+    Path(path): Path<ServiceAccountPath>,
+    viewer: Viewer,
+    Query(query): Query<PointQuery>,
+) -> Result<Reflecting<ServiceAccount>, Problem> {
+    let visible = viewer.visible(&state, Permission::ServiceAccountsRead).await?;
+    state.get(path.organization_id, path.service_account_id.0, &visible, &query).await
 }

@@ -15,6 +15,10 @@ pub enum Projection {
     Balances,
     /// Usage and cost by the hour.
     CostPerFeature,
+    /// Access reviews and their lines.
+    AccessReviews,
+    /// When what somebody has was used last.
+    LastUse,
     /// Approvals, accesses of the operator, refusals.
     Oversight,
 }
@@ -26,6 +30,8 @@ impl Projection {
             Self::AccessRegister => "access_register",
             Self::Balances => "balances",
             Self::CostPerFeature => "cost_per_feature",
+            Self::AccessReviews => "access_reviews",
+            Self::LastUse => "last_use",
             Self::Oversight => "oversight",
         }
     }
@@ -38,6 +44,8 @@ impl Projection {
             Self::AccessRegister => "read.api_keys",
             Self::Balances => "read.balances",
             Self::CostPerFeature => "read.usage_hourly",
+            Self::AccessReviews => "read.access_review_lines",
+            Self::LastUse => "read.last_commands",
             Self::Oversight => "read.approvals",
         }
     }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api_conventions::etag::etag;
 use api_conventions::links::NextPage;
 use api_conventions::permissions::Permissions;
 use api_conventions::{Authenticator, POSITION_HEADER, Page, Position};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sqlx::PgPool;
@@ -90,11 +92,17 @@ pub(crate) struct Reflecting<T> {
     position: i64,
     body: T,
     next_page: Option<NextPage>,
+    sequence: Option<i64>,
 }
 
 impl<T> Reflecting<T> {
     pub(crate) fn new(position: i64, body: T) -> Self {
-        Self { position, body, next_page: None }
+        Self { position, body, next_page: None, sequence: None }
+    }
+
+    /// With the version of what it shows, where it has one.
+    pub(crate) fn at(self, sequence: Option<i64>) -> Self {
+        Self { sequence, ..self }
     }
 }
 
@@ -110,6 +118,12 @@ impl<T: Serialize> IntoResponse for Reflecting<T> {
     fn into_response(self) -> Response {
         let headers = [(POSITION_HEADER, self.position.to_string())];
         let mut response = (headers, axum::Json(self.body)).into_response();
+        if let Some(sequence) = self.sequence {
+            response.headers_mut().insert(header::ETAG, etag(sequence));
+            // To be kept by the caller alone, and only used after asking whether it is still so.
+            let kept = HeaderValue::from_static("private, no-cache");
+            response.headers_mut().insert(header::CACHE_CONTROL, kept);
+        }
         if let Some(next_page) = self.next_page {
             response.extensions_mut().insert(next_page);
         }

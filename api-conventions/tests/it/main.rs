@@ -3,3 +3,4 @@
 mod conventions;
 mod rate;
 mod serving;
+mod sign_in;

@@ -2,12 +2,11 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use api_conventions::authentication::{ApiKeys, PresentedKey};
+use api_conventions::authentication::{Asked, Credentials, Found};
 use api_conventions::{
     Authenticator, Limits, OperatorCredential, Problem, RateLimiter, RatePolicy, authentication,
     health, limits, rate,
@@ -29,11 +28,8 @@ struct NoKeys {
     looked_up: AtomicUsize,
 }
 
-impl ApiKeys for NoKeys {
-    fn find<'a>(
-        &'a self,
-        _: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<PresentedKey>, Problem>> + Send + 'a>> {
+impl Credentials for NoKeys {
+    fn find<'a>(&'a self, _: &'a str, _: &'a Asked) -> Found<'a> {
         self.looked_up.fetch_add(1, Ordering::Relaxed);
         Box::pin(async { Ok(None) })
     }
@@ -56,7 +52,7 @@ impl App {
     fn new() -> Self {
         let keys = Arc::new(NoKeys::default());
         let operator = OperatorCredential::new("ops", OPERATOR).expect("it is long enough");
-        let authenticator = Authenticator::new(operator).with_api_keys(keys.clone());
+        let authenticator = Authenticator::new(operator).with_credentials(keys.clone());
         let guarded = Router::new()
             .route("/", get(async || "seen"))
             .route("/ended", get(async || Problem::unauthorized()))

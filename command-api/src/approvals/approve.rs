@@ -35,9 +35,9 @@ impl Command for ApproveApproval {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
         session.permit(self.organization_id, Permission::ApprovalsDecide).await?;
-        let by = session.asking_member(self.organization_id).await?;
         let approval = session.read::<Approval>(self.approval_id).await?;
         let asked = approval.open(self.organization_id)?.clone();
+        let by = session.asking_member(self.organization_id).await?;
         let approve = ApprovalCommand::Approve { by, now: session.now() };
         session.execute::<Approval>(self.approval_id, approve).await?;
         // Who approves must be able to do as much; who asked, still: the command itself says.

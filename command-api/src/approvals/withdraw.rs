@@ -34,6 +34,7 @@ impl Command for WithdrawApproval {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
         session.asking(self.organization_id).await?;
+        session.read::<Approval>(self.approval_id).await?.open(self.organization_id)?;
         let by = session.asking_member(self.organization_id).await?;
         session.execute::<Approval>(self.approval_id, ApprovalCommand::Withdraw { by }).await?;
         Ok(Done {})

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use api_conventions::authentication::{
-    Asked, Credentials, Found, Presented, PresentedInvite, PresentedKey,
+    Asked, Credentials, Found, Presented, PresentedInvite, PresentedKey, SignedIn,
 };
+use api_conventions::problem::{Problem, UNAVAILABLE};
+use api_conventions::sign_in::{Issuers, SignInError};
 use domain::api_key::ApiKey;
-use domain::organization::Authority;
+use domain::organization::{Authority, Organization};
 use event_log::{clock, read};
 use event_schemas::{ApiKeyId, InviteId, OrganizationId};
 use quick_cache::sync::Cache;
@@ -25,15 +27,24 @@ pub struct CredentialRegister {
     executor: Executor,
     /// API keys by the hash that is stored.
     known: Arc<Cache<Arc<str>, ApiKeyId>>,
+    /// Who vouches for people signing in.
+    issuers: Option<Issuers>,
 }
 
 impl CredentialRegister {
     /// The credentials that the executor's log knows.
     pub fn new(executor: Executor) -> Self {
-        Self { executor, known: Arc::new(Cache::new(REMEMBERED_MAX)) }
+        Self { executor, known: Arc::new(Cache::new(REMEMBERED_MAX)), issuers: None }
     }
 
-    pub(super) fn executor(&self) -> &Executor {
+    /// The same, and people for whom one of these issuers vouches.
+    #[must_use]
+    pub fn with_issuers(self, issuers: Issuers) -> Self {
+        Self { issuers: Some(issuers), ..self }
+    }
+
+    /// What executes commands on its log.
+    pub(crate) fn executor(&self) -> &Executor {
         &self.executor
     }
 
@@ -134,8 +145,50 @@ async fn works(
     }
 }
 
+impl CredentialRegister {
+    /// The member of the organization asked about for whom the token's issuer vouches. A person who
+    /// signs in is nobody elsewhere.
+    async fn signed_in(&self, token: &str, asked: &Asked) -> Result<Option<Presented>, Problem> {
+        let (Some(issuers), Some(organization_id)) = (&self.issuers, asked.organization_id) else {
+            return Ok(None);
+        };
+        let identity = match issuers.verify(token, clock::now()).await {
+            Ok(identity) => identity,
+            Err(error @ SignInError::IssuerUnreachable) => {
+                return Err(Problem::new(UNAVAILABLE)
+                    .with_detail(format!("Nobody can sign in at the moment: {error}."))
+                    .retry_after_seconds(10));
+            }
+            Err(error) => {
+                tracing::info!(reason = %error, "a token was refused");
+                return Ok(None);
+            }
+        };
+        for up_to_date in [false, true] {
+            let mut session = self.executor.reading(Authority::System, up_to_date);
+            let organization = session.read::<Organization>(organization_id).await;
+            let organization = organization.map_err(Refusal::into_error)?;
+            if let Some(member_id) = organization.signed_in(&identity.issuer, &identity.email) {
+                return Ok(Some(Presented::SignedIn(SignedIn {
+                    issuer: Arc::clone(&identity.issuer),
+                    email: identity.email.as_str().into(),
+                    organization_id,
+                    member_id,
+                    expires_at: identity.expires_at,
+                })));
+            }
+        }
+        Ok(None)
+    }
+}
+
 impl Credentials for CredentialRegister {
     fn find<'a>(&'a self, credential: &'a str, asked: &'a Asked) -> Found<'a> {
-        Box::pin(async move { Ok(Self::find(self, credential, asked).await?) })
+        Box::pin(async move {
+            if Issuers::is_token(credential) {
+                return self.signed_in(credential, asked).await;
+            }
+            Ok(Self::find(self, credential, asked).await?)
+        })
     }
 }

@@ -50,7 +50,7 @@ impl Command for ResendInvite {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Self::Outcome, Refusal> {
         let (organization_id, invite_id) = (self.organization_id, self.invite_id);
-        session.permit(organization_id, Permission::MembersInvite).await?;
+        self.permit_resending(session).await?;
         storable("expires_at", self.request.expires_at)?;
         self.permit_projects(session).await?;
         let token = session.new_invite_token()?;
@@ -70,6 +70,15 @@ impl Command for ResendInvite {
 }
 
 impl ResendInvite {
+    async fn permit_resending(&self, session: &mut Session<'_>) -> Result<(), Refusal> {
+        let (organization_id, permission) = (self.organization_id, Permission::MembersInvite);
+        let organization = session.read::<Organization>(organization_id).await?;
+        match organization.invite(self.invite_id).map(|invite| invite.role) {
+            Some(role) => session.permit_naming(organization_id, permission, role).await,
+            None => session.permit(organization_id, permission).await,
+        }
+    }
+
     /// Whoever gets the token could accept the invite: so it carries no project role that the one who
     /// asks could not give. What was archived meanwhile gives nothing.
     async fn permit_projects(&self, session: &mut Session<'_>) -> Result<(), Refusal> {

@@ -4,7 +4,7 @@ use api_conventions::{Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{MemberId, OrganizationId, Permission, PermissionSet};
+use event_schemas::{MemberId, OrganizationId, Permission};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
@@ -50,8 +50,7 @@ impl Session<'_> {
         self.open_organization(organization_id).await?;
         let Some(asking) = asking else { return Err(Refusal::MembersOnly) };
         let Some(access) = asking.access() else { return Err(Refusal::MembersOnly) };
-        let all = PermissionSet::that(|_| true);
-        if asking.is_confined() || asking.scopes().is_some_and(|scopes| !scopes.covers(all)) {
+        if !self.authority().is_all_of(access.member_id) {
             return Err(Refusal::NotPermitted { permission: Permission::MembersRemove });
         }
         Ok(access.member_id)

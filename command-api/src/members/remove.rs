@@ -47,9 +47,8 @@ impl Command for RemoveMember {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
         let by = session.authority();
-        if by.member_id() == Some(self.member_id) {
-            session.permit_leaving(self.organization_id).await?;
-        } else {
+        // Anybody may leave.
+        if !by.is_all_of(self.member_id) {
             session.permit(self.organization_id, Permission::MembersRemove).await?;
         }
         let command = OrganizationCommand::RemoveMember {

@@ -1,6 +1,6 @@
 //! Settle anew who vouches for an organization's people, and what needs two of them.
 
-use api_conventions::{Json, Path, Problem};
+use api_conventions::{IfMatchRequired, Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use event_schemas::{OrganizationId, Permission, SecuritySettings, SensitiveRequest};
@@ -10,7 +10,7 @@ use crate::answers::{Answered, carry_out};
 use crate::approvals::Sensitive;
 use crate::asked::Asked;
 use crate::execute::{Command, Session};
-use crate::parameters::{ChangeHeaders, OrganizationPath, Refusals};
+use crate::parameters::{OrganizationPath, Refusals, ReplaceHeaders, VersionRequired};
 use crate::refusal::Refusal;
 use crate::routes::CommandApi;
 
@@ -39,19 +39,21 @@ impl Command for ReplaceSecurity {
     }
 }
 
-/// Replaces who vouches for people signing in and what needs a second person's approval, as a whole. Send
-/// `If-Match` where nobody else's change may be overwritten.
+/// Replaces who vouches for people signing in and what needs a second person's approval, as a whole.
+/// Needs `If-Match`, so that nobody else's change is overwritten unseen. It may itself need a second
+/// person's approval.
 #[utoipa::path(
     put,
     path = "/v1/organizations/{organization_id}/security",
     tag = "organizations",
-    params(OrganizationPath, ChangeHeaders),
+    params(OrganizationPath, ReplaceHeaders),
     request_body = SecuritySettings,
-    responses((status = 200, description = "It is so now.", body = Answered<Sensitive>), Refusals)
+    responses((status = 200, description = "It is so now.", body = Answered<Sensitive>), VersionRequired, Refusals)
 )]
 pub(crate) async fn replace_security_settings(
     State(api): State<CommandApi>,
     asked: Asked,
+    _: IfMatchRequired,
     Path(path): Path<OrganizationPath>,
     Json(security): Json<SecuritySettings>,
 ) -> Result<Response, Problem> {

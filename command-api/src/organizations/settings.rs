@@ -1,6 +1,6 @@
 //! Settle anew what an organization settles for itself.
 
-use api_conventions::{Json, Path, Problem};
+use api_conventions::{IfMatchRequired, Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::organization::{Organization, OrganizationCommand};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::answers::{Answered, carry_out};
 use crate::asked::Asked;
 use crate::execute::{Command, Done, Session};
-use crate::parameters::{ChangeHeaders, OrganizationPath, Refusals};
+use crate::parameters::{OrganizationPath, Refusals, ReplaceHeaders, VersionRequired};
 use crate::refusal::Refusal;
 use crate::routes::CommandApi;
 
@@ -40,19 +40,20 @@ impl Command for ReplaceSettings {
     }
 }
 
-/// Replaces the organization's settings, as a whole: what is left out is settled no more. Send `If-Match`
-/// where nobody else's change may be overwritten.
+/// Replaces the organization's settings, as a whole: what is left out is settled no more.
+/// Needs `If-Match`, so that nobody else's change is overwritten unseen.
 #[utoipa::path(
     put,
     path = "/v1/organizations/{organization_id}/settings",
     tag = "organizations",
-    params(OrganizationPath, ChangeHeaders),
+    params(OrganizationPath, ReplaceHeaders),
     request_body = OrganizationSettings,
-    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+    responses((status = 200, description = "It is so now.", body = Answered<Done>), VersionRequired, Refusals)
 )]
 pub(crate) async fn replace_organization_settings(
     State(api): State<CommandApi>,
     asked: Asked,
+    _: IfMatchRequired,
     Path(path): Path<OrganizationPath>,
     Json(settings): Json<OrganizationSettings>,
 ) -> Result<Response, Problem> {

@@ -112,6 +112,18 @@ problem_kinds! { pub(super) OWN:
     /// The organization's rules for API keys do not allow it.
     AGAINST_KEY_RULES = "against-key-rules" UNPROCESSABLE_ENTITY
         "The organization's rules for API keys do not allow it";
+    /// The access review has ended.
+    ///
+    /// Its lines stay as they are; open another review.
+    ACCESS_REVIEW_CLOSED = "access-review-closed" CONFLICT "The access review has ended";
+    /// Lines of the access review are not attested.
+    ///
+    /// Attest the rest (`line_id` is one of them), or close it with `revoke_unattested`.
+    LINES_UNATTESTED = "lines-unattested" CONFLICT "Lines of the access review are not attested";
+    /// Nobody attests their own access.
+    ///
+    /// Have somebody else attest the line that `line_id` names.
+    OWN_ACCESS = "own-access" FORBIDDEN "Somebody else must attest your own access";
     /// The project was closed.
     ///
     /// Nothing in it can be changed any more; use another project.

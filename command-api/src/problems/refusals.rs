@@ -4,6 +4,7 @@ use api_conventions::Problem;
 use api_conventions::etag::etag;
 use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED};
 use axum::http::header;
+use domain::access_review::AccessReviewError;
 use domain::api_key::ApiKeyError;
 use domain::approval::ApprovalError;
 use domain::credit_account::CreditAccountError;
@@ -17,14 +18,15 @@ use domain::text::TextError;
 use domain::usage::UsageError;
 
 use super::kinds::{
-    AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER, API_KEY_EXPIRED,
-    API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_STILL_OPEN,
+    ACCESS_REVIEW_CLOSED, AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER,
+    API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_STILL_OPEN,
     DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED,
-    INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_STILL_OPEN, LAST_OWNER, LOGIN_TAKEN,
-    MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
-    ORGANIZATION_ARCHIVED, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER,
-    PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED,
-    SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED, TOO_MANY,
+    INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED,
+    LOGIN_TAKEN, MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
+    ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN,
+    PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
+    SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED,
+    TOO_MANY,
 };
 use super::{failures, not_found, said};
 use crate::refusal::Refusal;
@@ -36,6 +38,11 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::Person(PersonError::Text(error)) => text(&error),
         Refusal::ServiceAccount(error) => service_account(&error),
         Refusal::ApiKey(error) => api_key(&error),
+        Refusal::AccessReview(error) => access_review(&error),
+        Refusal::AtLine { line_id, refusal } => {
+            let detail = format!("The line {line_id}: {refusal}.");
+            problem(*refusal).with_detail(detail).with("line_id", line_id.to_string())
+        }
         Refusal::Approval(error) => approval(&error),
         Refusal::BreakGlassNeeded => said(BREAK_GLASS_NEEDED, &refusal),
         Refusal::CreditAccount(error) => credit_account(&error),
@@ -192,6 +199,33 @@ fn api_key(error: &ApiKeyError) -> Problem {
     }
 }
 
+fn access_review(error: &AccessReviewError) -> Problem {
+    use AccessReviewError as Refused;
+    match error {
+        Refused::NotFound | Refused::LineNotFound(_) => not_found(),
+        Refused::AlreadyExists => said(ALREADY_EXISTS, error),
+        Refused::Closed { outcome } => {
+            said(ACCESS_REVIEW_CLOSED, error).with("outcome", outcome.as_str())
+        }
+        Refused::LineTwice(line_id) => said(INVALID_VALUE, error)
+            .with("field", "attestations")
+            .with("line_id", line_id.to_string()),
+        Refused::OwnAccess(line_id) => said(OWN_ACCESS, error).with("line_id", line_id.to_string()),
+        Refused::ReasonMissing(line_id) => {
+            said(INVALID_VALUE, error).with("field", "reason").with("line_id", line_id.to_string())
+        }
+        Refused::Unattested { lines, first } => {
+            said(LINES_UNATTESTED, error).with("lines", *lines).with("line_id", first.to_string())
+        }
+        Refused::NothingToReview => said(INVALID_VALUE, error).with("field", "scope"),
+        Refused::TooManyLines { max } | Refused::TooManyOpen { max } => {
+            said(TOO_MANY, error).with("max", *max)
+        }
+        Refused::DueInThePast { .. } => said(INVALID_VALUE, error).with("field", "due_at"),
+        Refused::Text(error) => text(error),
+    }
+}
+
 fn credit_account(error: &CreditAccountError) -> Problem {
     use CreditAccountError as Refused;
     match error {
@@ -263,6 +297,8 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Usage(error) => Some(usage_field(error)),
         Refusal::TextIn { field, .. } | Refusal::Invalid { field, .. } => Some(field),
         Refusal::CreditAccount(_)
+        | Refusal::AccessReview(_)
+        | Refusal::AtLine { .. }
         | Refusal::Person(_)
         | Refusal::OperatorOnly
         | Refusal::Approval(_)

@@ -38,6 +38,8 @@ impl Ids {
             "approval",
             "group",
             "role",
+            "access_review",
+            "line",
         ];
         Self(names.into_iter().zip((1..).map(id)).collect())
     }
@@ -61,7 +63,14 @@ impl Ids {
         let group = app.operator().post(&format!("{of}/groups"), group).await.id("group_id");
         let role = json!({"name": "readers", "permissions": ["usage.read"]});
         let role = app.operator().post(&format!("{of}/roles"), role).await.id("role_id");
+        let review = json!({"title": "Keys", "scope": {"kind": "api_keys"},
+            "due_at": "2999-01-01T00:00:00Z"});
+        let review = app.operator().post(&format!("{of}/access-reviews"), review).await;
+        let access_review = review.id("access_review_id");
+        let line = app.review_lines(&access_review).await[0].0.clone();
         Self(BTreeMap::from([
+            ("access_review", access_review),
+            ("line", line),
             ("organization", organization),
             ("member", member),
             ("invite", invite),
@@ -132,6 +141,14 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "publish_price_list" => json!({"catalogue": "c", "provider": "p", "currency": "USD",
             "models": [{"model": "m", "matches": {"equals": "m"}, "rates": {"input": "1"}}]}),
         "record_usage" => json!({"records": []}),
+        "open_access_review" => json!({"title": "All", "scope": {"kind": "members"},
+            "due_at": "2999-01-01T00:00:00Z"}),
+        "attest_access_review_line" => json!({"decision": "keep"}),
+        "attest_access_review_lines" => {
+            json!({"attestations": [{"line_id": id("line"), "decision": "keep"}]})
+        }
+        "close_access_review" => json!({"revoke_unattested": true}),
+        "cancel_access_review" => json!({"reason": "because"}),
         "archive_organization"
         | "revoke_invite"
         | "approve_approval"
@@ -357,4 +374,25 @@ async fn every_operation_is_described_once_with_its_refusals() {
             }
         }
     }
+}
+
+/// The examples in the description are what the routes take: what stands in their way is only that
+/// nothing of theirs is there.
+#[tokio::test]
+async fn every_example_of_a_body_is_taken() {
+    let app = App::new().await;
+    let examples: BTreeMap<String, Value> =
+        serde_json::from_str(command_api::EXAMPLES).expect("a table");
+    let ids = Ids::unknown();
+    let mut taken = 0;
+    for route in routes(&app) {
+        let example = examples.get(&route.id).and_then(|example| example.get("request"));
+        assert_eq!(route.has_body, example.is_some(), "{}", route.id);
+        let Some(example) = example else { continue };
+        let reply = route.send(&app.operator(), &ids.path(&route.path), Some(example)).await;
+        let expected = if route.path.contains('{') { 404..405 } else { 200..202 };
+        assert!(expected.contains(&reply.status.as_u16()), "{}: {reply:?}", route.id);
+        taken += 1;
+    }
+    assert!(taken > 15, "{taken}");
 }

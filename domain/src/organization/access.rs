@@ -98,7 +98,7 @@ impl Roster {
         member.custom_roles.iter().chain(groups.flat_map(|group| &group.custom_roles))
     }
 
-    fn allowed_by(&self, grant: &RoleGrant) -> PermissionSet {
+    pub(super) fn allowed_by(&self, grant: &RoleGrant) -> PermissionSet {
         self.custom_roles.get(&grant.role_id).map(|role| role.permissions).unwrap_or_default()
     }
 }

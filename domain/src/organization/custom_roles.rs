@@ -191,6 +191,19 @@ impl Roster {
         })
     }
 
+    /// The custom roles that a member or group has by themselves.
+    pub(super) fn granted_to(&self, grantee: Grantee) -> impl Iterator<Item = &RoleGrant> {
+        let grants = match grantee {
+            Grantee::Member { member_id } => {
+                self.present(member_id).map(|member| &member.custom_roles)
+            }
+            Grantee::Group { group_id } => {
+                self.groups.get(&group_id).map(|group| &group.custom_roles)
+            }
+        };
+        grants.into_iter().flatten()
+    }
+
     fn custom_role(&self, role_id: RoleId) -> Result<&CustomRole, OrganizationError> {
         self.custom_roles.get(&role_id).ok_or(Refused::RoleNotFound(role_id))
     }

@@ -5,10 +5,12 @@
 //! that kills servers starts its own ([`TestServers`]).
 
 mod database;
+mod issuer;
 mod servers;
 mod watchdog;
 
 pub use database::{TestDatabase, test_database};
+pub use issuer::{Answer, Asked, TestIssuer, TestKey, TestKeyKind};
 pub use servers::{Durability, TestServers, programs_dir, temporary_data_dir};
 
 use async_nats::{ConnectOptions, ServerAddr};

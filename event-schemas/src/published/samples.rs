@@ -6,12 +6,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
-    Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, CreditAccountEvent, Currency, Environment,
-    Grantee, GroupId, IdentityProvider, InviteId, KeyOwner, LotId, MatchRule, MemberId, ModelPrice,
-    NameEvent, OrganizationEvent, OrganizationId, OrganizationRole, OrganizationSettings,
-    PICO_PER_UNIT, Permission, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus,
-    ProjectEvent, ProjectGrant, ProjectId, ProjectRole, Rates, RecordedUsage, RefusalEvent, RoleId,
-    SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId,
+    AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, CreditAccountEvent,
+    Currency, Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId, KeyOwner,
+    LotId, MatchRule, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
+    OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Permission, PermissionSet, PersonEvent,
+    PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant, ProjectId,
+    ProjectRole, Rates, RecordedUsage, RefusalEvent, ReviewDecision, ReviewLine, ReviewOutcome,
+    ReviewScope, RoleId, SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent,
+    ServiceAccountId,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -284,6 +286,60 @@ pub(super) fn service_account() -> Vec<ServiceAccountEvent> {
         },
         Was::Disabled { reason: Some(text("the suite moved to another project")) },
         Was::Removed {},
+    ]
+}
+
+pub(super) fn access_review() -> Vec<AccessReviewEvent> {
+    use AccessReviewEvent as Was;
+    let evaluators = Grantee::Group { group_id: id(13) };
+    let usage: PermissionSet = [Permission::UsageRead].into_iter().collect();
+    let lines = [
+        HeldAccess::MemberRole { member_id: ada(), role: OrganizationRole::Admin },
+        HeldAccess::GroupMembership { group_id: id(13), member_id: ada(), role: None },
+        HeldAccess::RoleGrant {
+            role_id: id(12),
+            grantee: evaluators,
+            project_id: None,
+            permissions: usage,
+        },
+        HeldAccess::ProjectRole {
+            project_id: chat(),
+            holder: evaluators,
+            role: ProjectRole::Member,
+        },
+        HeldAccess::ApiKey {
+            api_key_id: id(6),
+            owner: KeyOwner::ServiceAccount { service_account_id: nightly() },
+            project_id: Some(chat()),
+            scopes: Some(usage),
+        },
+    ];
+    let mut lines: Vec<ReviewLine> =
+        (21..).zip(lines).map(|(number, held)| ReviewLine { line_id: id(number), held }).collect();
+    let more = lines.split_off(3);
+    vec![
+        Was::Opened {
+            access_review_id: id(20),
+            organization_id: acme(),
+            title: text("Access in the first quarter"),
+            scope: ReviewScope::Organization {},
+            due_at: day(90),
+            lines,
+        },
+        Was::LinesAdded { lines: more },
+        Was::Attested {
+            line_id: id(25),
+            decision: ReviewDecision::Revoke,
+            reason: Some(text("the suite moved to another project")),
+        },
+        Was::Closed {
+            outcome: ReviewOutcome::Completed,
+            reason: None,
+            kept: 4,
+            revoked: 1,
+            unattested: 0,
+            already_ended: vec![id(25)],
+        },
     ]
 }
 

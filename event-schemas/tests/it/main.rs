@@ -12,9 +12,9 @@ use event_schemas::published::{files, published};
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{
-    ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent, OrganizationEvent, PersonEvent,
-    PersonId, PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent, ServiceAccountEvent,
-    StreamEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RecordedUsage,
+    RefusalEvent, ServiceAccountEvent, StreamEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,6 +49,7 @@ fn current() -> BTreeMap<&'static str, u32> {
         OrganizationEvent::TYPES,
         ProjectEvent::TYPES,
         ServiceAccountEvent::TYPES,
+        AccessReviewEvent::TYPES,
         ApiKeyEvent::TYPES,
         CreditAccountEvent::TYPES,
         NameEvent::TYPES,
@@ -77,6 +78,7 @@ fn reread(event_type: &str, payload: Value) -> Value {
         USAGE_RECORDED => through::<RecordedUsage>(payload),
         it if has::<OrganizationEvent>(it) => through::<OrganizationEvent>(payload),
         it if has::<ProjectEvent>(it) => through::<ProjectEvent>(payload),
+        it if has::<AccessReviewEvent>(it) => through::<AccessReviewEvent>(payload),
         it if has::<ServiceAccountEvent>(it) => through::<ServiceAccountEvent>(payload),
         it if has::<ApiKeyEvent>(it) => through::<ApiKeyEvent>(payload),
         it if has::<CreditAccountEvent>(it) => through::<CreditAccountEvent>(payload),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema as _;
 use utoipa::openapi::path::{Operation, ParameterBuilder};
-use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Schema, Type};
 
 /// The bodies of one operation.
@@ -61,6 +61,7 @@ fn add_to(operation: &mut Operation, example: &Example) {
     let request = operation.request_body.iter_mut().flat_map(|body| body.content.values_mut());
     for content in request {
         content.example.clone_from(&example.request);
+        content.schema = content.schema.take().map(without_null);
     }
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
@@ -86,6 +87,40 @@ fn never_null(schema: &mut Schema) {
         types.retain(|one| *one != Type::Null);
         if let [one] = &types[..] {
             schema.schema_type = SchemaType::Type(one.clone());
+        }
+    }
+}
+
+/// A body that may be left out is what it is where it is there.
+fn without_null(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let is_null = |schema: &RefOr<Schema>| {
+        matches!(schema, RefOr::T(Schema::Object(object))
+            if object.schema_type == SchemaType::Type(Type::Null))
+    };
+    match schema {
+        RefOr::T(Schema::OneOf(mut choices)) if choices.items.iter().any(is_null) => {
+            choices.items.retain(|choice| !is_null(choice));
+            match choices.items.pop() {
+                Some(only) if choices.items.is_empty() => only,
+                other => {
+                    choices.items.extend(other);
+                    RefOr::T(Schema::OneOf(choices))
+                }
+            }
+        }
+        other => other,
+    }
+}
+
+/// A choice between objects of one field each is that one field and no other.
+pub(super) fn close_choices(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::OneOf(choices)) = schema else { return };
+    for choice in &mut choices.items {
+        if let RefOr::T(Schema::Object(choice)) = choice
+            && choice.properties.len() == 1
+            && choice.required.len() == 1
+        {
+            choice.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
         }
     }
 }

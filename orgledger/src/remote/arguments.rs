@@ -120,7 +120,9 @@ fn value_name(field: &Field) -> String {
 /// The argument of a field.
 fn argument(field: &Field) -> Arg {
     let mut help = unwrapped(&field.help).trim_end_matches('.').to_owned();
-    let example = field.example.as_ref().filter(|_| !takes_json(&field.kind));
+    // Everybody's ids are others.
+    let tells = field.kind != Kind::Id && !takes_json(&field.kind);
+    let example = field.example.as_ref().filter(|_| tells);
     if let Some(example) = example {
         help.push_str(&format!(" [example: {}]", plain(example)));
     }

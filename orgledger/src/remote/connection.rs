@@ -52,6 +52,13 @@ impl std::error::Error for Unanswered {}
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { server, cause, key, is_open } = self;
+        if is_untrusted(cause) {
+            return write!(
+                f,
+                "{server} is not trusted ({cause}): the authority of its certificate must be in the \
+                 system's store, or in the file that SSL_CERT_FILE names"
+            );
+        }
         if !is_open {
             return write!(
                 f,
@@ -134,6 +141,7 @@ fn pause(request: &Request, answer: &reqwest::Result<Answer>, usual: Duration) -
             (request.is_repeatable() || was_turned_away, answer.wants_pause(usual))
         }
         // What found no connection was not sent.
+        Err(error) if is_untrusted(&cause(error)) => (false, None),
         Err(error) => (request.is_repeatable() || error.is_connect(), Some(usual)),
     };
     pause.filter(|_| is_safe)
@@ -184,6 +192,11 @@ fn credential(given: &ArgMatches) -> anyhow::Result<Option<HeaderValue>> {
         .context("the credential has letters that no credential has")?;
     header.set_sensitive(true);
     Ok(Some(header))
+}
+
+/// Whether the server's certificate is why there is no connection; rustls begins so.
+fn is_untrusted(cause: &str) -> bool {
+    cause.starts_with("invalid peer certificate")
 }
 
 /// What lies at the bottom of a failed request.

@@ -160,17 +160,19 @@ fn read_parameter(
         (Place::Query, "format", Kind::OneOf(formats)) => operation.formats.clone_from(formats),
         _ => {
             let mut help = text(&parameter["description"]);
+            if help.is_empty() {
+                help = description(document, &parameter["schema"]);
+            }
             if place == Place::Path && help == "The id." {
                 let what = name.trim_end_matches("_id").replace('_', " ");
                 help = format!("The {what}, by its id.");
             }
-            let example = [&parameter["example"], &parameter["schema"]["example"]];
             operation.fields.push(Field {
                 flag: flag(&name, place, &kind, flags),
                 place,
                 is_required: parameter["required"] == true,
                 help,
-                example: example.into_iter().find(|one| !one.is_null()).cloned(),
+                example: example_of(parameter).or_else(|| example_of(&parameter["schema"])),
                 name,
                 kind,
             });

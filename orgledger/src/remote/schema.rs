@@ -93,6 +93,7 @@ impl Kind {
             Some("number") => Self::Number,
             Some("boolean") => Self::Boolean,
             Some("array") => Self::List(Box::new(Self::of(document, &schema["items"]))),
+            None if is_text(document, schema) => Self::Text,
             Some(_) | None => Self::Json,
         }
     }
@@ -147,6 +148,12 @@ fn listed(document: &Value, schema: &Value, depth: usize) -> Option<Vec<String>>
         values.extend(listed(document, settled(document, one), depth.checked_sub(1)?)?);
     }
     (!values.is_empty()).then_some(values)
+}
+
+/// Whether each alternative is some kind of text, as a date or a time.
+fn is_text(document: &Value, schema: &Value) -> bool {
+    let mut there = alternatives(schema).peekable();
+    there.peek().is_some() && there.all(|one| type_of(settled(document, one)) == Some("string"))
 }
 
 /// The type, of "this or null" the "this".
@@ -223,6 +230,7 @@ mod tests {
                 Kind::OneOf(vec!["a".to_owned(), "b".to_owned()]),
             ),
             (json!({ "oneOf": [reference("Id"), reference("Object")] }), Kind::Json),
+            (json!({ "oneOf": [reference("Id"), { "type": "string" }] }), Kind::Text),
             (json!({ "type": ["integer", "null"], "minimum": 0 }), Kind::Integer(Some(0), None)),
             (reference("Object"), Kind::Json),
             (Value::Null, Kind::Json),

@@ -65,27 +65,14 @@ fn is_action(segment: &str, name: &[&str]) -> bool {
     name.starts_with(&words)
 }
 
-/// The operation's name without the longest end of the noun that is in it.
+/// The operation's name without what the noun says already. Its first word is what happens,
+/// whatever else it may be.
 fn verb(name: &[&str], noun: &str) -> String {
-    let noun: Vec<&str> = noun.split('-').collect();
-    let mut verb = name.to_vec();
-    let said = (0..noun.len()).find_map(|from| {
-        let end = &noun[from..];
-        // The first word is what happens, whatever else it may be.
-        let at = (1..verb.len()).find(|at| {
-            let there = verb.get(*at..at + end.len());
-            there.is_some_and(|there| there.iter().zip(end).all(|(a, b)| are_same(a, b)))
-        })?;
-        Some(at..at + end.len())
-    });
-    if let Some(said) = said {
-        verb.drain(said);
-    }
-    let mut at = 0;
-    verb.retain(|word| {
-        at += 1;
-        at == 1 || *word != "organization"
-    });
+    let is_said =
+        |word: &str| word == "organization" || noun.split('-').any(|said| are_same(said, word));
+    let (happens, rest) = name.split_at(1);
+    let mut verb = happens.to_vec();
+    verb.extend(rest.iter().filter(|word| !is_said(word)));
     while verb.len() > 1 && verb.last().is_some_and(|last| LEADING.contains(last)) {
         verb.pop();
     }
@@ -173,7 +160,7 @@ mod tests {
                 "group-members add",
             ),
             (
-                "revoke_member_api_keys",
+                "revoke_api_keys_of_member",
                 "/v1/organizations/{o}/members/{m}/api-keys/revoke",
                 "member-api-keys revoke",
             ),
@@ -182,6 +169,7 @@ mod tests {
                 "/v1/organizations/{o}/approvals/{a}/decline",
                 "approvals decline",
             ),
+            ("grant_role", "/v1/organizations/{o}/roles/{r}/grants", "role-grants grant"),
             ("erase_person", "/v1/organizations/{o}/people/{p}/erase", "people erase"),
             ("list_identities", "/v1/organizations/{o}/identities", "identities list"),
         ] {

@@ -2,7 +2,7 @@
 
 use query_api::access_register::{
     AccessRegister, AccessRegisterQuery, RegisterKey, RegisterOrganization, RegisterPerson,
-    access_register,
+    RegisterProject, access_register,
 };
 use query_api::{OrganizationRef, Projection, Temporal};
 
@@ -117,7 +117,8 @@ fn markdown(register: &AccessRegister) -> String {
     text
 }
 
-/// A line for each person and project; a person without one has a line too.
+/// A line for each person and role in a project; a person without one has a line too. What is
+/// inherited from groups, and custom roles, stand in columns of their own.
 fn csv(register: &AccessRegister) -> anyhow::Result<String> {
     let headings = [
         "organization",
@@ -130,12 +131,14 @@ fn csv(register: &AccessRegister) -> anyhow::Result<String> {
         "granted_by",
         "project_since",
         "project_granted_by",
+        "project_via",
+        "further_roles",
     ];
     let mut rows = Vec::new();
     for organization in &register.organizations {
         for person in &organization.people {
-            let mut line = |project: [String; 4]| {
-                let [project, project_role, project_since, project_granted_by] = project;
+            let mut line = |project: [String; 5]| {
+                let [project, project_role, project_since, project_granted_by, via] = project;
                 rows.push(vec![
                     organization.name.clone(),
                     person.login.clone(),
@@ -147,6 +150,8 @@ fn csv(register: &AccessRegister) -> anyhow::Result<String> {
                     person.granted_by.clone(),
                     project_since,
                     project_granted_by,
+                    via,
+                    further_roles(person).join("; "),
                 ]);
             };
             if person.projects.is_empty() {
@@ -155,9 +160,14 @@ fn csv(register: &AccessRegister) -> anyhow::Result<String> {
             for project in &person.projects {
                 line([
                     project.name.clone(),
-                    project.role.clone(),
+                    named(&project.role, project.custom),
                     project.since.to_rfc3339(),
                     project.granted_by.clone(),
+                    project
+                        .group
+                        .as_ref()
+                        .map(|group| format!("group {group}"))
+                        .unwrap_or_default(),
                 ]);
             }
         }
@@ -166,11 +176,36 @@ fn csv(register: &AccessRegister) -> anyhow::Result<String> {
 }
 
 fn role(person: &RegisterPerson) -> String {
-    if person.suspended { format!("{} (suspended)", person.role) } else { person.role.clone() }
+    let own =
+        if person.suspended { format!("{} (suspended)", person.role) } else { person.role.clone() };
+    std::iter::once(own).chain(further_roles(person)).collect::<Vec<_>>().join(", ")
+}
+
+/// What a person has everywhere beside their own role, such as `admin via group support`.
+fn further_roles(person: &RegisterPerson) -> Vec<String> {
+    let text = |role: &str, custom, group: Option<&str>| via(named(role, custom), group);
+    let roles = person.further_roles.iter();
+    roles.map(|role| text(&role.role, role.custom, role.group.as_deref())).collect()
 }
 
 fn projects(person: &RegisterPerson) -> Vec<String> {
-    person.projects.iter().map(|project| format!("{} ({})", project.name, project.role)).collect()
+    let text = |project: &RegisterProject| {
+        let role = named(&project.role, project.custom);
+        format!("{} ({})", project.name, via(role, project.group.as_deref()))
+    };
+    person.projects.iter().map(text).collect()
+}
+
+/// A role by its name: nobody is to take a role that an organization has defined for a built-in one.
+fn named(role: &str, custom: bool) -> String {
+    if custom { format!("custom role {role}") } else { role.to_owned() }
+}
+
+fn via(role: String, group: Option<&str>) -> String {
+    match group {
+        Some(group) => format!("{role} via group {group}"),
+        None => role,
+    }
 }
 
 /// A row for each key of each service account; an account without a key has a row too.

@@ -45,7 +45,18 @@ const COMMANDS: [(&[&str], &[&str]); 13] = [
     ),
     (&["costs"], &["--organization", "--by", "--from", "--to", "feature", "json", "csv"]),
     (&["balance"], &["--organization", "--format"]),
-    (&["rebuild"], &["<NAME>", "access_register", "balances", "cost_per_feature", "oversight"]),
+    (
+        &["rebuild"],
+        &[
+            "<NAME>",
+            "access_register",
+            "access_reviews",
+            "balances",
+            "cost_per_feature",
+            "last_use",
+            "oversight",
+        ],
+    ),
     (&["status"], &["--format"]),
 ];
 

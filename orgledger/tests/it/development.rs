@@ -134,7 +134,8 @@ async fn wrong_requests_are_problems_and_change_nothing() {
     let far = client.get("/v1/access-register?min_position=1000000").await;
     assert_eq!(far.status, 503, "{}", far.text);
     let status = place.json(&["status", "--format", "json"]).await;
-    assert_eq!(status["position"], 0, "a wrong request changed something");
+    // The one command that was refused to somebody is on record; all else was no command.
+    assert_eq!(status["position"], 1, "a wrong request changed something");
     dev.stop().await;
 }
 
@@ -159,6 +160,17 @@ async fn it_tells_what_it_serves_and_how_it_fares() {
         assert!(paths.contains_key(path), "{path} is not described");
     }
 
+    // For people: without a credential, and without anything from elsewhere.
+    let page = nobody.get("/docs").await;
+    assert_eq!(page.status, 200);
+    assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(page.text.contains("POST</b> /v1/organizations<"), "{}", page.text);
+    let refused = nobody.get("/v1/organizations").await.json();
+    let explained = nobody.get(refused["type"].as_str().unwrap()).await.expect(200);
+    assert_eq!((&explained["type"], &explained["status"]), (&refused["type"], &refused["status"]));
+    assert!(explained["advice"].as_str().unwrap().contains("Bearer"), "{explained}");
+    nobody.get("/problems/unheard-of").await.assert_problem(404, "not-found");
+
     let made =
         client.post("/v1/organizations", "m", &json!({ "name": "Metrics" })).await.expect(201);
     let position = &made["position"];
@@ -180,6 +192,40 @@ async fn it_tells_what_it_serves_and_how_it_fares() {
         promised.iter().all(|one| metrics.text.contains(one))
     })
     .await;
+    dev.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_read_is_changed_only_while_it_is_so_and_not_too_often() {
+    let (_servers, place) = installation().await;
+    let dev = place.start(&["dev", "--rate-limit-per-second", "1", "--rate-burst", "200"]).await;
+    let client = dev.client(&credential_of(&dev).await);
+    let made = client.post("/v1/organizations", "o", &json!({ "name": "Versions" })).await;
+    assert_eq!(made.headers["ratelimit-policy"], "\"credential\";q=200;w=200");
+    let made = made.expect(201);
+    let path = format!("/v1/organizations/{}", id(&made, "organization_id"));
+    let read = client.get(&format!("{path}?min_position={}", made["position"])).await;
+    let tag = read.headers["etag"].to_str().unwrap().to_owned();
+    let change = async |limit: u32| {
+        let body = json!({ "seat_limit": limit });
+        let request = client.request(Method::PATCH, &path).header("if-match", &tag).json(&body);
+        crate::support::send(request).await.unwrap()
+    };
+    assert_eq!(change(5).await.status, 200, "the tag that a query gave is the command's");
+    change(6).await.assert_problem(412, "precondition-failed");
+
+    // Half a second would have to pass before each for none to be too many.
+    let mut statuses = Vec::new();
+    for _ in 0..400 {
+        statuses.push(client.get("/v1/status").await.status);
+    }
+    assert!(statuses.contains(&200) && statuses.contains(&429), "{statuses:?}");
+    let refused = client.get("/v1/status").await;
+    if refused.status == 429 {
+        refused.assert_problem(429, "too-many-requests");
+        assert_eq!(refused.headers["retry-after"], "1");
+    }
+    assert_eq!(client.get("/healthz").await.status, 200, "a probe is always answered");
     dev.stop().await;
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use event_schemas::{
-    ApiKeyEvent, OrganizationEvent, OrganizationId, PersonEvent, PersonId, ProjectEvent,
+    ActorKind, ApiKeyEvent, OrganizationEvent, OrganizationId, PersonEvent, PersonId, ProjectEvent,
     RecordedEvent, ServiceAccountEvent,
 };
 use uuid::Uuid;
@@ -27,6 +27,14 @@ pub(super) struct Fact {
     pub(super) actor: String,
     pub(super) organization_id: OrganizationId,
     pub(super) event: AccessEvent,
+}
+
+impl Fact {
+    /// The invite that did it, where whoever held one did: by accepting it.
+    pub(super) fn by_invite(&self) -> Option<Uuid> {
+        let kind = ActorKind::Invite.as_str();
+        self.actor.strip_prefix(kind)?.strip_prefix(':')?.parse().ok()
+    }
 }
 
 /// Somebody of an organization.
@@ -68,7 +76,8 @@ impl Facts {
                     facts.erased.insert(PersonOf { person_id, organization_id });
                     continue;
                 }
-                Stream::Approval
+                Stream::AccessReview
+                | Stream::Approval
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList
@@ -98,6 +107,7 @@ impl Facts {
     pub(super) fn touched(&self) -> TouchedIds {
         let mut touched = TouchedIds::default();
         for fact in &self.access {
+            touched.invites.extend(fact.by_invite());
             match &fact.event {
                 AccessEvent::Organization(event) => {
                     touched.by_organization(fact.organization_id.0, event);

@@ -1,11 +1,13 @@
 //! Who may do what, and since when: organizations, members, invites, projects and their members,
-//! groups, custom roles, service accounts and API keys, each as of any time and any position.
+//! groups, custom roles, service accounts and API keys, each as of any time and any position; and where
+//! their streams stand.
 
 mod erase;
 mod facts;
 mod groups;
 mod register;
 mod rows;
+mod sequences;
 
 use sqlx::PgConnection;
 
@@ -13,6 +15,7 @@ use crate::feed::FeedPage;
 use crate::projection::{Projection, ProjectionError};
 use facts::Facts;
 use register::Register;
+use sequences::Sequences;
 
 /// The access register.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +36,7 @@ impl Projection for AccessRegister {
         "projects",
         "role_grants",
         "roles",
+        "sequences",
         "service_accounts",
     ];
 
@@ -54,6 +58,7 @@ impl Projection for AccessRegister {
         for person in &facts.erased {
             erase::erase(tx, *person).await?;
         }
+        Sequences::of(page)?.write(tx).await?;
         Ok(())
     }
 }

@@ -188,7 +188,8 @@ impl Register {
                 self.close_invite(*at, invite_id.0, "expired");
             }
             OrganizationEvent::MemberAdded { member_id, person_id, login, email, role } => {
-                members.set(
+                let granted_by = self.granted_by(fact);
+                self.members.fold.set(
                     *at,
                     Member {
                         member_id: member_id.0,
@@ -199,7 +200,7 @@ impl Register {
                         role: role.to_string(),
                         suspended: false,
                         since: at.time,
-                        granted_by: fact.actor.clone(),
+                        granted_by,
                     },
                 );
             }
@@ -244,6 +245,12 @@ impl Register {
             | OrganizationEvent::GroupMemberAdded { .. }
             | OrganizationEvent::GroupMemberRemoved { .. } => self.groups_and_roles(fact, event),
         }
+    }
+
+    /// Who gave what somebody got: who accepts an invite got it from whoever has sent that.
+    fn granted_by(&self, fact: &Fact) -> String {
+        let invite = fact.by_invite().and_then(|invite_id| self.invites.fold.open(&invite_id));
+        invite.map_or(&fact.actor, |invite| &invite.invited_by).clone()
     }
 
     fn archive_organization(&mut self, at: Moment, organization_id: Uuid) {
@@ -295,6 +302,7 @@ impl Register {
                 self.role_grants.fold.end_children(at, project_id);
             }
             ProjectEvent::MemberAssigned { member_id, role } => {
+                let granted_by = self.granted_by(fact);
                 self.project_members.fold.set(
                     at,
                     ProjectMember {
@@ -303,7 +311,7 @@ impl Register {
                         organization_id: fact.organization_id.0,
                         role: role.to_string(),
                         since: at.time,
-                        granted_by: fact.actor.clone(),
+                        granted_by,
                     },
                 );
             }

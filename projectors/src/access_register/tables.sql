@@ -222,6 +222,13 @@ create table project_groups (
 create index on project_groups (group_id);
 create index on project_groups (organization_id, known_from);
 
+create table sequences (
+    stream_type text not null,
+    stream_id uuid not null,
+    organization_id uuid not null,
+    sequence bigint not null,
+    primary key (stream_type, stream_id)
+) with (fillfactor = 85);
 -- The texts under which external actors stand in the columns above, so that they are found again when
 -- such a person is erased.
 create table external_actors (

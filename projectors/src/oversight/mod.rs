@@ -78,6 +78,7 @@ fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
         Stream::Project
         | Stream::ServiceAccount
         | Stream::ApiKey
+        | Stream::AccessReview
         | Stream::CreditAccount
         | Stream::PriceList
         | Stream::Name

@@ -5,6 +5,7 @@
 mod access_register;
 mod balances;
 mod cost_per_feature;
+mod invited;
 mod jetstream;
 mod live;
 mod rebuild;

@@ -143,7 +143,15 @@ async fn first_starts_at_once_build_one() {
             .await
             .unwrap();
     let serving = |name: &str| (name.to_owned(), "serving".to_owned());
-    let expected = ["access_register", "balances", "cost_per_feature", "oversight"].map(serving);
+    let expected = [
+        "access_register",
+        "access_reviews",
+        "balances",
+        "cost_per_feature",
+        "last_use",
+        "oversight",
+    ]
+    .map(serving);
     assert_eq!(builds, expected);
 }
 

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use event_schemas::{MemberId, OrganizationId, ServiceAccountId};
+use event_schemas::{MemberId, OrganizationId, ProjectId, ServiceAccountId};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use super::held::Held;
 use super::{
     ROWS_MAX, RegisterKey, RegisterOrganization, RegisterPerson, RegisterProject,
     RegisterServiceAccount,
@@ -18,10 +19,14 @@ use crate::snapshot::Snapshot;
 use crate::temporal::Temporal;
 
 /// Rows by what they belong to, in the order they were read.
-type Grouped<T> = HashMap<Uuid, Vec<T>>;
+pub(super) type Grouped<T> = HashMap<Uuid, Vec<T>>;
+
+/// Names by id.
+pub(super) type Names = HashMap<Uuid, String>;
 
 type PersonRow = (Uuid, Uuid, String, Option<String>, String, bool, DateTime<Utc>, String);
 type AccountRow = (Uuid, Uuid, Uuid, String, Option<String>, bool);
+type RoleRow = (Uuid, Uuid, String, String, DateTime<Utc>, String);
 type KeyRow = (Uuid, String, String, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// The organizations that are asked for, still empty.
@@ -60,8 +65,9 @@ pub(super) async fn fill(
     only: Option<OrganizationId>,
     temporal: Temporal,
 ) -> Result<Vec<RegisterOrganization>, QueryError> {
-    let mut people = people(snapshot, only, temporal).await?;
-    let mut service_accounts = service_accounts(snapshot, only, temporal).await?;
+    let projects = project_names(snapshot, only, temporal).await?;
+    let mut people = people(snapshot, &projects, only, temporal).await?;
+    let mut service_accounts = service_accounts(snapshot, &projects, only, temporal).await?;
     for organization in &mut organizations {
         let id = organization.organization_id.0;
         organization.people = people.remove(&id).unwrap_or_default();
@@ -73,10 +79,13 @@ pub(super) async fn fill(
 /// Members by organization.
 async fn people(
     snapshot: &mut Snapshot,
+    project_names: &Names,
     only: Option<OrganizationId>,
     temporal: Temporal,
 ) -> Result<Grouped<RegisterPerson>, QueryError> {
     let mut projects = project_roles(snapshot, only, temporal).await?;
+    let held = Held::read(snapshot, only, temporal).await?;
+    let mut room = ROWS_MAX;
     let query = select(
         "select t.organization_id, t.member_id, t.login, t.email, t.role, t.suspended, t.since,
              t.granted_by
@@ -87,22 +96,27 @@ async fn people(
     );
     let order = " order by lower(t.login) collate \"C\", t.member_id";
     let rows: Vec<PersonRow> = fetch(snapshot, query, order).await?;
-    let person =
-        |(organization_id, id, login, email, role, suspended, since, granted_by): PersonRow| {
-            let person = RegisterPerson {
-                member_id: MemberId(id),
-                login,
-                email,
-                role,
-                suspended,
-                projects: projects.remove(&id).unwrap_or_default(),
-                since,
-                granted_by,
-                last_review: None,
-            };
-            (organization_id, person)
+    let mut people = Grouped::new();
+    for (organization_id, id, login, email, role, suspended, since, granted_by) in rows {
+        let mut person = RegisterPerson {
+            member_id: MemberId(id),
+            login,
+            email,
+            role,
+            suspended,
+            further_roles: Vec::new(),
+            groups: Vec::new(),
+            projects: projects.remove(&id).unwrap_or_default(),
+            since,
+            granted_by,
+            last_review: None,
         };
-    Ok(group(rows.into_iter().map(person)))
+        room = held
+            .add_to(&mut person, project_names, room)
+            .ok_or(QueryError::TooManyRows { rows_max: ROWS_MAX })?;
+        people.entry(organization_id).or_insert_with(Vec::new).push(person);
+    }
+    Ok(people)
 }
 
 /// Roles in projects by member.
@@ -112,7 +126,7 @@ async fn project_roles(
     temporal: Temporal,
 ) -> Result<Grouped<RegisterProject>, QueryError> {
     let query = select(
-        "select t.member_id, p.name, t.role, t.since, t.granted_by
+        "select t.member_id, t.project_id, p.name, t.role, t.since, t.granted_by
          from read.project_members t join read.projects p on p.project_id = t.project_id
          where true",
         &["t", "p"],
@@ -120,30 +134,34 @@ async fn project_roles(
         temporal,
     );
     let order = " order by lower(p.name) collate \"C\", p.project_id";
-    let rows: Vec<(Uuid, String, String, DateTime<Utc>, String)> =
-        fetch(snapshot, query, order).await?;
-    let role = |(id, name, role, since, granted_by)| {
-        (id, RegisterProject { name, role, since, granted_by })
+    let rows: Vec<RoleRow> = fetch(snapshot, query, order).await?;
+    let role = |(id, project_id, name, role, since, granted_by): RoleRow| {
+        let project_id = ProjectId(project_id);
+        let (custom, group) = (false, None);
+        (id, RegisterProject { name, role, custom, group, project_id, since, granted_by })
     };
     Ok(group(rows.into_iter().map(role)))
+}
+
+/// Projects' names.
+async fn project_names(
+    snapshot: &mut Snapshot,
+    only: Option<OrganizationId>,
+    temporal: Temporal,
+) -> Result<Names, QueryError> {
+    let statement = "select t.project_id, t.name from read.projects t where true";
+    let query = select(statement, &["t"], only, temporal);
+    let rows: Vec<(Uuid, String)> = fetch(snapshot, query, "").await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Service accounts by organization.
 async fn service_accounts(
     snapshot: &mut Snapshot,
+    projects: &Names,
     only: Option<OrganizationId>,
     temporal: Temporal,
 ) -> Result<Grouped<RegisterServiceAccount>, QueryError> {
-    let projects: HashMap<Uuid, String> = {
-        let query = select(
-            "select t.project_id, t.name from read.projects t where true",
-            &["t"],
-            only,
-            temporal,
-        );
-        let rows: Vec<(Uuid, String)> = fetch(snapshot, query, "").await?;
-        rows.into_iter().collect()
-    };
     let mut keys = keys(snapshot, only, temporal).await?;
     let query = select(
         "select t.organization_id, t.service_account_id, t.project_id, t.name, t.purpose, t.disabled
@@ -158,6 +176,7 @@ async fn service_accounts(
         let account = RegisterServiceAccount {
             service_account_id: ServiceAccountId(id),
             name,
+            project_id: ProjectId(project_id),
             project: projects.get(&project_id).cloned(),
             purpose,
             disabled,
@@ -189,7 +208,7 @@ async fn keys(
     Ok(group(rows.into_iter().map(key)))
 }
 
-fn select<'q>(
+pub(super) fn select<'q>(
     statement: &'static str,
     aliases: &[&str],
     only: Option<OrganizationId>,
@@ -206,7 +225,7 @@ fn select<'q>(
     query
 }
 
-async fn fetch<T>(
+pub(super) async fn fetch<T>(
     snapshot: &mut Snapshot,
     mut query: QueryBuilder<'_, Postgres>,
     order: &str,
@@ -222,7 +241,7 @@ where
     Ok(rows)
 }
 
-fn group<T>(rows: impl Iterator<Item = (Uuid, T)>) -> Grouped<T> {
+pub(super) fn group<T>(rows: impl Iterator<Item = (Uuid, T)>) -> Grouped<T> {
     let mut grouped = Grouped::new();
     for (id, item) in rows {
         grouped.entry(id).or_default().push(item);

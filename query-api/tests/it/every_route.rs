@@ -72,6 +72,9 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations",
         "/v1/organizations/{organization_id}",
         "/v1/organizations/{organization_id}/access-register",
+        "/v1/organizations/{organization_id}/access-reviews",
+        "/v1/organizations/{organization_id}/access-reviews/{access_review_id}",
+        "/v1/organizations/{organization_id}/access-reviews/{access_review_id}/lines",
         "/v1/organizations/{organization_id}/api-keys",
         "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
         "/v1/organizations/{organization_id}/approvals",
@@ -79,15 +82,28 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations/{organization_id}/break-glass",
         "/v1/organizations/{organization_id}/costs",
         "/v1/organizations/{organization_id}/credit-movements",
+        "/v1/organizations/{organization_id}/groups",
+        "/v1/organizations/{organization_id}/groups/{group_id}",
+        "/v1/organizations/{organization_id}/groups/{group_id}/members",
         "/v1/organizations/{organization_id}/invites",
+        "/v1/organizations/{organization_id}/invites/{invite_id}",
         "/v1/organizations/{organization_id}/members",
         "/v1/organizations/{organization_id}/members/{member_id}",
         "/v1/organizations/{organization_id}/permissions/explain",
         "/v1/organizations/{organization_id}/projects",
         "/v1/organizations/{organization_id}/projects/{project_id}",
+        "/v1/organizations/{organization_id}/projects/{project_id}/groups",
         "/v1/organizations/{organization_id}/projects/{project_id}/members",
         "/v1/organizations/{organization_id}/refusals",
+        "/v1/organizations/{organization_id}/role-grants",
+        "/v1/organizations/{organization_id}/roles",
+        "/v1/organizations/{organization_id}/roles/{role_id}",
+        "/v1/organizations/{organization_id}/roles/{role_id}/grants",
+        "/v1/organizations/{organization_id}/security",
         "/v1/organizations/{organization_id}/service-accounts",
+        "/v1/organizations/{organization_id}/service-accounts/{service_account_id}",
+        "/v1/organizations/{organization_id}/settings",
+        "/v1/organizations/{organization_id}/suggestions",
         "/v1/status",
     ];
     assert_eq!(paths, expected);
@@ -172,6 +188,13 @@ async fn malformed_parameters_are_named() {
         ("at_position", &["-1", "1.5", "all", "99999999999999999999"]),
         ("min_position", &["-1", "now"]),
         ("project_id", &["prod"]),
+        ("unused_days", &["0", "3651", "many"]),
+        ("kind", &["everything", ""]),
+        ("state", &["ajar"]),
+        ("member_id", &["alice", ""]),
+        ("group_id", &["support"]),
+        ("service_account_id", &["robot"]),
+        ("state", &["unheard-of", ""]),
         ("nobody-knows-this", &["1"]),
     ];
     for route in &routes {
@@ -244,8 +267,17 @@ async fn every_query_but_status_can_wait_for_a_position() {
     for route in &routes {
         assert_eq!(route.takes("min_position"), route.path != "/v1/status", "{}", route.path);
         if !route.takes("min_position")
-            || route.path.contains("api_key_id")
-            || route.path.contains("member_id")
+            || [
+                "api_key_id",
+                "member_id",
+                "group_id",
+                "role_id",
+                "invite_id",
+                "account_id",
+                "access_review_id",
+            ]
+            .iter()
+            .any(|id| route.path.contains(id))
             || route.takes("member")
         {
             continue;

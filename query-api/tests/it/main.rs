@@ -1,10 +1,14 @@
 //! The query API against read models that the projectors made.
 
 mod access_register;
+mod access_reviews;
 mod balances;
 mod costs;
 mod every_route;
+mod inherited;
 mod lists;
 mod rows;
+mod suggestions;
 mod support;
+mod versions;
 mod waiting;

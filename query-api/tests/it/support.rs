@@ -91,6 +91,28 @@ impl World {
         Self { wait_max, ..self }
     }
 
+    /// Appends one event to a stream of an organization, by an actor with a credential.
+    pub(crate) async fn append_by<E: StreamEvent>(
+        &self,
+        actor: &Actor,
+        credential: Option<String>,
+        (organization, stream): (u128, u128),
+        at: &str,
+        event: E,
+    ) {
+        let metadata = EventMetadata { actor: actor.clone(), credential, ..metadata() };
+        let event = NewEvent::new(
+            &event,
+            id(stream).to_string().into(),
+            Some(OrganizationId(id(organization))),
+            serde_json::to_string(&metadata).expect("it serialises").into(),
+            time(at),
+        );
+        let events = vec![event.expect("it serialises")];
+        let appended = self.log.append(Append { events, ..Append::default() }).await;
+        appended.expect("it appends");
+    }
+
     /// Appends one event, by `ops`, and gives its position.
     pub(crate) async fn append<E: StreamEvent>(
         &self,

@@ -153,7 +153,18 @@ async fn status_says_how_far_each_read_model_is() {
     let projections = world.found("/v1/status").await.at("/projections");
     let projections = projections.as_array().expect("a list");
     let names: Vec<_> = projections.iter().map(|p| p["projection"].as_str()).collect();
-    assert_eq!(names, ["access_register", "balances", "cost_per_feature", "oversight"].map(Some));
+    assert_eq!(
+        names,
+        [
+            "access_register",
+            "access_reviews",
+            "balances",
+            "cost_per_feature",
+            "last_use",
+            "oversight"
+        ]
+        .map(Some)
+    );
     assert!(projections.iter().all(|p| p["position"] == 1 && p["state"] == "serving"));
 }
 
@@ -164,6 +175,8 @@ fn a_snapshot_holds_back_a_switch_at_the_first_view_that_it_replaces() {
         query_api::Projection::Balances,
         query_api::Projection::CostPerFeature,
         query_api::Projection::Oversight,
+        query_api::Projection::AccessReviews,
+        query_api::Projection::LastUse,
     ];
     for registered in projectors::all() {
         let projection = projections.iter().find(|p| p.name() == registered.name);

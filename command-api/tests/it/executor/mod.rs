@@ -1,5 +1,6 @@
 //! What all commands go through.
 
+mod access_reviews;
 mod batches;
 mod concurrency;
 mod idempotency;

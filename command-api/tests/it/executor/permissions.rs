@@ -1,5 +1,11 @@
 //! Who may do what: every command, asked by every role, against the table of roles and permissions.
 
+use command_api::access_reviews::{
+    AttestAccessReviewLine, AttestAccessReviewLineRequest, AttestAccessReviewLines,
+    AttestAccessReviewLinesRequest, AttestationRequest, CancelAccessReview,
+    CancelAccessReviewRequest, CloseAccessReview, CloseAccessReviewRequest, OpenAccessReview,
+    OpenAccessReviewRequest,
+};
 use command_api::api_keys::{
     CreateApiKey, CreateApiKeyRequest, RenameApiKey, RenameApiKeyRequest, RevokeApiKey,
     RevokeApiKeyRequest, RotateApiKey, RotateApiKeyRequest,
@@ -32,8 +38,9 @@ use domain::project::ProjectError;
 use embedded::testing::unique_name;
 use event_schemas::permission::{organization_role_allows, project_role_allows};
 use event_schemas::{
-    ApiKeyId, Currency, InviteId, MemberId, OrganizationId, OrganizationRole, Permission,
-    ProjectId, ProjectRole, ServiceAccountId,
+    AccessReviewId, ApiKeyId, Currency, InviteId, MemberId, OrganizationId, OrganizationRole,
+    Permission, ProjectId, ProjectRole, ReviewDecision, ReviewLineId, ReviewScope,
+    ServiceAccountId,
 };
 
 use crate::support::{App, by_operator};
@@ -67,6 +74,11 @@ enum Verb {
     RevokeKey,
     PurchaseCredits,
     GrantCredits,
+    OpenAccessReview,
+    AttestLine,
+    AttestLines,
+    CloseAccessReview,
+    CancelAccessReview,
 }
 
 use Verb as V;
@@ -99,6 +111,11 @@ const VERBS: &[(Verb, Permission, bool)] = &[
     (V::RevokeKey, Permission::ApiKeysUpdate, true),
     (V::PurchaseCredits, Permission::CreditsUpdate, false),
     (V::GrantCredits, Permission::CreditsUpdate, false),
+    (V::OpenAccessReview, Permission::AccessReviewsUpdate, false),
+    (V::AttestLine, Permission::AccessReviewsUpdate, false),
+    (V::AttestLines, Permission::AccessReviewsUpdate, false),
+    (V::CloseAccessReview, Permission::AccessReviewsUpdate, false),
+    (V::CancelAccessReview, Permission::AccessReviewsUpdate, false),
 ];
 
 /// Who asks.
@@ -122,6 +139,7 @@ struct Stage {
     service_account_id: ServiceAccountId,
     api_key_id: ApiKeyId,
     invite_id: InviteId,
+    access_review_id: AccessReviewId,
     asking: MemberId,
 }
 
@@ -194,11 +212,36 @@ impl Stage {
             service_account_id,
             api_key_id: ApiKeyId::from(uuid::Uuid::nil()),
             invite_id,
+            access_review_id: AccessReviewId::from(uuid::Uuid::nil()),
             asking,
         };
         let key = stage.create_key(Some(member_id), None);
         stage.api_key_id = done(executor, &key).await.api_key_id;
+        stage.access_review_id = done(executor, &stage.open_review()).await.access_review_id;
         stage
+    }
+
+    /// A review of the one API key.
+    fn open_review(&self) -> OpenAccessReview {
+        let request = OpenAccessReviewRequest {
+            title: "Keys".to_owned(),
+            scope: ReviewScope::ApiKeys {},
+            due_at: event_log::clock::now() + chrono::TimeDelta::days(1),
+        };
+        OpenAccessReview { organization_id: self.organization_id, request }
+    }
+
+    /// Its one line, as the log has it.
+    async fn line(&self, executor: &Executor) -> ReviewLineId {
+        let line: String = sqlx::query_scalar(
+            "select payload -> 'lines' -> 0 ->> 'line_id' from log.events
+             where aggregate_id = $1 and event_type = 'access_review.opened'",
+        )
+        .bind(self.access_review_id.to_string())
+        .fetch_one(executor.log().pool())
+        .await
+        .expect("it is there");
+        line.parse().expect("an id")
     }
 
     fn create_key(
@@ -234,6 +277,7 @@ impl Stage {
         let organization_id = self.organization_id;
         let (project_id, member_id) = (self.project_id, self.member_id);
         let (service_account_id, api_key_id) = (self.service_account_id, self.api_key_id);
+        let access_review_id = self.access_review_id;
         match verb {
             V::UpdateOrganization => {
                 let request =
@@ -335,6 +379,29 @@ impl Stage {
                     reason: None,
                 };
                 ask!(GrantCredits { organization_id, request })
+            }
+            V::OpenAccessReview => ask!(self.open_review()),
+            V::AttestLine => {
+                let decision = ReviewDecision::Revoke;
+                let reason = Some("because".to_owned());
+                let request = AttestAccessReviewLineRequest { decision, reason };
+                let line_id = self.line(executor).await;
+                ask!(AttestAccessReviewLine { organization_id, access_review_id, line_id, request })
+            }
+            V::AttestLines => {
+                let line_id = self.line(executor).await;
+                let said =
+                    AttestationRequest { line_id, decision: ReviewDecision::Keep, reason: None };
+                let request = AttestAccessReviewLinesRequest { attestations: vec![said] };
+                ask!(AttestAccessReviewLines { organization_id, access_review_id, request })
+            }
+            V::CloseAccessReview => {
+                let request = CloseAccessReviewRequest { revoke_unattested: true };
+                ask!(CloseAccessReview { organization_id, access_review_id, request })
+            }
+            V::CancelAccessReview => {
+                let request = CancelAccessReviewRequest { reason: None };
+                ask!(CancelAccessReview { organization_id, access_review_id, request })
             }
         }
     }

@@ -22,7 +22,7 @@ async fn an_organization_begins_with_an_owner_who_has_a_key() {
     let olga = app.first().presenting(&created);
     olga.post(&format!("{path}/members"), json!({"login": "bob", "role": "owner"})).await.ok();
     // Nothing is left of one whose owner cannot be.
-    let head = app.head().await;
+    let before = app.changes().await;
     for (owner, status, field) in [
         (json!({"login": ""}), 422, "login"),
         (json!({"login": "a", "email": "nobody"}), 422, "email"),
@@ -34,7 +34,7 @@ async fn an_organization_begins_with_an_owner_who_has_a_key() {
             operator.post("/v1/organizations", json!({"name": "Zeta", "owner": owner})).await;
         refused.refused_field(status, kind, field);
     }
-    assert_eq!(app.head().await, head);
+    assert_eq!(app.changes().await, before);
     operator.post("/v1/organizations", json!({"name": "Zeta"})).await.ok();
 }
 

@@ -18,6 +18,7 @@ impl Acme {
         let body = json!({"name": embedded::testing::unique_name(), "owner": {"login": "olga"}});
         let created = app.operator().post("/v1/organizations", body).await.ok();
         let organization = created["organization_id"].as_str().expect("an id").to_owned();
+        app.let_operator_in(&organization).await;
         let olga = app.first().presenting(&created);
         Self { path: format!("/v1/organizations/{organization}"), organization, olga, app }
     }

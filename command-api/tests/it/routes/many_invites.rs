@@ -154,7 +154,7 @@ async fn nobody_sends_again_what_they_could_not_offer() {
     let with_project = json!([{"project_id": project, "role": "owner"}]);
     let member = invite("b@example.com", "member", with_project).await;
     adas.post(&member, json!({})).await.ok();
-    ivos.post(&member, json!({})).await.refused(404, "not-found");
+    ivos.post(&member, json!({})).await.refused(403, "forbidden");
     acme.olga.post(&format!("{}/projects/{project}/archive", acme.path), json!({})).await.ok();
     ivos.post(&member, json!({})).await.ok();
 }

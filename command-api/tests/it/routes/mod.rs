@@ -1,5 +1,6 @@
 //! The routes, by noun.
 
+mod access_reviews;
 mod api_keys;
 mod credentials;
 mod credits;
@@ -9,6 +10,7 @@ mod invites;
 mod joining;
 mod many_invites;
 mod members;
+mod needs;
 mod organizations;
 mod price_lists;
 mod projects;

@@ -72,10 +72,17 @@ async fn security_is_the_owners_alone() {
     let acme = Acme::new().await;
     let (_, adas) = acme.member("ada", "admin", None).await;
     let path = format!("{}/security", acme.path);
+    let alone = json!({"approvals": ["grant_owner"]});
+    acme.olga.put(&path, alone).await.refused_field(422, "invalid-value", "approvals");
+    let (_, zoes) = acme.member("zoe", "owner", None).await;
     let body = json!({"identity_provider": {"issuer": "https://login.example.com",
         "email_domains": ["example.com"]}, "approvals": ["grant_owner", "grant_owner"]});
     let refused = adas.put(&path, body.clone()).await.refused(403, "forbidden");
     assert_eq!(refused["permission"], "security.update");
+    // Who is the only owner would wait for a second one for ever.
+    let alone = acme.olga.put(&path, body.clone()).await;
+    alone.refused_field(422, "invalid-value", "approvals");
+    acme.member("otto", "owner", None).await;
     acme.olga.put(&path, body.clone()).await.ok();
     acme.olga.put(&path, body).await.ok();
     assert_eq!(acme.app.count("organization.security_changed").await, 1);
@@ -84,6 +91,12 @@ async fn security_is_the_owners_alone() {
     acme.olga.put(&path, anybody).await.refused_field(422, "invalid-value", "email_domains");
     let unheard = json!({"approvals": ["everything"]});
     acme.olga.put(&path, unheard).await.refused_field(400, "invalid-request", "approvals[0]");
-    acme.olga.put(&path, json!({"approvals": []})).await.ok();
+    // To turn it off needs a second person.
+    let waits = acme.olga.put(&path, json!({"approvals": []})).await.ok();
+    assert_eq!(acme.app.count("organization.security_changed").await, 1);
+    let approval = waits["approval_id"].as_str().expect("it waits");
+    let approve = format!("{}/approvals/{approval}/approve", acme.path);
+    acme.olga.post(&approve, json!({})).await.refused(403, "second-person-needed");
+    zoes.post(&approve, json!({})).await.ok();
     assert_eq!(acme.app.count("organization.security_changed").await, 2);
 }

@@ -149,6 +149,21 @@ impl App {
         (member_id, self.stranger(accepted["secret"].as_str()))
     }
 
+    /// The lines of an access review, each with what is held.
+    pub(crate) async fn review_lines(&self, access_review: &str) -> Vec<(String, Value)> {
+        sqlx::query_as(
+            "select line ->> 'line_id', (line -> 'held')::jsonb
+             from log.events, json_array_elements(payload -> 'lines') as line
+             where aggregate_id = $1
+                 and event_type in ('access_review.opened', 'access_review.lines_added')
+             order by position",
+        )
+        .bind(access_review)
+        .fetch_all(&self.pool)
+        .await
+        .expect("the log answers")
+    }
+
     /// A new project's id.
     pub(crate) async fn project(&self, organization: &str, name: &str) -> String {
         let path = format!("/v1/organizations/{organization}/projects");

@@ -109,7 +109,13 @@ fn only_owners_say_who_vouches_for_people() {
         SecuritySettings { identity_provider: None, approvals: vec![export, grant, export] };
     let once = SecuritySettings { identity_provider: None, approvals: vec![grant, export] };
     let changed = vec![Was::SecurityChanged { security: once }];
-    check(&staffed(), secure(by(ada()), twice), Ok(changed));
+    let two = with(staffed(), [added(id(9), "Zoe", Role::Owner)]);
+    check(&two, secure(by(ada()), twice.clone()), Ok(changed));
+    // Nobody could approve.
+    for alone in [staffed(), with(two, [suspended(id(9))])] {
+        let asked = crate::Decider::decide(&organization(&alone), secure(by(ada()), twice.clone()));
+        assert!(matches!(asked, Err(Refused::Setting { field: "approvals", .. })), "{asked:?}");
+    }
 }
 
 #[test]

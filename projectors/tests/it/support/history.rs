@@ -3,10 +3,10 @@
 use chrono::{DateTime, Duration, Utc};
 use event_log::NewEvent;
 use event_schemas::{
-    Actor, Amount, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, CreditAccountId, Currency,
-    Environment, KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole,
-    OrganizationSettings, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent, SecuritySettings,
-    SensitiveAction, ServiceAccountEvent, StreamEvent,
+    AccessReviewEvent, Actor, Amount, ApiKeyEvent, ApprovalEvent, CreditAccountEvent,
+    CreditAccountId, Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId,
+    OrganizationRole, OrganizationSettings, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent,
+    SecuritySettings, SensitiveAction, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
@@ -14,9 +14,11 @@ use super::metadata;
 use super::random::Random;
 
 mod oversight;
+mod reviews;
 mod shared;
 
 use oversight::Oversight;
+use reviews::Reviews;
 use shared::Shared;
 
 /// An event of any stream.
@@ -28,6 +30,7 @@ pub(crate) enum Event {
     ApiKey(Uuid, ApiKeyEvent),
     Credits(Currency, CreditAccountEvent),
     Approval(Uuid, ApprovalEvent),
+    AccessReview(Uuid, AccessReviewEvent),
     /// Of an actor.
     Refusal(String, RefusalEvent),
 }
@@ -49,6 +52,7 @@ impl Happening {
             Event::ServiceAccount(id, event) => self.on(&id.to_string(), event),
             Event::ApiKey(id, event) => self.on(&id.to_string(), event),
             Event::Approval(id, event) => self.on(&id.to_string(), event),
+            Event::AccessReview(id, event) => self.on(&id.to_string(), event),
             Event::Refusal(actor, event) => self.on(actor, event),
             Event::Credits(currency, event) => {
                 self.on(&CreditAccountId::of(self.organization_id, *currency).to_string(), event)
@@ -87,6 +91,7 @@ pub(crate) struct Story {
     invites: Vec<(Uuid, Uuid)>,
     shared: Shared,
     oversight: Oversight,
+    reviews: Reviews,
 }
 
 impl Story {
@@ -103,6 +108,7 @@ impl Story {
             invites: vec![],
             shared: Shared::default(),
             oversight: Oversight::default(),
+            reviews: Reviews::default(),
         }
     }
 
@@ -113,7 +119,10 @@ impl Story {
             self.minutes += 1;
             if let Some((organization_id, event)) = self.anything() {
                 let late = if self.random.one_in(5) { self.random.below(200) } else { 0 };
-                let actor = Actor::external(&format!("actor{}", self.random.below(5)));
+                let external = Actor::external(&format!("actor{}", self.random.below(5)));
+                // Every third thing is done by whoever came last.
+                let member = self.members.last().filter(|_| self.minutes % 3 == 0);
+                let actor = member.map_or(external, |(member, _)| Actor::member((*member).into()));
                 happenings.push(Happening {
                     organization_id: OrganizationId(organization_id),
                     actor,
@@ -144,6 +153,7 @@ impl Story {
             38..=43 => self.group(),
             44..=51 => self.custom_role(),
             52..=57 => self.overseen(),
+            58..=59 => self.review(),
             _ => self.credits(),
         }
     }
@@ -175,6 +185,7 @@ impl Story {
             self.invites.retain(|(_, of)| *of != id);
             self.shared.organization_archived(id);
             self.oversight.organization_archived(id);
+            self.reviews.organization_archived(id);
             return Some((id, Event::Organization(OrganizationEvent::Archived {})));
         }
         if self.random.one_in(2) {

@@ -181,6 +181,7 @@ impl State {
             Event::ServiceAccount(..)
             | Event::Credits(..)
             | Event::Approval(..)
+            | Event::AccessReview(..)
             | Event::Refusal(..) => {}
         }
     }

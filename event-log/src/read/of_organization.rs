@@ -1,0 +1,72 @@
+//! What an organization has, by the first event of each. What has ended for good is left out; of all
+//! else the streams themselves know how they stand.
+
+use event_schemas::{ApiKeyId, OrganizationId, ProjectId};
+use sqlx::PgPool;
+
+/// The organization's projects that were not archived, in order of creation; at most `max`.
+pub async fn projects(
+    pool: &PgPool,
+    organization_id: OrganizationId,
+    max: i64,
+) -> Result<Vec<ProjectId>, sqlx::Error> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "select c.aggregate_id from log.events c
+         where c.organization_id = $1 and c.event_type = 'project.created' and not exists (
+             select from log.events e where e.aggregate_type = 'project'
+                 and e.aggregate_id = c.aggregate_id and e.event_type = 'project.archived')
+         order by c.position limit $2",
+    )
+    .bind(organization_id.0)
+    .bind(max)
+    .fetch_all(pool)
+    .await?;
+    Ok(parsed(&ids))
+}
+
+/// The organization's API keys that were neither revoked nor recorded as expired, of one project or
+/// of all, in order of creation; at most `max`.
+pub async fn api_keys(
+    pool: &PgPool,
+    organization_id: OrganizationId,
+    project_id: Option<ProjectId>,
+    max: i64,
+) -> Result<Vec<ApiKeyId>, sqlx::Error> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "select c.aggregate_id from log.events c
+         where c.organization_id = $1 and c.event_type = 'api_key.created'
+             and ($2::text is null or c.payload ->> 'project_id' = $2)
+             and not exists (
+                 select from log.events e where e.aggregate_type = 'api_key'
+                     and e.aggregate_id = c.aggregate_id
+                     and e.event_type in ('api_key.revoked', 'api_key.expired'))
+         order by c.position limit $3",
+    )
+    .bind(organization_id.0)
+    .bind(project_id.map(|id| id.to_string()))
+    .bind(max)
+    .fetch_all(pool)
+    .await?;
+    Ok(parsed(&ids))
+}
+
+/// How many access reviews of the organization are open.
+pub async fn open_access_reviews(
+    pool: &PgPool,
+    organization_id: OrganizationId,
+) -> Result<usize, sqlx::Error> {
+    let open: i64 = sqlx::query_scalar(
+        "select count(*) from log.events o
+         where o.organization_id = $1 and o.event_type = 'access_review.opened' and not exists (
+             select from log.events e where e.aggregate_type = 'access_review'
+                 and e.aggregate_id = o.aggregate_id and e.event_type = 'access_review.closed')",
+    )
+    .bind(organization_id.0)
+    .fetch_one(pool)
+    .await?;
+    Ok(usize::try_from(open).unwrap_or(usize::MAX))
+}
+
+fn parsed<I: std::str::FromStr>(ids: &[String]) -> Vec<I> {
+    ids.iter().filter_map(|id| id.parse().ok()).collect()
+}
