@@ -120,6 +120,8 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "request_break_glass" => json!({"reason": "an emergency", "minutes": 30}),
         "review_break_glass" => json!({"note": "all is well"}),
         "suspend_member"
+        | "erase_member"
+        | "erase_invite"
         | "disable_service_account"
         | "revoke_api_key"
         | "revoke_api_keys_of_member"
