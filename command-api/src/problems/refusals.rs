@@ -35,7 +35,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Organization(error) => organization(&error),
         Refusal::Project(error) => project(&error),
-        Refusal::Person(PersonError::Text(error)) => text(&error),
+        Refusal::Person(error) => person(&error),
         Refusal::ServiceAccount(error) => service_account(&error),
         Refusal::ApiKey(error) => api_key(&error),
         Refusal::AccessReview(error) => access_review(&error),
@@ -131,6 +131,14 @@ fn organization(error: &OrganizationError) -> Problem {
         | Refused::TooManyGroups { max }
         | Refused::TooManyBreakGlass { max } => said(TOO_MANY, error).with("max", *max),
         Refused::Text(error) => text(error),
+    }
+}
+
+fn person(error: &PersonError) -> Problem {
+    match error {
+        PersonError::ExportNotFound => not_found(),
+        PersonError::Erased | PersonError::ExportExpired { .. } => said(ALREADY_DECIDED, error),
+        PersonError::Text(error) => text(error),
     }
 }
 
