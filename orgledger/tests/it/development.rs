@@ -38,6 +38,9 @@ async fn a_first_session_from_nothing() {
 
     // Whoever runs the server names the first owner, who does the rest.
     let founder = client.found(&base, "ada").await;
+    for closed in ["", "/members", "/costs", "/settings"] {
+        client.get(&format!("{base}{closed}")).await.assert_problem(403, "break-glass-needed");
+    }
     let client = founder.client;
     let members = format!("{base}/members?min_position={}", founder.position);
     let members = client.get(&members).await.expect(200);
