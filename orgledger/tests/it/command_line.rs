@@ -57,6 +57,7 @@ const COMMANDS: [(&[&str], &[&str]); 13] = [
             "oversight",
         ],
     ),
+    (&["rewrap-keys"], &["ORGLEDGER_MASTER_KEY"]),
     (&["status"], &["--format"]),
 ];
 
