@@ -127,9 +127,9 @@ impl Founding {
         made["member_id"].as_str().unwrap().to_owned()
     }
 
-    /// One of every role; two who are no longer as they were.
+    /// One of every role, and a second owner, who may approve; two who are no longer as they were.
     async fn people(&mut self) {
-        for role in ["admin", "billing", "auditor"] {
+        for role in ["owner", "admin", "billing", "auditor"] {
             self.member(role, role).await;
         }
         let reason = json!({ "reason": self.word("reason") });
@@ -213,7 +213,7 @@ impl Founding {
             "occurred_at": "2026-01-31T12:00:00Z", "input_tokens": 10, "output_tokens": 5,
         }]});
         let done = self.make("/usage", &usage).await;
-        assert_eq!(done["recorded"], 1, "{done}");
+        assert_eq!(done["records"][0]["fate"], "recorded", "{done}");
     }
 
     async fn invite(&mut self) -> String {
