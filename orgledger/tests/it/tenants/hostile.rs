@@ -198,7 +198,7 @@ async fn paths_and_headers_are_refused(shared: &Shared, marks: &mut Vec<String>)
         ("a folded header", format!("x-request-id: a\r\n {mark}: 1\r\n")),
         ("two credentials", format!("authorization: Bearer {mark}\r\n")),
         ("too many headers", many),
-        ("a long header", format!("x-long: {}\r\n", mark.repeat(20_000))),
+        ("a long header", format!("x-long: {}\r\n", mark.repeat(5_000))),
         ("two lengths", "content-length: 1\r\ncontent-length: 2\r\n".to_owned()),
     ] {
         let answer = send_raw(base, &head(&format!("GET {ours}"), secret, &more)).await;
@@ -242,7 +242,7 @@ async fn bodies_are_refused(shared: &Shared, marks: &mut Vec<String>) {
         let request = request.header("content-type", "application/json").body(body);
         b.owner.ask(request).await.assert_refused("a body that is none");
     }
-    for text in ["a\r\nb", "a\0b", "\u{1b}[31m", "\u{85}"] {
+    for text in ["a\r\nb", "a\0b", "\u{1b}[31m", "a\u{85}b"] {
         let body = json!({ "name": format!("{text}{mark}") });
         let reply = b.owner.command(Method::POST, &projects, Some(&body)).await;
         reply.assert_refused(&format!("{text:?} in a name"));
