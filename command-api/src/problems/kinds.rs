@@ -62,8 +62,12 @@ problem_kinds! { pub(super) OWN:
     /// Nothing is left to do: find the person among the members.
     INVITE_ALREADY_ACCEPTED = "invite-already-accepted" CONFLICT "The invite has been accepted";
     /// The invite can still be accepted.
+    ///
+    /// Revoke the invite first.
     INVITE_STILL_OPEN = "invite-still-open" CONFLICT "The invite is open";
     /// The member is still in the organization.
+    ///
+    /// Remove the member first.
     MEMBER_PRESENT = "member-present" CONFLICT "The member is still in the organization";
     /// Its time is not over.
     ///
@@ -90,26 +94,46 @@ problem_kinds! { pub(super) OWN:
     /// Ask somebody of that member's rank.
     MEMBER_ABOVE_OWN = "member-above-own" FORBIDDEN "The member ranks above you";
     /// The permission is not one of those that the one who asks has.
+    ///
+    /// Have somebody do it who has the permission that `permission` names.
     PERMISSION_ABOVE_OWN = "permission-above-own" FORBIDDEN "The permission is not one of your own";
     /// The address's domain may not be invited.
+    ///
+    /// Use an address of an allowed domain, or change the settings.
     DOMAIN_NOT_ALLOWED = "domain-not-allowed" UNPROCESSABLE_ENTITY
         "The organization does not invite addresses of this domain";
     /// The operator was not let into the organization.
+    ///
+    /// Ask for break-glass access, or use a member's credential.
     BREAK_GLASS_NEEDED = "break-glass-needed" FORBIDDEN "The operator was not let in";
     /// The one who asks cannot be the second person too.
+    ///
+    /// Have somebody else do it, with a credential of their own.
     SECOND_PERSON_NEEDED = "second-person-needed" FORBIDDEN "This needs a second person";
     /// Making an owner needs a second person's approval.
+    ///
+    /// Take them in with another role, then ask for the change of role.
     OWNERS_NEED_APPROVAL = "owners-need-approval" FORBIDDEN
         "Making an owner needs a second person's approval";
     /// It was approved, declined, ended or taken back before.
+    ///
+    /// Look at what became of it; ask anew where it is still wanted.
     ALREADY_DECIDED = "already-decided" CONFLICT "It has been decided";
     /// It could be approved only until some time ago.
+    ///
+    /// Ask for it again.
     APPROVAL_EXPIRED = "approval-expired" CONFLICT "The approval's time is over";
     /// The operator's access has not ended.
+    ///
+    /// End the access first, or wait for its end.
     BREAK_GLASS_STILL_OPEN = "break-glass-still-open" CONFLICT "The operator's access has not ended";
     /// There are as many of them as there may be.
+    ///
+    /// Remove or settle some of them first; `max` says how many there may be.
     TOO_MANY = "too-many" CONFLICT "There are as many as there may be";
     /// The organization's rules for API keys do not allow it.
+    ///
+    /// Choose what `field` names as the organization's settings want it.
     AGAINST_KEY_RULES = "against-key-rules" UNPROCESSABLE_ENTITY
         "The organization's rules for API keys do not allow it";
     /// The access review has ended.

@@ -128,6 +128,7 @@ async fn two_organizations() -> (House, [Uuid; 2]) {
 async fn relations(house: &House) -> Vec<String> {
     let relations = "select c.oid::regclass::text from pg_class c
         join pg_namespace n on n.oid = c.relnamespace
+        join pg_attribute a on a.attrelid = c.oid and a.attname = 'organization_id'
         where c.relkind in ('v', 'r') and (n.nspname ~ '^read_' or n.nspname = 'read')
             and c.relname <> 'builds' order by 1";
     let found: Vec<String> = sqlx::query_scalar(relations).fetch_all(&house.owner).await.unwrap();
