@@ -52,7 +52,10 @@ fn connection() -> [Arg; 4] {
             .value_name("FILE")
             .env("ORGLEDGER_CREDENTIAL_FILE")
             .value_parser(clap::value_parser!(std::path::PathBuf))
-            .help("The file that holds the credential: an API key's secret or the operator's"),
+            .help(
+                "The file that holds the credential: an API key's secret, a token of the \
+                 organization's issuer or the operator's",
+            ),
         Arg::new("credential")
             .long("credential")
             .value_name("SECRET")
