@@ -120,8 +120,8 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "request_break_glass" => json!({"reason": "an emergency", "minutes": 30}),
         "review_break_glass" => json!({"note": "all is well"}),
         "suspend_member"
-        | "erase_member"
         | "erase_invite"
+        | "erase_member"
         | "disable_service_account"
         | "revoke_api_key"
         | "revoke_api_keys_of_member"
@@ -169,6 +169,8 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         | "remove_group_member"
         | "remove_role"
         | "leave_organization"
+        | "export_personal_data"
+        | "read_personal_data_export"
         | "transfer_ownership"
         | "remove_service_account" => return None,
         other => panic!("say here which body {other} takes"),

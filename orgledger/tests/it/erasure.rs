@@ -42,6 +42,7 @@ impl Deployment {
         let both = place.clone().with("ORGLEDGER_READ_DATABASE_URL", &elsewhere_url);
         both.print(&["migrate"]).await;
         let far = both
+            .clone()
             .without("DATABASE_URL")
             .with("ORGLEDGER_VAULT_DATABASE_URL", &ledger_url)
             .with("ORGLEDGER_FEED", "nats");
@@ -52,7 +53,7 @@ impl Deployment {
             ("projectors", &place, "projectors"),
             ("relay", &place, "relay"),
             ("far projectors", &far, "projectors"),
-            ("far queries", &far, "query-api"),
+            ("far queries", &both, "query-api"),
         ] {
             services.insert(name, place.start(&["serve", role]).await);
         }
@@ -94,10 +95,10 @@ impl Deployment {
     }
 
     /// Every answer of every query on both sides: now, as of then, and as was known before.
-    async fn answers(&self, ids: &Ids, at_position: i64) -> String {
+    async fn answers(&self, ids: &Ids, owner: &Client, at_position: i64) -> String {
         let mut text = String::new();
-        for name in ["queries", "far queries"] {
-            let client = self.services[name].client(CREDENTIAL);
+        let [near, far] = ["queries", "far queries"].map(|name| self.services[name].base());
+        for client in [owner.at(near), owner.at(far), self.commands().at(near)] {
             let document = client.get("/v1/openapi.json").await.expect(200);
             let paths = document["paths"].as_object().unwrap();
             assert!(paths.len() > 10, "{} queries", paths.len());
@@ -270,8 +271,8 @@ fn history() -> String {
     .join("\n")
 }
 
-/// The person acts and is acted on in every way; answers the last position.
-async fn live(deployment: &Deployment, ids: &mut Ids) -> i64 {
+/// The person acts and is acted on in every way; answers the last position, and an owner.
+async fn live(deployment: &Deployment, ids: &mut Ids) -> (i64, Client) {
     let file = deployment.servers.data_dir().path().join("history.jsonl");
     std::fs::write(&file, history()).unwrap();
     let import = ["import", "membership", file.to_str().unwrap(), "--json"];
@@ -279,13 +280,15 @@ async fn live(deployment: &Deployment, ids: &mut Ids) -> i64 {
     assert_eq!((&first["recorded"], first["rejected"].as_array().unwrap().len()), (&json!(8), 2));
     let again = deployment.place.json(&import).await;
     assert_eq!((&again["already_imported"], &again["rejected"]), (&json!(8), &first["rejected"]));
-    deployment.project(8).await;
+    deployment.project(assert_sound(&deployment.ledger).await).await;
 
-    let client = deployment.commands();
-    let queries = deployment.services["queries"].client(CREDENTIAL);
-    let organizations = queries.get("/v1/organizations").await.expect(200);
+    let operator = deployment.commands();
+    let queries = deployment.services["queries"].base();
+    let organizations = operator.at(queries).get("/v1/organizations").await.expect(200);
     let organization = ids.add("organization_id", &organizations["items"][0]["organization_id"]);
     let base = format!("/v1/organizations/{organization}");
+    let client = operator.found(&base, "founder").await.client;
+    let queries = client.at(queries);
     let projects = queries.get(&format!("{base}/projects")).await.expect(200);
     let project = ids.add("project_id", &projects["items"][0]["project_id"]);
     let members = queries.get(&format!("{base}/members")).await.expect(200);
@@ -304,7 +307,8 @@ async fn live(deployment: &Deployment, ids: &mut Ids) -> i64 {
     let spare = ids.add("invite_id", &spare["invite_id"]);
     client.post(&format!("{path}/{spare}/revoke"), "revoke", &json!({})).await.expect(200);
     let accept = format!("{path}/{}/accept", sent["invite_id"].as_str().unwrap());
-    let accepted = client.post(&accept, "accept", &json!({ "login": "zephyrine-web" })).await;
+    let invited = client.presenting(sent["secret"].as_str().unwrap());
+    let accepted = invited.post(&accept, "accept", &json!({ "login": "zephyrine-web" })).await;
     let accepted = accepted.expect(201);
     let member = ids.add("member_id", &accepted["member_id"]);
     let taken = client
@@ -320,12 +324,11 @@ async fn live(deployment: &Deployment, ids: &mut Ids) -> i64 {
     let key = json!({ "project_id": project, "member_id": member, "name": "search-ui" });
     let key = client.post(&format!("{base}/api-keys"), "key", &key).await.expect(201);
     ids.add("api_key_id", &key["api_key_id"]);
-    key["position"].as_i64().unwrap()
+    (key["position"].as_i64().unwrap(), client)
 }
 
 /// The person leaves and is erased; answers the last position.
-async fn erase(deployment: &Deployment, ids: &Ids) -> i64 {
-    let client = deployment.commands();
+async fn erase(client: &Client, ids: &Ids) -> i64 {
     let base = format!("/v1/organizations/{}", ids.0["organization_id"][0]);
     let mut position = 0;
     for member in &ids.0["member_id"] {
@@ -353,7 +356,7 @@ async fn erase(deployment: &Deployment, ids: &Ids) -> i64 {
 async fn who_is_erased_is_nowhere_any_more() {
     let deployment = Deployment::start().await;
     let mut ids = Ids::default();
-    let before = live(&deployment, &mut ids).await;
+    let (before, owner) = live(&deployment, &mut ids).await;
     deployment.project(before).await;
     deployment.place.print(&["rebuild", "access_register"]).await;
 
@@ -364,7 +367,7 @@ async fn who_is_erased_is_nowhere_any_more() {
     assert_no_trace(&deployment.stream(before).await, "the stream");
     let seen = [
         ("the read models", deployment.tables("read%").await),
-        ("the answers", deployment.answers(&ids, before).await),
+        ("the answers", deployment.answers(&ids, &owner, before).await),
         ("the exports", deployment.exports(before).await),
     ];
     for (what, text) in &seen {
@@ -374,7 +377,7 @@ async fn who_is_erased_is_nowhere_any_more() {
     assert!(seen[1].1.contains(&format!("external:{LOGIN}")), "who acted is told");
     let entries = entries(&deployment.ledger, before).await;
 
-    let erased = erase(&deployment, &ids).await;
+    let erased = erase(&owner, &ids).await;
     deployment.project(erased).await;
     // Nothing of the log has changed but what was added.
     assert_eq!(entries, self::entries(&deployment.ledger, before).await);
@@ -382,17 +385,17 @@ async fn who_is_erased_is_nowhere_any_more() {
 
     let live = fingerprints(&deployment.ledger).await;
     assert_eq!(live, fingerprints(&deployment.elsewhere).await, "the feeds give other tables");
-    nowhere(&deployment, &ids, before, erased).await;
+    nowhere(&deployment, &ids, &owner, before, erased).await;
     // The same from zero, with what can be read now.
     deployment.place.print(&["rebuild", "access_register"]).await;
     assert_eq!(live, fingerprints(&deployment.ledger).await, "a rebuild gives other tables");
-    nowhere(&deployment, &ids, before, erased).await;
+    nowhere(&deployment, &ids, &owner, before, erased).await;
 
     // A process that starts now finds everybody else, and the person's roles still have a holder.
     let fresh = deployment.place.start(&["serve", "command-api"]).await;
     let base = format!("/v1/organizations/{}", ids.0["organization_id"][0]);
     let body = json!({ "login": "BYSTANDER", "role": "admin" });
-    let there = fresh.client(CREDENTIAL).post(&format!("{base}/members"), "b", &body).await;
+    let there = owner.at(fresh.base()).post(&format!("{base}/members"), "b", &body).await;
     assert_eq!(there.expect(201)["position"], erased, "the bystander is a member");
     let register = deployment.exports(before).await;
     assert!(register.contains("bystander") && register.contains("erased:"), "{register}");
@@ -408,10 +411,10 @@ async fn entries(log: &PgPool, upto: i64) -> Vec<String> {
         .unwrap()
 }
 
-async fn nowhere(deployment: &Deployment, ids: &Ids, before: i64, erased: i64) {
+async fn nowhere(deployment: &Deployment, ids: &Ids, owner: &Client, before: i64, erased: i64) {
     assert_no_trace(&deployment.tables("%").await, "a table");
     assert_no_trace(&deployment.stream(erased).await, "the stream");
-    assert_no_trace(&deployment.answers(ids, before).await, "an answer");
+    assert_no_trace(&deployment.answers(ids, owner, before).await, "an answer");
     assert_no_trace(&deployment.exports(before).await, "an export");
     assert_no_trace(&deployment.said().await, "what the processes say");
 }
