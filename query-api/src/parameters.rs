@@ -282,6 +282,9 @@ pub(crate) enum Refusals {
     /// No credential that is known.
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthorized(#[to_schema] ProblemSchema),
+    /// The caller may not see this.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] ProblemSchema),
     /// There is no such thing, or it is another organization's.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(#[to_schema] ProblemSchema),
