@@ -123,23 +123,42 @@ pub(super) async fn use_their_cursors(
         let spelled = decoded(&cursor);
         assert!(!spelled.contains(&other.canary), "{}: {spelled}", operation.id);
         let path = operation.fill(&own.ids).path;
-        let mut seen = Vec::new();
-        for cursor in [cursor, encoded(&after_nothing(&spelled))] {
-            let reply = asker.get(&and(&path, &format!("limit=2&cursor={cursor}"))).await;
-            assert!(reply.status < 500, "{}: {}", operation.id, reply.text);
-            seen.push(reply.seen_by_who_sent(&[cursor]));
+        let pretended = as_own(&spelled, own, other);
+        for spelled in [Some(spelled), pretended].into_iter().flatten() {
+            let mut seen = Vec::new();
+            for spelled in [&spelled, &after_nothing(&spelled)] {
+                let cursor = encoded(spelled);
+                let reply = asker.get(&and(&path, &format!("limit=2&cursor={cursor}"))).await;
+                assert!(reply.status < 500, "{}: {}", operation.id, reply.text);
+                seen.push(reply.seen_by_who_sent(&[cursor]));
+            }
+            assert_eq!(seen[0], seen[1], "{} shows whether {spelled} is there", operation.id);
         }
-        assert_eq!(seen[0], seen[1], "{} shows whether {spelled} is there", operation.id);
         used += 1;
     }
     assert!(used > 10, "{used} cursors");
 }
 
-/// What a cursor spells, with every id in it an id of nothing.
+/// What a cursor spells, with the id of the item that it comes after an id of nothing.
 fn after_nothing(spelled: &str) -> String {
-    let is_id = |part: &&str| part.len() == 36 && part.parse::<uuid::Uuid>().is_ok();
-    let ids = spelled.split('"').filter(is_id);
-    ids.fold(spelled.to_owned(), |text, id| text.replace(id, &unknown(id)))
+    let mut cursor: Value = serde_json::from_str(spelled).unwrap();
+    let id = cursor[1]["id"].as_str().map(unknown);
+    match id {
+        Some(id) => cursor[1]["id"] = json!(id),
+        None => panic!("no item in the cursor {spelled}"),
+    }
+    cursor.to_string()
+}
+
+/// A cursor of the other's list, made up to be one of one's own; none where nothing in it says whose it
+/// is.
+fn as_own(spelled: &str, own: &Tenant, other: &Tenant) -> Option<String> {
+    let mut cursor: Value = serde_json::from_str(spelled).unwrap();
+    let scope = cursor[1].get("scope")?.to_string();
+    let ids = other.ids.iter();
+    let scope = ids.fold(scope, |scope, (name, id)| scope.replace(id, &own.ids[name]));
+    cursor[1]["scope"] = serde_json::from_str(&scope).unwrap();
+    Some(cursor.to_string())
 }
 
 /// A cursor with what its digits spell: whoever sees an address can read that.
