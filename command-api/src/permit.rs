@@ -83,6 +83,11 @@ impl Asking {
         self.only_in.is_some()
     }
 
+    /// Whether it is the operator, whom nobody has let in.
+    pub(crate) fn is_operator(&self) -> bool {
+        matches!(self.who, Who::Operator)
+    }
+
     /// Who the member is and may do, where it is one.
     pub(crate) fn access(&self) -> Option<&Access> {
         match &self.who {

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::{
-    ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent, OrganizationEvent, PersonEvent,
-    PersonId, PriceListEvent, ProjectEvent, RefusalEvent, ServiceAccountEvent, StreamEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RefusalEvent,
+    ServiceAccountEvent, StreamEvent,
 };
 
 /// What a sealed text begins with. Behind it: nonce, ciphertext and tag in base64url.
@@ -66,6 +67,7 @@ static FIELDS: LazyLock<HashMap<&'static str, Vec<PersonalField>>> = LazyLock::n
         PersonEvent::PERSONAL,
         PriceListEvent::PERSONAL,
         ApprovalEvent::PERSONAL,
+        AccessReviewEvent::PERSONAL,
         RefusalEvent::PERSONAL,
     ];
     let mut fields: HashMap<_, Vec<PersonalField>> = HashMap::new();

@@ -45,9 +45,9 @@ impl Command for ExportPersonalData {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<ExportAsked, Refusal> {
         session.permit(self.organization_id, Permission::PersonalDataExport).await?;
-        let by = session.asking_member(self.organization_id).await?;
         let organization = session.read::<Organization>(self.organization_id).await?;
         organization.person_of(self.member_id)?;
+        let by = session.asking_member(self.organization_id).await?;
         let export_id: ExportId = session.new_id();
         let request = SensitiveRequest::ExportPersonalData {
             member_id: self.member_id,

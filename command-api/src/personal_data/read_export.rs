@@ -56,9 +56,9 @@ impl Command for ReadPersonalDataExport {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
         session.asking(self.organization_id).await?;
-        let by = session.asking_member(self.organization_id).await?;
         let organization = session.read::<Organization>(self.organization_id).await?;
         let person_id = organization.person_of(self.member_id)?;
+        let by = session.asking_member(self.organization_id).await?;
         let now = session.now();
         let export = PersonCommand::Export { export_id: self.export_id, by, now };
         session.execute::<Person>(person_id, export).await?;

@@ -77,7 +77,10 @@ fn organization(error: &OrganizationError) -> Problem {
         Refused::NotFound
         | Refused::MemberNotFound(_)
         | Refused::InviteNotFound(_)
-        | Refused::InviteNotOpen(_) => not_found(),
+        | Refused::InviteNotOpen(_)
+        | Refused::RoleNotFound(_)
+        | Refused::GroupNotFound(_)
+        | Refused::BreakGlassNotFound(_) => not_found(),
         Refused::AlreadyExists
         | Refused::InviteAlreadyExists(_)
         | Refused::MemberIdTaken(_)
@@ -102,16 +105,14 @@ fn organization(error: &OrganizationError) -> Problem {
         Refused::LoginTaken(_) => said(LOGIN_TAKEN, error).with("field", "login"),
         Refused::MemberSuspended(_) => said(MEMBER_SUSPENDED, error),
         Refused::LastOwner => said(LAST_OWNER, error),
-        Refused::NotAllowed(_) => said(FORBIDDEN, error),
+        Refused::NotAllowed(_) | Refused::NotAnOwner => said(FORBIDDEN, error),
         Refused::RoleAboveOwn(_) => said(ROLE_ABOVE_OWN, error).with("field", "role"),
         Refused::MemberAboveOwn(_) => said(MEMBER_ABOVE_OWN, error),
         Refused::PermissionAboveOwn(permission) => {
             said(PERMISSION_ABOVE_OWN, error).with("permission", permission.as_str())
         }
-        Refused::NotAnOwner => said(FORBIDDEN, error),
         Refused::DomainNotAllowed => said(DOMAIN_NOT_ALLOWED, error).with("field", "email"),
         Refused::Setting { field, .. } => said(INVALID_VALUE, error).with("field", *field),
-        Refused::RoleNotFound(_) | Refused::GroupNotFound(_) => not_found(),
         Refused::RoleNameTaken(_) | Refused::GroupNameTaken(_) => {
             said(NAME_TAKEN, error).with("field", "name")
         }
@@ -120,7 +121,6 @@ fn organization(error: &OrganizationError) -> Problem {
         }
         Refused::RoleNotOfProjects(_) => said(INVALID_VALUE, error).with("field", "project_id"),
         Refused::OwnersAreNotInherited => said(INVALID_VALUE, error).with("field", "role"),
-        Refused::BreakGlassNotFound(_) => not_found(),
         Refused::BreakGlassDecided(_) | Refused::BreakGlassNotOpen(_) => {
             said(ALREADY_DECIDED, error)
         }

@@ -42,6 +42,7 @@ impl Ids {
             "role",
             "access_review",
             "line",
+            "export",
         ];
         Self(names.into_iter().zip((1..).map(id)).collect())
     }
@@ -80,7 +81,8 @@ impl Ids {
             ("service_account", service_account),
             ("api_key", api_key),
             ("break_glass", break_glass),
-            // Nothing here needs one: an id of nothing.
+            // Nothing here needs one: ids of nothing.
+            ("export", uuid::Uuid::from_u128(0x7001 << 64).to_string()),
             ("approval", uuid::Uuid::from_u128(0x7000 << 64).to_string()),
             ("group", group),
             ("role", role),

@@ -127,10 +127,8 @@ pub(super) async fn write(
     }
     let positions: Vec<i64> = (plan.head + 1..=plan.last_position).collect();
     // Hardly any batch erases anybody, so the others do not carry that part along.
-    let (destroyed, from_destroyed) = match erased.is_empty() {
-        true => (String::new(), ""),
-        false => (destroyed(), ", destroyed"),
-    };
+    let (destroyed, from_destroyed) =
+        if erased.is_empty() { (String::new(), "") } else { (destroyed(), ", destroyed") };
     let sql = format!(
         "with head as (
              update log.head

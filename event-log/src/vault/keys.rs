@@ -19,7 +19,7 @@ const EXTERNAL_ACTORS: &str = "external actors";
 /// What is known of a person's key.
 pub(super) enum Key {
     /// It is there.
-    Usable(Cipher),
+    Usable(Box<Cipher>),
     /// It was destroyed: the person is erased.
     Destroyed,
 }
@@ -162,7 +162,7 @@ impl Inner {
         let bound_to = bound_to(person_id, row.get("organization_id"));
         let wrapped = Wrapped { master_key_id, wrapped_key };
         let key = self.masters.unwrap(&bound_to, &wrapped, &format!("person {person_id}"))?;
-        Ok(Key::Usable(Cipher::new(&key)?))
+        Ok(Key::Usable(Box::new(Cipher::new(&key)?)))
     }
 
     /// The key that external actors' persons are derived with: made once, and the same for good, so

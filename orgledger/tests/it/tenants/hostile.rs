@@ -134,7 +134,7 @@ async fn people_sign_in_at_home(shared: &Shared, stranger: &Asker, marks: &mut V
     for id in [&a.ids["organization_id"], &unknown] {
         let reply = olga.get(&format!("/v1/organizations/{id}/members")).await;
         reply.assert_refused("somebody from elsewhere");
-        seen.push(reply.seen_by_who_sent(&[id.clone()]));
+        seen.push(reply.seen_by_who_sent(std::slice::from_ref(id)));
     }
     assert_eq!(seen[0], seen[1]);
     marks.push(token);
@@ -191,7 +191,7 @@ async fn paths_and_headers_are_refused(shared: &Shared, marks: &mut Vec<String>)
         assert!(is_problem || answer.body.is_empty(), "{what}: {}", answer.body);
         assert_without(&answer.body, &[&shared.a.canary], &what);
     }
-    let many: String = (0..500).map(|n| format!("x-{n}: {mark}\r\n")).collect();
+    let many = (0..500).map(|n| format!("x-{n}: {mark}\r\n")).collect::<Vec<_>>().concat();
     for (what, more) in [
         ("NUL in a header", format!("x-request-id: a\0{mark}\r\n")),
         ("a bare CR", format!("x-request-id: a\r{mark}\r\n")),

@@ -62,18 +62,17 @@ pub(super) struct Filled {
 fn bodies(operation: &str) -> Vec<Value> {
     let name = || unique_name();
     match operation {
-        "create_organization" | "create_group" | "create_project" => vec![json!({"name": name()})],
+        "create_organization" | "create_group" | "create_project" | "update_project" | "update_group"
+        | "update_role" => vec![json!({"name": name()})],
         "update_organization" => vec![json!({"seat_limit": 90})],
-        "update_project" | "update_group" | "update_role" => vec![json!({"name": name()})],
         "send_invite" => vec![json!({"email": format!("{}@example.com", name()), "role": "member",
             "projects": [{"project_id": "{project_id}", "role": "member"}]})],
         "send_invites_in_bulk" => vec![json!({"invites": [
             {"email": format!("{}@example.com", name()), "role": "member",
              "projects": [{"project_id": "{project_id}", "role": "member"}]}]})],
-        "accept_invite" => vec![json!({"login": name()})],
+        "accept_invite" | "rename_member" => vec![json!({"login": name()})],
         "add_member" => vec![json!({"login": name(), "role": "member"})],
         "change_member_role" => vec![json!({"role": "reader"})],
-        "rename_member" => vec![json!({"login": name()})],
         "request_break_glass" => vec![json!({"reason": "an emergency", "minutes": 30})],
         "review_break_glass" => vec![json!({"note": "all is well"})],
         "decline_approval"
