@@ -26,6 +26,9 @@ const REPORTS: [&str; 6] = [
 /// How many pages of a list are read, one item each.
 const PAGES_MAX: usize = 40;
 
+/// What a cursor calls the item that it comes after; all else says of which list it is.
+const AFTER: [&str; 2] = ["id", "after"];
+
 fn and(path: &str, parameter: &str) -> String {
     format!("{path}{}{parameter}", if path.contains('?') { '&' } else { '?' })
 }
@@ -124,7 +127,7 @@ pub(super) async fn use_their_cursors(
         assert!(!spelled.contains(&other.canary), "{}: {spelled}", operation.id);
         let path = operation.fill(&own.ids).path;
         let pretended = as_own(&spelled, own, other);
-        for spelled in [Some(spelled), pretended].into_iter().flatten() {
+        for spelled in [spelled, pretended] {
             let mut seen = Vec::new();
             for spelled in [&spelled, &after_nothing(&spelled)] {
                 let cursor = encoded(spelled);
@@ -139,26 +142,33 @@ pub(super) async fn use_their_cursors(
     assert!(used > 10, "{used} cursors");
 }
 
-/// What a cursor spells, with the id of the item that it comes after an id of nothing.
+/// What a cursor spells, with the ids of the item that it comes after ids of nothing.
 fn after_nothing(spelled: &str) -> String {
     let mut cursor: Value = serde_json::from_str(spelled).unwrap();
-    let id = cursor[1]["id"].as_str().map(unknown);
-    match id {
-        Some(id) => cursor[1]["id"] = json!(id),
-        None => panic!("no item in the cursor {spelled}"),
+    for (name, value) in cursor[1].as_object_mut().unwrap() {
+        if AFTER.contains(&name.as_str()) {
+            let text = value.to_string();
+            let is_id = |part: &&str| part.len() == 36 && part.parse::<uuid::Uuid>().is_ok();
+            let ids = text.split('"').filter(is_id);
+            let text = ids.fold(text.clone(), |text, id| text.replace(id, &unknown(id)));
+            *value = serde_json::from_str(&text).unwrap();
+        }
     }
     cursor.to_string()
 }
 
-/// A cursor of the other's list, made up to be one of one's own; none where nothing in it says whose it
-/// is.
-fn as_own(spelled: &str, own: &Tenant, other: &Tenant) -> Option<String> {
+/// A cursor of the other's list, made up to be one of one's own.
+fn as_own(spelled: &str, own: &Tenant, other: &Tenant) -> String {
     let mut cursor: Value = serde_json::from_str(spelled).unwrap();
-    let scope = cursor[1].get("scope")?.to_string();
-    let ids = other.ids.iter();
-    let scope = ids.fold(scope, |scope, (name, id)| scope.replace(id, &own.ids[name]));
-    cursor[1]["scope"] = serde_json::from_str(&scope).unwrap();
-    Some(cursor.to_string())
+    for (name, value) in cursor[1].as_object_mut().unwrap() {
+        if !AFTER.contains(&name.as_str()) {
+            let ids = other.ids.iter();
+            let own =
+                ids.fold(value.to_string(), |text, (name, id)| text.replace(id, &own.ids[name]));
+            *value = serde_json::from_str(&own).unwrap();
+        }
+    }
+    cursor.to_string()
 }
 
 /// A cursor with what its digits spell: whoever sees an address can read that.
