@@ -24,6 +24,10 @@ const CONNECTIONS_MAX: usize = 4_096;
 /// How long a request's head may take to arrive, and an idle connection may stay.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// The largest head of a request: room for the longest token, cursor and address there are, together
+/// with what proxies add.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
 /// How long to pause when the system has no more sockets for us.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -88,6 +92,7 @@ fn spawn_connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {

@@ -4,6 +4,7 @@
 mod callers;
 mod commands;
 mod figure;
+mod http;
 mod rebuild;
 mod verify;
 mod visible;
@@ -41,6 +42,9 @@ async fn main() -> anyhow::Result<()> {
     let mut figures = Figures::new(args.json, &args.only);
     if figures.wants("command") {
         commands::measure(&database, &mut figures, args.seconds, args.rounds).await?;
+    }
+    if figures.wants("http_command") {
+        http::measure(&mut figures, args.seconds, args.rounds).await?;
     }
     if figures.wants("verify_key") {
         verify::measure(&mut figures, args.seconds).await?;

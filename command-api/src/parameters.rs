@@ -2,7 +2,7 @@
 
 use api_conventions::problem::ProblemSchema;
 use event_schemas::{
-    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, GroupId, InviteId, MemberId,
+    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, ExportId, GroupId, InviteId, MemberId,
     OrganizationId, ProjectId, ReviewLineId, RoleId, ServiceAccountId,
 };
 use serde::Deserialize;
@@ -53,6 +53,8 @@ path! {
     }
     /// A service account of an organization.
     ServiceAccountPath { organization_id: OrganizationId, service_account_id: ServiceAccountId }
+    /// An export of what is known of a member.
+    ExportPath { organization_id: OrganizationId, member_id: MemberId, export_id: ExportId }
     /// An approval of an organization.
     ApprovalPath { organization_id: OrganizationId, approval_id: ApprovalId }
     /// An access of the operator to an organization.

@@ -83,6 +83,11 @@ impl Asking {
         self.only_in.is_some()
     }
 
+    /// Whether it is the operator, whom nobody has let in.
+    pub(crate) fn is_operator(&self) -> bool {
+        matches!(self.who, Who::Operator)
+    }
+
     /// Who the member is and may do, where it is one.
     pub(crate) fn access(&self) -> Option<&Access> {
         match &self.who {
@@ -214,12 +219,14 @@ impl Session<'_> {
         organization_id: OrganizationId,
         id: ServiceAccountId,
     ) -> Result<(), Refusal> {
-        match self.read::<ServiceAccount>(id).await?.project_id() {
-            Some(project_id) => {
+        let account = self.read::<ServiceAccount>(id).await?;
+        match account.project_id() {
+            // Of another organization's not even the permission that it would take is said.
+            Some(project_id) if account.organization_id() == Some(organization_id) => {
                 let permission = Permission::ServiceAccountsUpdate;
                 self.permit_in(organization_id, project_id, permission).await
             }
-            None => Err(ServiceAccountError::NotFound.into()),
+            Some(_) | None => Err(ServiceAccountError::NotFound.into()),
         }
     }
 

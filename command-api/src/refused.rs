@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api_conventions::Problem;
+use api_conventions::authentication::Presented;
 use chrono::{DateTime, Duration, Utc};
 use event_log::{Append, EventLog, NewEvent};
 use event_schemas::{OrganizationId, RefusalEvent};
@@ -46,7 +47,7 @@ impl Refused {
     ) {
         let actor = context.metadata.actor.to_string();
         let Some(unrecorded_before) = self.allow(actor.clone(), context.now) else { return };
-        let organization_id = context.presented.as_ref().map(|p| p.organization_id());
+        let organization_id = context.presented.as_ref().map(Presented::organization_id);
         let event = RefusalEvent::Recorded {
             organization_id,
             command: command.to_owned(),

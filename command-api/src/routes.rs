@@ -100,6 +100,8 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(members::suspend::suspend_member))
         .routes(routes!(members::reinstate::reinstate_member))
         .routes(routes!(members::remove::remove_member))
+        .routes(routes!(personal_data::export::export_personal_data))
+        .routes(routes!(personal_data::read_export::read_personal_data_export))
         .routes(routes!(personal_data::erase_member::erase_member))
         .routes(routes!(personal_data::erase_invite::erase_invite))
         .routes(routes!(members::leave::leave_organization))

@@ -225,6 +225,35 @@ pub async fn api_keys_of(pool: &PgPool, of: KeysOf) -> Result<Vec<ApiKeyId>, sql
     Ok(found.iter().filter_map(|id| id.parse().ok()).collect())
 }
 
+/// The events that say something of a person or of a membership, or that the member caused, in order
+/// and as they stand in the log: sealed. At most `events_max`. It reads all of the log's events; it is for
+/// the rare export of what is known of somebody.
+pub async fn events_about(
+    pool: &PgPool,
+    organization_id: OrganizationId,
+    person_id: PersonId,
+    member_id: MemberId,
+    events_max: i64,
+) -> Result<Vec<RecordedEvent>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select position, event_id, organization_id, aggregate_type, aggregate_id, sequence, event_type,
+             event_version, payload, metadata, occurred_at, recorded_at
+         from log.events
+         where organization_id = $1
+           and (payload ->> 'person_id' = $2 or payload ->> 'member_id' = $3
+                or payload -> 'owner' ->> 'member_id' = $3
+                or (metadata ->> 'actor_kind' = 'member' and metadata ->> 'actor_id' = $3))
+         order by position limit $4",
+    )
+    .bind(organization_id.0)
+    .bind(person_id.to_string())
+    .bind(member_id.to_string())
+    .bind(events_max)
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.iter().map(event).collect())
+}
+
 fn event(row: &PgRow) -> RecordedEvent {
     RecordedEvent {
         position: row.get(0),

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::stream_events;
 use crate::{
-    ApprovalId, MemberId, OrganizationId, OrganizationRole, SecuritySettings, SensitiveAction,
+    ApprovalId, ExportId, MemberId, OrganizationId, OrganizationRole, SecuritySettings,
+    SensitiveAction,
 };
 
 /// What was asked for, to be done once a second person approves it.
@@ -34,6 +35,10 @@ pub enum SensitiveRequest {
     ExportPersonalData {
         /// The member.
         member_id: MemberId,
+        /// The export that is granted with the approval.
+        export_id: ExportId,
+        /// Who may read it.
+        granted_to: MemberId,
     },
     /// Erase a person who was a member.
     ErasePersonalData {

@@ -57,6 +57,8 @@ uuid_id! {
     RoleId,
     /// A group of members.
     GroupId,
+    /// An export of what is known of a person.
+    ExportId,
     /// A request for a second person's approval.
     ApprovalId,
     /// A time-boxed access of the operator to an organization.

@@ -38,9 +38,9 @@ pub use approval::{ApprovalEvent, SensitiveRequest};
 pub use credit_account::CreditAccountEvent;
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
-    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, GroupId, InviteId, LotId,
-    MemberId, OrganizationId, PersonId, PriceListId, ProjectId, ReviewLineId, RoleId,
-    ServiceAccountId,
+    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, ExportId, GroupId,
+    InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId, ReviewLineId,
+    RoleId, ServiceAccountId,
 };
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
 pub use name::NameEvent;

@@ -6,9 +6,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
     AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, Currency,
-    Environment, GroupId, InviteId, LotId, MemberId, OrganizationId, OrganizationRole, Permission,
-    PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, ReviewDecision, ReviewLineId,
-    RoleId, SensitiveAction, ServiceAccountId,
+    Environment, ExportId, GroupId, InviteId, LotId, MemberId, OrganizationId, OrganizationRole,
+    Permission, PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, ReviewDecision,
+    ReviewLineId, RoleId, SensitiveAction, ServiceAccountId,
 };
 
 macro_rules! schema {
@@ -58,6 +58,7 @@ schema! {
     RoleId => uuid,
     GroupId => uuid,
     ApprovalId => uuid,
+    ExportId => uuid,
     BreakGlassId => uuid,
     ServiceAccountId => uuid,
     ApiKeyId => uuid,

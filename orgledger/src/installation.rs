@@ -18,12 +18,17 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor as _, PgConnection};
 
 use crate::cli::PlaceArgs;
+use crate::kept::{Kept, write_secret};
 
 /// The private cluster's database.
 const DATABASE: &str = "orgledger";
 
 /// The name of the operator whose credential is always there.
 const OPERATOR: &str = "operator";
+
+/// The file in the data directory with that credential.
+pub(crate) const OPERATOR_CREDENTIAL: &str = "operator-credential";
+
 /// Connections to the keys of persons: one listens, the others read.
 const VAULT_CONNECTIONS_MAX: u32 = 4;
 
@@ -167,7 +172,7 @@ impl Installation {
             Some(credential) => Ok(credential.clone()),
             None => {
                 let variable = "ORGLEDGER_OPERATOR_CREDENTIAL";
-                self.kept_secret::<24>("operator-credential", variable, Some("olo_"))
+                self.kept_secret::<24>(OPERATOR_CREDENTIAL, variable, Some("olo_"))
             }
         }
     }
@@ -227,6 +232,26 @@ impl Installation {
         }
     }
 
+    /// Where a credential is that was kept in the data directory; none where there is no such file.
+    pub(crate) fn kept(&self, name: &str) -> Option<Kept> {
+        let path = self.args.data_dir.join(name);
+        (self.is_private() && path.is_file()).then_some(Kept::In(path))
+    }
+
+    /// Keeps a credential in the data directory in place of an earlier one. With a database of one's
+    /// own it is kept nowhere, only shown.
+    pub(crate) fn keep(&self, name: &str, secret: &str) -> anyhow::Result<Kept> {
+        if !self.is_private() {
+            return Ok(Kept::Nowhere(secret.to_owned()));
+        }
+        let path = self.args.data_dir.join(name);
+        if path.is_file() {
+            std::fs::remove_file(&path)?;
+        }
+        write_secret(&path, secret).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Kept::In(path))
+    }
+
     fn kept_secret<const BYTES: usize>(
         &self,
         name: &str,
@@ -253,31 +278,6 @@ impl Installation {
             text.push_str(&format!("{byte:02x}"));
         }
         write_secret(&path, &text).with_context(|| format!("cannot write {}", path.display()))
-    }
-}
-
-/// Writes a secret that only this user can read, once: where another process was faster, its secret
-/// counts.
-fn write_secret(path: &Path, text: &str) -> std::io::Result<String> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let staged = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&staged)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&staged, path);
-    std::fs::remove_file(&staged)?;
-    match linked {
-        Ok(()) => Ok(text.to_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            Ok(std::fs::read_to_string(path)?.trim().to_owned())
-        }
-        Err(error) => Err(error),
     }
 }
 

@@ -10,6 +10,7 @@ mod generate;
 mod import;
 mod importing;
 mod installation;
+mod kept;
 mod probe;
 mod rebuild;
 mod remote;

@@ -8,9 +8,13 @@ use tokio::net::TcpListener;
 
 use crate::cli::{DemoArgs, PlaceArgs};
 use crate::demo::{self, ORGANIZATION};
-use crate::installation::data_dir;
+use crate::installation::{OPERATOR_CREDENTIAL, data_dir};
+use crate::kept::Kept;
 use crate::services::Shutdown;
 use crate::{dev, report};
+
+/// The file in the data directory with the credential of the organization's owner.
+const OWNER_CREDENTIAL: &str = "owner-credential";
 
 /// Runs the demonstration.
 pub(crate) async fn run(place: &PlaceArgs, args: &DemoArgs) -> anyhow::Result<()> {
@@ -23,10 +27,11 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DemoArgs) -> anyhow::Result<()
     let listener = bind_somewhere(args.listen).await?;
     let address = listener.local_addr().context("the listener has no address")?;
     let running = dev::start(place, args.rate, listener, &shutdown).await?;
-    let organization_id = match demo::find(&running.executor).await? {
+    let installation = running.installation();
+    let (organization_id, owner) = match demo::find(&running.executor).await? {
         Some(organization_id) => {
             eprintln!("· {ORGANIZATION} is there already; --fresh begins anew");
-            organization_id
+            (organization_id, installation.kept(OWNER_CREDENTIAL))
         }
         None => {
             let head = running.executor.log().head().await?;
@@ -40,10 +45,10 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DemoArgs) -> anyhow::Result<()
             }
             let loaded = demo::load(&running.executor, |what| eprintln!("· {what}")).await?;
             eprintln!("· {} usage records are recorded", loaded.usage_records);
-            loaded.organization_id
+            let secret = loaded.owner_credential.reveal();
+            (loaded.organization_id, Some(installation.keep(OWNER_CREDENTIAL, secret)?))
         }
     };
-    let installation = running.installation();
     for text in [
         report::access_register::table_of(installation, ORGANIZATION).await?,
         report::balance::table_of(installation, ORGANIZATION).await?,
@@ -51,9 +56,11 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DemoArgs) -> anyhow::Result<()
     ] {
         crate::print(&format!("\n{text}"))?;
     }
-    let credential = installation.operator_credential()?;
+    // One that was named is known to whoever named it.
+    let named = place.operator_credential.is_some();
+    let operator = installation.kept(OPERATOR_CREDENTIAL).filter(|_| !named);
     let serves = if args.exit { "served" } else { "serves" };
-    crate::print(&closing(serves, address, &credential, organization_id))?;
+    crate::print(&closing(serves, address, operator.as_ref(), owner.as_ref(), organization_id))?;
     if args.exit {
         return running.stop().await;
     }
@@ -73,22 +80,29 @@ async fn bind_somewhere(address: SocketAddr) -> anyhow::Result<TcpListener> {
     }
 }
 
+/// What to try, as the organization's owner: the operator alone sees nothing of an organization.
 fn closing(
     serves: &str,
     address: SocketAddr,
-    credential: &str,
+    operator: Option<&Kept>,
+    owner: Option<&Kept>,
     organization_id: OrganizationId,
 ) -> String {
     let base = format!("http://{address}/v1/organizations/{organization_id}");
-    format!(
-        "
-orgledger {serves} on http://{address}
-operator credential: {credential}
+    let mut text = format!("\norgledger {serves} on http://{address}\n");
+    if let Some(operator) = operator {
+        text.push_str(&format!("operator credential: {operator}\n"));
+    }
+    let Some(owner) = owner else { return text };
+    let bearer = format!("-H \"Authorization: Bearer {}\"", owner.in_shell());
+    text.push_str(&format!(
+        "credential of {ORGANIZATION}'s owner: {owner}
 
 Worth trying:
-  curl -H 'Authorization: Bearer {credential}' '{base}/access-register?as_of=2025-10-15'
-  curl -H 'Authorization: Bearer {credential}' '{base}/costs?by=project,model'
-  curl -X POST -H 'Authorization: Bearer {credential}' -H 'Idempotency-Key: try-1' -H 'Content-Type: application/json' -d '{{\"name\": \"Support-Prod\", \"environment\": \"production\"}}' '{base}/projects'
+  curl {bearer} '{base}/access-register?as_of=2025-10-15'
+  curl {bearer} '{base}/costs?by=project,model'
+  curl -X POST {bearer} -H 'Idempotency-Key: try-1' -H 'Content-Type: application/json' -d '{{\"name\": \"Support-Prod\", \"environment\": \"production\"}}' '{base}/projects'
 "
-    )
+    ));
+    text
 }

@@ -9,8 +9,11 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
-use crate::list::{self, Listed, Listing, Scope};
-use crate::parameters::{GroupPath, ListQuery, OrganizationPath, Point as _, PointQuery, Refusals};
+use crate::list::{self, Listed, Listing, Scope, Stream};
+use crate::parameters::{
+    GroupPath, ListQuery, OrganizationPath, Point as _, PointHeaders, PointQuery, Refusals,
+    Unmodified,
+};
 use crate::snapshot::Rows;
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::{Viewer, Visible};
@@ -66,6 +69,7 @@ impl Listed for Group {
     const COLUMNS: &'static str = "t.group_id, t.name, t.role, t.since, t.granted_by, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.group_id";
+    const STREAM: Option<Stream> = Some(Stream::Organization);
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -114,8 +118,9 @@ pub(crate) async fn list_groups(
 
 /// A group, with the first of its members.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/groups/{group_id}",
-    operation_id = "get_group", tag = "groups", params(GroupPath, PointQuery),
-    responses((status = 200, body = GroupWithMembers), Refusals))]
+    operation_id = "get_group", tag = "groups", params(GroupPath, PointQuery, PointHeaders),
+    responses((status = 200, body = GroupWithMembers,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_group(
     State(state): State<QueryState>,
     Path(path): Path<GroupPath>,
@@ -127,11 +132,12 @@ pub(crate) async fn get_group(
     let (organization_id, id) = (path.organization_id, path.group_id.0);
     let rows = Rows::Of(organization_id);
     let mut snapshot = state.snapshot(rows, Group::READS, query.position_min()).await?;
-    let group =
-        list::get(&mut snapshot, organization_id, id, query.temporal(), &Visible::All).await?;
+    let temporal = query.temporal();
+    let group = list::get(&mut snapshot, organization_id, id, temporal, &Visible::All).await?;
     let members = list::list(&mut snapshot, &listing).await?;
+    let sequence = list::sequence::<Group>(&mut snapshot, organization_id, id, temporal).await?;
     let body = GroupWithMembers { group, members };
-    Ok(Reflecting::new(snapshot.position(), body))
+    Ok(Reflecting::new(snapshot.position(), body).at(sequence))
 }
 
 /// The members of a group, by login.

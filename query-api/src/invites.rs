@@ -10,8 +10,10 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
-use crate::list::{Listed, Scope};
-use crate::parameters::{InviteListQuery, InvitePath, OrganizationPath, PointQuery, Refusals};
+use crate::list::{Listed, Scope, Stream};
+use crate::parameters::{
+    InviteListQuery, InvitePath, OrganizationPath, PointHeaders, PointQuery, Refusals, Unmodified,
+};
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::{Viewer, Visible};
 
@@ -56,6 +58,7 @@ impl Listed for Invite {
                                    t.invited_by, t.valid_from";
     const SORT: &'static str = "lower(t.email)";
     const ID: &'static str = "t.invite_id";
+    const STREAM: Option<Stream> = Some(Stream::Organization);
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         let Json(projects) = row.try_get("projects")?;
@@ -89,8 +92,9 @@ pub(crate) async fn list_invites(
 
 /// An invite, whatever became of it.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/invites/{invite_id}",
-    operation_id = "get_invite", tag = "invites", params(InvitePath, PointQuery),
-    responses((status = 200, body = Invite), Refusals))]
+    operation_id = "get_invite", tag = "invites", params(InvitePath, PointQuery, PointHeaders),
+    responses((status = 200, body = Invite,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_invite(
     State(state): State<QueryState>,
     Path(path): Path<InvitePath>,

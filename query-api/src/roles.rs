@@ -12,8 +12,10 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
-use crate::list::{Listed, Scope};
-use crate::parameters::{ListQuery, OrganizationPath, PointQuery, Refusals, RolePath};
+use crate::list::{Listed, Scope, Stream};
+use crate::parameters::{
+    ListQuery, OrganizationPath, PointHeaders, PointQuery, Refusals, RolePath, Unmodified,
+};
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::{Viewer, Visible};
 
@@ -39,6 +41,7 @@ impl Listed for Role {
     const COLUMNS: &'static str = "t.role_id, t.name, t.permissions, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.role_id";
+    const STREAM: Option<Stream> = Some(Stream::Organization);
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         let Json(permissions) = row.try_get("permissions")?;
@@ -67,8 +70,9 @@ pub(crate) async fn list_roles(
 
 /// A custom role.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/roles/{role_id}",
-    operation_id = "get_role", tag = "roles", params(RolePath, PointQuery),
-    responses((status = 200, body = Role), Refusals))]
+    operation_id = "get_role", tag = "roles", params(RolePath, PointQuery, PointHeaders),
+    responses((status = 200, body = Role,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_role(
     State(state): State<QueryState>,
     Path(path): Path<RolePath>,

@@ -46,7 +46,7 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(roles::list_roles))
         .routes(routes!(roles::get_role))
         .routes(routes!(roles::grants::list_role_grants))
-        .routes(routes!(roles::grants::list_grants))
+        .routes(routes!(roles::grants::list_all_grants))
         .routes(routes!(projects::list_projects))
         .routes(routes!(projects::get_project))
         .routes(routes!(project_members::list_project_members))

@@ -3,15 +3,18 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::{Permission, ProjectId, ServiceAccountId};
+use event_schemas::{
+    Permission, ProjectId, ServiceAccountEvent, ServiceAccountId, StreamEvent as _,
+};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
-use crate::list::{Listed, Scope};
+use crate::list::{Listed, Scope, Stream};
 use crate::parameters::{
-    OrganizationPath, PointQuery, Refusals, ServiceAccountListQuery, ServiceAccountPath,
+    OrganizationPath, PointHeaders, PointQuery, Refusals, ServiceAccountListQuery,
+    ServiceAccountPath, Unmodified,
 };
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::Viewer;
@@ -46,6 +49,7 @@ impl Listed for ServiceAccount {
                                    t.disabled, t.created_by, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.service_account_id";
+    const STREAM: Option<Stream> = Some(Stream::Own(ServiceAccountEvent::STREAM));
     const PROJECT: Option<&'static str> = Some("t.project_id");
 
     const STATE: &'static str = "case when t.disabled then 'disabled' else 'active' end";
@@ -84,8 +88,9 @@ pub(crate) async fn list_service_accounts(
 #[utoipa::path(get,
     path = "/v1/organizations/{organization_id}/service-accounts/{service_account_id}",
     operation_id = "get_service_account", tag = "service accounts",
-    params(ServiceAccountPath, PointQuery),
-    responses((status = 200, body = ServiceAccount), Refusals))]
+    params(ServiceAccountPath, PointQuery, PointHeaders),
+    responses((status = 200, body = ServiceAccount,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_service_account(
     State(state): State<QueryState>,
     Path(path): Path<ServiceAccountPath>,

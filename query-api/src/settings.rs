@@ -9,8 +9,8 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
-use crate::list::Listed;
-use crate::parameters::{OrganizationPath, PointQuery, Refusals};
+use crate::list::{Listed, Stream};
+use crate::parameters::{OrganizationPath, PointHeaders, PointQuery, Refusals, Unmodified};
 use crate::state::{QueryState, Reflecting};
 use crate::viewer::{Viewer, Visible};
 
@@ -31,6 +31,7 @@ impl Listed for Settings {
     const COLUMNS: &'static str = "t.settings";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.organization_id";
+    const STREAM: Option<Stream> = Some(Stream::Organization);
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         let Json(settings) = row.try_get("settings")?;
@@ -45,6 +46,7 @@ impl Listed for Security {
     const COLUMNS: &'static str = "t.security";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.organization_id";
+    const STREAM: Option<Stream> = Some(Stream::Organization);
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
         let Json(security) = row.try_get("security")?;
@@ -55,8 +57,9 @@ impl Listed for Security {
 /// What the organization has settled for itself.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/settings",
     operation_id = "get_organization_settings", tag = "organizations",
-    params(OrganizationPath, PointQuery),
-    responses((status = 200, body = OrganizationSettings), Refusals))]
+    params(OrganizationPath, PointQuery, PointHeaders),
+    responses((status = 200, body = OrganizationSettings,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_organization_settings(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
@@ -71,8 +74,9 @@ pub(crate) async fn get_organization_settings(
 /// Who vouches for people signing in, and what needs a second person's approval.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/security",
     operation_id = "get_security_settings", tag = "organizations",
-    params(OrganizationPath, PointQuery),
-    responses((status = 200, body = SecuritySettings), Refusals))]
+    params(OrganizationPath, PointQuery, PointHeaders),
+    responses((status = 200, body = SecuritySettings,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_security_settings(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,

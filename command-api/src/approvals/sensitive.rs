@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::execute::Session;
-use crate::personal_data::erase_former_member;
+use crate::personal_data::{erase_former_member, grant_export};
 use crate::refusal::Refusal;
 
 /// How long a second person has to approve.
@@ -102,6 +102,9 @@ impl Session<'_> {
     ) -> Result<(), Refusal> {
         if let SensitiveRequest::ErasePersonalData { member_id, reason } = request {
             return erase_former_member(self, organization_id, *member_id, reason.as_deref()).await;
+        }
+        if let SensitiveRequest::ExportPersonalData { member_id, export_id, granted_to } = request {
+            return grant_export(self, organization_id, *member_id, *export_id, *granted_to).await;
         }
         if let Some(command) = command(by, request) {
             self.execute::<Organization>(organization_id, command).await?;

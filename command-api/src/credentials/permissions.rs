@@ -31,6 +31,10 @@ impl Permissions for CredentialRegister {
             let Some(asking) = session.asking(organization_id).await.map_err(refused)? else {
                 return Ok(Reach::All);
             };
+            // An empty list would look as if there were nothing.
+            if asking.is_operator() {
+                return Err(refused(Refusal::BreakGlassNeeded));
+            }
             let access = asking.access();
             Ok(Reach::Of(Access {
                 member_id: access.map(|access| access.member_id),

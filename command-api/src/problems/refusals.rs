@@ -35,7 +35,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Organization(error) => organization(&error),
         Refusal::Project(error) => project(&error),
-        Refusal::Person(PersonError::Text(error)) => text(&error),
+        Refusal::Person(error) => person(&error),
         Refusal::ServiceAccount(error) => service_account(&error),
         Refusal::ApiKey(error) => api_key(&error),
         Refusal::AccessReview(error) => access_review(&error),
@@ -77,7 +77,10 @@ fn organization(error: &OrganizationError) -> Problem {
         Refused::NotFound
         | Refused::MemberNotFound(_)
         | Refused::InviteNotFound(_)
-        | Refused::InviteNotOpen(_) => not_found(),
+        | Refused::InviteNotOpen(_)
+        | Refused::RoleNotFound(_)
+        | Refused::GroupNotFound(_)
+        | Refused::BreakGlassNotFound(_) => not_found(),
         Refused::AlreadyExists
         | Refused::InviteAlreadyExists(_)
         | Refused::MemberIdTaken(_)
@@ -102,16 +105,14 @@ fn organization(error: &OrganizationError) -> Problem {
         Refused::LoginTaken(_) => said(LOGIN_TAKEN, error).with("field", "login"),
         Refused::MemberSuspended(_) => said(MEMBER_SUSPENDED, error),
         Refused::LastOwner => said(LAST_OWNER, error),
-        Refused::NotAllowed(_) => said(FORBIDDEN, error),
+        Refused::NotAllowed(_) | Refused::NotAnOwner => said(FORBIDDEN, error),
         Refused::RoleAboveOwn(_) => said(ROLE_ABOVE_OWN, error).with("field", "role"),
         Refused::MemberAboveOwn(_) => said(MEMBER_ABOVE_OWN, error),
         Refused::PermissionAboveOwn(permission) => {
             said(PERMISSION_ABOVE_OWN, error).with("permission", permission.as_str())
         }
-        Refused::NotAnOwner => said(FORBIDDEN, error),
         Refused::DomainNotAllowed => said(DOMAIN_NOT_ALLOWED, error).with("field", "email"),
         Refused::Setting { field, .. } => said(INVALID_VALUE, error).with("field", *field),
-        Refused::RoleNotFound(_) | Refused::GroupNotFound(_) => not_found(),
         Refused::RoleNameTaken(_) | Refused::GroupNameTaken(_) => {
             said(NAME_TAKEN, error).with("field", "name")
         }
@@ -120,7 +121,6 @@ fn organization(error: &OrganizationError) -> Problem {
         }
         Refused::RoleNotOfProjects(_) => said(INVALID_VALUE, error).with("field", "project_id"),
         Refused::OwnersAreNotInherited => said(INVALID_VALUE, error).with("field", "role"),
-        Refused::BreakGlassNotFound(_) => not_found(),
         Refused::BreakGlassDecided(_) | Refused::BreakGlassNotOpen(_) => {
             said(ALREADY_DECIDED, error)
         }
@@ -131,6 +131,14 @@ fn organization(error: &OrganizationError) -> Problem {
         | Refused::TooManyGroups { max }
         | Refused::TooManyBreakGlass { max } => said(TOO_MANY, error).with("max", *max),
         Refused::Text(error) => text(error),
+    }
+}
+
+fn person(error: &PersonError) -> Problem {
+    match error {
+        PersonError::ExportNotFound => not_found(),
+        PersonError::Erased | PersonError::ExportExpired { .. } => said(ALREADY_DECIDED, error),
+        PersonError::Text(error) => text(error),
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use axum::http::Method;
 use embedded::testing::unique_name;
 use serde_json::{Value, json};
+use utoipa::openapi::Required;
 use utoipa::openapi::path::Operation;
 
-use crate::support::{App, Client, Reply};
+use crate::support::{App, Asking, Client, Reply};
 
 /// Routes that take no idempotency key.
 const WITHOUT_KEY: &[&str] = &["record_usage"];
@@ -18,6 +19,7 @@ struct Route {
     method: Method,
     path: String,
     has_body: bool,
+    needs_version: bool,
 }
 
 /// Ids for the places in a path and in bodies.
@@ -40,6 +42,7 @@ impl Ids {
             "role",
             "access_review",
             "line",
+            "export",
         ];
         Self(names.into_iter().zip((1..).map(id)).collect())
     }
@@ -78,7 +81,8 @@ impl Ids {
             ("service_account", service_account),
             ("api_key", api_key),
             ("break_glass", break_glass),
-            // Nothing here needs one: an id of nothing.
+            // Nothing here needs one: ids of nothing.
+            ("export", uuid::Uuid::from_u128(0x7001 << 64).to_string()),
             ("approval", uuid::Uuid::from_u128(0x7000 << 64).to_string()),
             ("group", group),
             ("role", role),
@@ -118,6 +122,8 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "request_break_glass" => json!({"reason": "an emergency", "minutes": 30}),
         "review_break_glass" => json!({"note": "all is well"}),
         "suspend_member"
+        | "erase_invite"
+        | "erase_member"
         | "disable_service_account"
         | "revoke_api_key"
         | "revoke_api_keys_of_member"
@@ -165,6 +171,8 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         | "remove_group_member"
         | "remove_role"
         | "leave_organization"
+        | "export_personal_data"
+        | "read_personal_data_export"
         | "transfer_ownership"
         | "remove_service_account" => return None,
         other => panic!("say here which body {other} takes"),
@@ -185,7 +193,10 @@ fn routes(app: &App) -> Vec<Route> {
             let Some(operation) = operation else { continue };
             let id = operation.operation_id.clone().expect("an operation id");
             let has_body = operation.request_body.is_some();
-            routes.push(Route { id, method, path: path.clone(), has_body });
+            let needs_version = operation.parameters.iter().flatten().any(|parameter| {
+                parameter.name == "If-Match" && parameter.required == Required::True
+            });
+            routes.push(Route { id, method, path: path.clone(), has_body, needs_version });
         }
     }
     assert!(routes.len() > 25, "{} routes", routes.len());
@@ -197,8 +208,13 @@ impl Route {
         !WITHOUT_KEY.contains(&self.id.as_str())
     }
 
-    async fn send(&self, client: &Client, path: &str, body: Option<&Value>) -> Reply {
+    fn ask(&self, client: &Client, path: &str) -> Asking {
         let asking = client.ask(self.method.clone(), path).key(&unique_name());
+        if self.needs_version { asking.if_match("*") } else { asking }
+    }
+
+    async fn send(&self, client: &Client, path: &str, body: Option<&Value>) -> Reply {
+        let asking = self.ask(client, path);
         match body {
             Some(body) => asking.json(body).await,
             None => asking.empty().await,
@@ -323,7 +339,7 @@ async fn every_body_is_checked() {
     let operator = app.operator();
     for route in routes(&app) {
         let path = ids.path(&route.path);
-        let asking = || operator.ask(route.method.clone(), &path).key(&unique_name());
+        let asking = || route.ask(&operator, &path);
         let id = &route.id;
         asking().text("application/json", "{".to_owned()).await.refused(400, "malformed-json");
         asking().text("text/plain", "{}".to_owned()).await.refused(415, "unsupported-media-type");

@@ -221,7 +221,8 @@ fn nobody_attests_their_own_access_in_whatever_form() {
         let refused = Err(Refused::OwnAccess(id(1)));
         check::<AccessReview>(&given, close(by(ada()), true), refused);
     }
-    for held in [key(KeyOwner::ServiceAccount { service_account_id: id(5) })] {
+    {
+        let held = key(KeyOwner::ServiceAccount { service_account_id: id(5) });
         let given = [opened(vec![ReviewLine { line_id: id(1), held }])];
         let fine = Ok(vec![attested(1, Keep, None)]);
         check::<AccessReview>(&given, attest(by(ada()), &[(1, Keep, None)]), fine);

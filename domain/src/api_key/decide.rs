@@ -41,7 +41,7 @@ impl Decider for ApiKey {
                 }
                 let asked = Term { expires_at, rotation_due_at, rotation_days };
                 let Term { expires_at, rotation_due_at, rotation_days } =
-                    Term::by(&by_rules, asked, now)?;
+                    Term::by(&by_rules, &asked, now)?;
                 Ok(vec![ApiKeyEvent::Created {
                     api_key_id,
                     organization_id: place.organization_id(),

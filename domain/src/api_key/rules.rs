@@ -21,10 +21,10 @@ impl Term {
     /// allow.
     pub(super) fn by(
         rules: &OrganizationSettings,
-        asked: Self,
+        asked: &Self,
         now: DateTime<Utc>,
     ) -> Result<Self, ApiKeyError> {
-        let Self { expires_at, rotation_due_at, rotation_days } = asked;
+        let Self { expires_at, rotation_due_at, rotation_days } = *asked;
         if let Some(expires_at) = expires_at.filter(|end| *end <= now) {
             return Err(ApiKeyError::ExpiryInThePast { expires_at });
         }

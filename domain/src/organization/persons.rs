@@ -64,6 +64,12 @@ impl Organization {
         Ok(ErasablePerson { person_id, organization_id })
     }
 
+    /// Who somebody is who is, or was, a member.
+    pub fn person_of(&self, member_id: MemberId) -> Result<PersonId, OrganizationError> {
+        let (_, persons) = self.persons().ok_or(Refused::NotFound)?;
+        persons.members.get(&member_id).copied().ok_or(Refused::MemberNotFound(member_id))
+    }
+
     /// The evidence that an invite has ended and nobody came in by it. Whoever did is erased as the
     /// member that they were.
     pub fn erasable_invite(

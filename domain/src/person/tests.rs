@@ -78,3 +78,33 @@ fn what_somebody_did_elsewhere_is_theirs_while_they_are_here() {
     assert_eq!(organization([joined()]).erasable_external("ADA", id(7)), None);
     assert_eq!(left().erasable_external("ada", id(7)).unwrap().person_id(), id(7));
 }
+
+#[test]
+fn an_export_is_read_by_whom_it_was_granted_to_and_in_time() {
+    use super::PersonError;
+    use crate::testing::active_member;
+    let (ben, cyd) = (active_member(acme(), id(2)), active_member(acme(), id(3)));
+    let export_id = id(0xe0);
+    let grant = PersonCommand::GrantExport {
+        person_id: person(),
+        export_id,
+        granted_to: ben.member_id(),
+        expires_at: at(24),
+    };
+    let granted = PersonEvent::ExportGranted {
+        person_id: person(),
+        export_id,
+        granted_to: ben.member_id(),
+        expires_at: at(24),
+    };
+    check::<Person>(&[], grant.clone(), Ok(vec![granted.clone()]));
+    let read = |by, hours| PersonCommand::Export { export_id, by, now: at(hours) };
+    let given = [granted.clone()];
+    check::<Person>(&given, read(ben, 23), Ok(vec![PersonEvent::Exported { export_id }]));
+    check::<Person>(&given, read(cyd, 1), Err(PersonError::ExportNotFound));
+    check::<Person>(&given, read(ben, 24), Err(PersonError::ExportExpired { expires_at: at(24) }));
+    check::<Person>(&[], read(ben, 1), Err(PersonError::ExportNotFound));
+    let erased = [granted, PersonEvent::Erased { person_id: person(), reason: None }];
+    check::<Person>(&erased, read(ben, 1), Err(PersonError::Erased));
+    check::<Person>(&erased, grant, Err(PersonError::Erased));
+}

@@ -242,7 +242,16 @@ fn members() -> [OrganizationEvent; 6] {
 
 pub(super) fn person() -> Vec<PersonEvent> {
     let reason = Some(text("asked for under Article 17 GDPR"));
-    vec![PersonEvent::Erased { person_id: id(10), reason }]
+    vec![
+        PersonEvent::Erased { person_id: id(10), reason },
+        PersonEvent::ExportGranted {
+            person_id: id(10),
+            export_id: id(17),
+            granted_to: id(13),
+            expires_at: day(8),
+        },
+        PersonEvent::Exported { export_id: id(17) },
+    ]
 }
 
 pub(super) fn project() -> Vec<ProjectEvent> {

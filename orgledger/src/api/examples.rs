@@ -140,13 +140,19 @@ fn of_parameter(described: &Value) -> Option<Value> {
         "project_id" => id(0x3a),
         "service_account_id" => id(0x4a),
         "api_key_id" => id(0x5a),
+        "group_id" => id(0x7a),
+        "role_id" => id(0x8a),
+        "approval_id" => id(0x9a),
+        "break_glass_id" => id(0xaa),
         "Idempotency-Key" => Some(json!("onboarding-2026-03-ada")),
         "If-Match" | "If-None-Match" => Some(json!("\"7\"")),
         "min_position" | "at_position" => Some(json!(POSITION)),
         "limit" => Some(json!(100)),
         "reason" => Some(json!("left the company")),
         "format" => Some(json!("json")),
-        _ => None,
+        name if name.ends_with("_id") => id(0xff),
+        // What is one of a few values is any of them; the rest says an example itself.
+        _ => described["schema"]["enum"].get(0).cloned(),
     }
 }
 

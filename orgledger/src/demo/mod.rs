@@ -8,7 +8,7 @@ mod usage;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use command_api::usage::UsageRecorder;
-use command_api::{Answer, Command, CommandContext, Executor};
+use command_api::{Answer, Command, CommandContext, Executor, Secret};
 use domain::organization::Authority;
 use event_schemas::{Actor, EventMetadata, OrganizationId};
 
@@ -19,6 +19,8 @@ pub(crate) const ORGANIZATION: &str = "Acme Corp";
 pub(crate) struct Loaded {
     /// The organization.
     pub organization_id: OrganizationId,
+    /// The credential of its owner, which is shown this once.
+    pub owner_credential: Secret,
     /// How many usage records.
     pub usage_records: usize,
 }
@@ -39,13 +41,13 @@ pub(crate) async fn load(
     progress("publishing list prices");
     prices::publish(&story).await?;
     progress("setting up Acme Corp: people, projects, service accounts, keys, credits");
-    let acme = organization::set_up(&story).await?;
+    let (acme, owner_credential) = organization::set_up(&story).await?;
     progress("recording a month of usage");
     let recorder = UsageRecorder::new(executor.clone());
     let usage_records = usage::record(&recorder, &acme).await?;
     progress("after the month: a rotation, a departure");
     organization::after_the_month(&story, &acme).await?;
-    Ok(Loaded { organization_id: acme.organization_id, usage_records })
+    Ok(Loaded { organization_id: acme.organization_id, owner_credential, usage_records })
 }
 
 /// Executes commands at the times that the story tells.

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use anyhow::Context;
 use chrono::{DateTime, Utc};
+use command_api::Secret;
 use command_api::api_keys::{
     CreateApiKey, CreateApiKeyRequest, RevokeApiKey, RevokeApiKeyRequest, RotateApiKey,
     RotateApiKeyRequest,
@@ -14,7 +16,7 @@ use command_api::invites::{
     AcceptInvite, AcceptInviteRequest, InviteProject, SendInvite, SendInviteRequest,
 };
 use command_api::members::{AddMember, AddMemberRequest, RemoveMember, RemoveMemberRequest};
-use command_api::organizations::CreateOrganization;
+use command_api::organizations::{CreateOrganization, FirstOwner};
 use command_api::project_members::{AssignProjectMember, AssignProjectMemberRequest};
 use command_api::projects::{CreateProject, CreateProjectRequest};
 use command_api::service_accounts::{CreateServiceAccount, CreateServiceAccountRequest};
@@ -41,8 +43,10 @@ const PROJECTS: [(&str, Environment); 5] = [
     ("Research", Environment::Staging),
 ];
 
-const MEMBERS: [(&str, OrganizationRole); 9] = [
-    ("founder", OrganizationRole::Owner),
+/// Whom the organization begins with: its owner.
+const FOUNDER: &str = "founder";
+
+const MEMBERS: [(&str, OrganizationRole); 8] = [
     ("platform-lead", OrganizationRole::Admin),
     ("product-engineer", OrganizationRole::Member),
     ("search-engineer", OrganizationRole::Member),
@@ -78,10 +82,17 @@ const SERVICE_ACCOUNTS: [(&str, &str, &str, &str); 6] = [
     ("Research", "staging-research-experiments", "Comparing models", "2025-10-31"),
 ];
 
-pub(super) async fn set_up(story: &Story<'_>) -> anyhow::Result<Acme> {
-    let create =
-        CreateOrganization { name: ORGANIZATION.to_owned(), seat_limit: Some(25), owner: None };
-    let organization_id = story.on("2025-09-01", &create).await?.outcome.organization_id;
+/// Sets the organization up; the secret is its owner's first credential.
+pub(super) async fn set_up(story: &Story<'_>) -> anyhow::Result<(Acme, Secret)> {
+    let owner = FirstOwner { login: FOUNDER.to_owned(), email: Some(address_of(FOUNDER)) };
+    let create = CreateOrganization {
+        name: ORGANIZATION.to_owned(),
+        seat_limit: Some(25),
+        owner: Some(owner),
+    };
+    let created = story.on("2025-09-01", &create).await?;
+    let owner_credential = created.secrets.into_iter().next().context("the owner got no secret")?;
+    let organization_id = created.outcome.organization_id;
     let mut acme = Acme {
         organization_id,
         projects: HashMap::new(),
@@ -97,7 +108,7 @@ pub(super) async fn set_up(story: &Story<'_>) -> anyhow::Result<Acme> {
     for (login, role) in MEMBERS {
         let request = AddMemberRequest {
             login: login.to_owned(),
-            email: Some(format!("{login}@acme.example")),
+            email: Some(address_of(login)),
             role: Some(role),
         };
         let added = story.on("2025-09-02", &AddMember { organization_id, request }).await?;
@@ -113,7 +124,11 @@ pub(super) async fn set_up(story: &Story<'_>) -> anyhow::Result<Acme> {
     service_accounts(story, &mut acme).await?;
     credits(story, organization_id).await?;
     invites(story, &acme).await?;
-    Ok(acme)
+    Ok((acme, owner_credential))
+}
+
+fn address_of(login: &str) -> String {
+    format!("{login}@acme.example")
 }
 
 async fn service_accounts(story: &Story<'_>, acme: &mut Acme) -> anyhow::Result<()> {

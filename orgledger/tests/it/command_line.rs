@@ -16,7 +16,7 @@ async fn help(command: &[&str]) -> String {
 }
 
 /// Each command, and what its help must speak of.
-const COMMANDS: [(&[&str], &[&str]); 13] = [
+const COMMANDS: [(&[&str], &[&str]); 14] = [
     (&["dev"], &["--listen", "ORGLEDGER_LISTEN", "127.0.0.1:8080"]),
     (&["demo"], &["--fresh", "--exit", "--listen"]),
     (
@@ -57,6 +57,7 @@ const COMMANDS: [(&[&str], &[&str]); 13] = [
             "oversight",
         ],
     ),
+    (&["rewrap-keys"], &["ORGLEDGER_MASTER_KEY"]),
     (&["status"], &["--format"]),
 ];
 

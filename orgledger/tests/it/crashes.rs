@@ -57,7 +57,8 @@ struct Sent {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
-    Member,
+    /// By its name: a member's login stands in the log for nobody to find.
+    Group,
     Project,
     Usage,
 }
@@ -101,7 +102,7 @@ impl Round {
                 };
                 (What::Usage, "usage", json!({ "records": [record("a"), record("b")] }))
             }
-            _ => (What::Member, "members", json!({ "login": name, "role": "member" })),
+            _ => (What::Group, "groups", json!({ "name": name })),
         };
         let path = format!("/v1/organizations/{organization}/{path}");
         Sent { name, what, owner: owner.clone(), path, body, acknowledged: None }
@@ -349,8 +350,8 @@ struct Counts {
 /// Compares what clients know with what the log has.
 async fn check_commands(log: &PgPool, sent: &[Sent]) -> Counts {
     let events: Vec<(String, i64)> = sqlx::query_as(
-        "select coalesce(payload ->> 'login', payload ->> 'name'), position from log.events
-         where event_type in ('member.added', 'project.created')",
+        "select payload ->> 'name', position from log.events
+         where event_type in ('group.created', 'project.created')",
     )
     .fetch_all(log)
     .await

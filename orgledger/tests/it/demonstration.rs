@@ -33,7 +33,9 @@ async fn it_shows_everything_and_tells_the_same_story_twice() {
         let costs = section(&text, "Acme Corp: usage and cost");
         assert!(costs.contains("summarization") && costs.contains("total"), "{costs}");
         assert!(text.contains("orgledger served on http://127.0.0.1:"), "{text}");
-        assert!(text.contains("operator credential: olo_"), "{text}");
+        assert!(text.contains("operator credential: in "), "{text}");
+        assert!(text.contains("credential of Acme Corp's owner: in "), "{text}");
+        assert!(!text.contains("olo_") && !text.contains("olk_"), "it prints a secret: {text}");
         assert_eq!(curl_lines(&text).len(), 3, "{text}");
         stories.push([balance.to_owned(), costs.to_owned()]);
     }
@@ -94,6 +96,14 @@ async fn what_it_suggests_works_until_it_is_interrupted() {
     let credential = std::fs::read_to_string(path).unwrap();
     let costs = Client::new(&base, credential.trim()).get("/v1/organizations").await.expect(200);
     assert_eq!(costs["items"][0]["name"], "Acme Corp", "{costs}");
+    let path = directory.path().join("owner-credential");
+    let owner = Client::new(&base, std::fs::read_to_string(&path).unwrap().trim());
+    let acme = costs["items"][0]["organization_id"].as_str().unwrap();
+    let register = owner.get(&format!("/v1/organizations/{acme}/access-register")).await;
+    assert_eq!(registered(&register.expect(200))["Acme Corp"].members["founder"], "owner");
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = path.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "others can read the owner's credential");
     demo.terminate();
     assert!(demo.ended().await.success(), "{}", demo.log());
 }

@@ -82,7 +82,7 @@ impl Deployment {
 
     /// What the stream carries, from its beginning to a position.
     async fn stream(&self, upto: i64) -> String {
-        let config = JetStreamConfig::new(&self.servers.nats().url());
+        let config = JetStreamConfig::new(self.servers.nats().url());
         let mut reader = JetStreamReader::open(&config, 0, None).await.unwrap();
         let mut text = String::new();
         loop {

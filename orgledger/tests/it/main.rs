@@ -14,4 +14,5 @@ mod rebuilds;
 mod refused_starts;
 mod remote;
 mod support;
+mod tenants;
 mod tree;

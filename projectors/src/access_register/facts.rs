@@ -71,7 +71,12 @@ impl Facts {
                     AccessEvent::ApiKey(events::stream_id(recorded)?, events::read(recorded)?)
                 }
                 Stream::Person => {
-                    let PersonEvent::Erased { person_id, reason: _ } = events::read(recorded)?;
+                    let person_id = match events::read(recorded)? {
+                        PersonEvent::Erased { person_id, reason: _ } => person_id,
+                        PersonEvent::ExportGranted { .. } | PersonEvent::Exported { .. } => {
+                            continue;
+                        }
+                    };
                     let organization_id = events::organization(recorded)?;
                     facts.erased.insert(PersonOf { person_id, organization_id });
                     continue;

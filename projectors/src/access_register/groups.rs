@@ -10,6 +10,7 @@ use super::rows::{Group, GroupMember, Role, RoleGrant};
 
 impl Register {
     /// Applies an event of groups or roles; whether it was one.
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     pub(super) fn groups_and_roles(&mut self, fact: &Fact, event: &OrganizationEvent) {
         let Fact { at, actor, organization_id, .. } = fact;
         let organization_id = organization_id.0;

@@ -117,6 +117,7 @@ impl Register {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     fn organization(&mut self, fact: &Fact, event: &OrganizationEvent) {
         let Fact { at, organization_id, .. } = fact;
         let members = &mut self.members.fold;

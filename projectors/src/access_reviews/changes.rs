@@ -21,6 +21,8 @@ pub(super) struct Changes {
     /// What was said last of each line.
     attested: BTreeMap<Uuid, Attested>,
     closed: Vec<Closed>,
+    /// Where each review's stream stands.
+    sequences: BTreeMap<Uuid, i64>,
 }
 
 struct Opened {
@@ -82,6 +84,7 @@ impl Changes {
         let organization_id = events::organization(recorded)?.0;
         let by = events::actor(recorded)?;
         let at = recorded.occurred_at;
+        self.sequences.insert(access_review_id, recorded.sequence);
         match events::read::<AccessReviewEvent>(recorded)? {
             AccessReviewEvent::Opened {
                 access_review_id: _,
@@ -221,6 +224,22 @@ impl Changes {
         .bind(said.values().map(|a| a.reason.as_deref()).collect::<Vec<_>>())
         .bind(said.values().map(|a| a.by.as_str()).collect::<Vec<_>>())
         .bind(said.values().map(|a| a.at).collect::<Vec<_>>())
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+
+    pub(super) async fn move_sequences(&self, tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+        if self.sequences.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "update access_reviews r set sequence = s.sequence
+             from unnest($1::uuid[], $2::bigint[]) as s(id, sequence)
+             where r.access_review_id = s.id",
+        )
+        .bind(self.sequences.keys().copied().collect::<Vec<_>>())
+        .bind(self.sequences.values().copied().collect::<Vec<_>>())
         .execute(tx)
         .await?;
         Ok(())

@@ -30,6 +30,7 @@ impl Projection for AccessReviews {
         changes.insert_lines(tx).await?;
         changes.attest_lines(tx).await?;
         changes.close_reviews(tx).await?;
+        changes.move_sequences(tx).await?;
         Ok(())
     }
 }

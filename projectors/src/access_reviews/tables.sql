@@ -12,8 +12,10 @@ create table access_reviews (
     closed_by text,
     closed_at timestamptz,
     -- Why it was cancelled.
-    reason text
-);
+    reason text,
+    -- Of its stream's last event: what a command names in `If-Match`.
+    sequence bigint not null default 0
+) with (fillfactor = 70);
 create index on access_reviews (organization_id, opened_at);
 
 create table access_review_lines (

@@ -84,7 +84,11 @@ async fn who_accepts_an_invite_got_it_from_whoever_sent_it() {
         let feed = house.feed_in_pages_of(page);
         catch_up(&house.read, &feed, &all(), house.head().await).await.unwrap();
         for view in ["members", "project_members"] {
-            assert_eq!(who_gave(&house, view).await, [olga.clone()], "{view}, pages of {page}");
+            assert_eq!(
+                who_gave(&house, view).await,
+                std::slice::from_ref(&olga),
+                "{view}, pages of {page}"
+            );
         }
         let live = house.fingerprints().await;
         for projection in all() {

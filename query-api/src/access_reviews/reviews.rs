@@ -15,7 +15,9 @@ use super::{READS, may_see};
 use crate::error::QueryError;
 use crate::keyset;
 use crate::organizations;
-use crate::parameters::{AccessReviewPath, NowQuery, OrganizationPath, Refusals};
+use crate::parameters::{
+    AccessReviewPath, NowQuery, OrganizationPath, PointHeaders, Refusals, Unmodified,
+};
 use crate::snapshot::{Rows, Snapshot};
 use crate::state::{QueryState, Reflecting, highest};
 use crate::temporal::Temporal;
@@ -56,6 +58,9 @@ pub struct AccessReview {
     pub revoke: i64,
     /// How many lines' access ended when it was completed.
     pub revoked: i64,
+    #[serde(skip)]
+    #[schema(ignore)]
+    sequence: i64,
 }
 
 /// Which state of reviews.
@@ -90,7 +95,7 @@ pub struct ReviewsQuery {
 }
 
 const SELECT: &str = "select r.access_review_id, r.title, r.scope, r.due_at, r.state, r.opened_by, \
-     r.opened_at, r.closed_by, r.closed_at, r.reason, n.lines, n.keep, n.revoke, n.revoked \
+     r.opened_at, r.closed_by, r.closed_at, r.reason, r.sequence, n.lines, n.keep, n.revoke, n.revoked \
      from read.access_reviews r cross join lateral ( \
          select count(*) as lines, count(*) filter (where l.decision = 'keep') as keep, \
              count(*) filter (where l.decision = 'revoke') as revoke, \
@@ -114,6 +119,7 @@ fn read(row: &PgRow) -> Result<AccessReview, sqlx::Error> {
         keep: row.try_get("keep")?,
         revoke: row.try_get("revoke")?,
         revoked: row.try_get("revoked")?,
+        sequence: row.try_get("sequence")?,
     })
 }
 
@@ -199,8 +205,9 @@ pub(crate) async fn list_access_reviews(
 /// An access review.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/access-reviews/{access_review_id}",
     operation_id = "get_access_review", tag = "access reviews",
-    params(AccessReviewPath, NowQuery),
-    responses((status = 200, body = AccessReview), Refusals))]
+    params(AccessReviewPath, NowQuery, PointHeaders),
+    responses((status = 200, body = AccessReview,
+            headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_access_review(
     State(state): State<QueryState>,
     Path(path): Path<AccessReviewPath>,
@@ -211,5 +218,6 @@ pub(crate) async fn get_access_review(
     let rows = Rows::Of(path.organization_id);
     let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
     let body = access_review(&mut snapshot, path.organization_id, path.access_review_id).await?;
-    Ok(Reflecting::new(snapshot.position(), body))
+    let sequence = Some(body.sequence);
+    Ok(Reflecting::new(snapshot.position(), body).at(sequence))
 }

@@ -77,9 +77,9 @@ impl RoleGrantListQuery {
 
 /// Who has which custom role, by the role's name.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/role-grants",
-    operation_id = "list_grants", tag = "roles", params(OrganizationPath, RoleGrantListQuery),
+    operation_id = "list_all_role_grants", tag = "roles", params(OrganizationPath, RoleGrantListQuery),
     responses((status = 200, body = Page<RoleGrant>), Refusals))]
-pub(crate) async fn list_grants(
+pub(crate) async fn list_all_grants(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
     viewer: Viewer,

@@ -93,7 +93,10 @@ async fn reviews_are_listed_the_newest_first_with_how_far_they_are() {
     let world = acme().await;
     let reviews = world.found(&path(ACME, "/access-reviews")).await.at("/items");
     assert_eq!(column(&reviews, "title"), ["Review 41", "Review 40"]);
-    let first = world.found(&path(ACME, &format!("/access-reviews/{}", id(FIRST)))).await.json();
+    let first = world.found(&path(ACME, &format!("/access-reviews/{}", id(FIRST)))).await;
+    // Opened, lines added, and attested three times.
+    assert_eq!(first.headers["etag"], "\"5\"");
+    let first = first.json();
     let expected = json!({
         "access_review_id": id(FIRST),
         "title": "Review 40",

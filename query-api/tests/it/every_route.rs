@@ -243,8 +243,13 @@ async fn every_list_is_read_to_its_end_by_its_links() {
             assert!(!world.get(&path).await.headers.contains_key("link"), "{path}");
             continue;
         }
-        let all = world.found(&format!("{path}?as_of=2027-01-01")).await.at("/items");
-        let first = format!("{path}?limit=1&as_of=2027-01-01");
+        // No access review, group or role has the id that is filled in.
+        if ["access_review_id", "group_id", "role_id"].iter().any(|id| route.path.contains(id)) {
+            continue;
+        }
+        let as_of = if route.takes("as_of") { "&as_of=2027-01-01" } else { "" };
+        let all = world.found(&format!("{path}?limit=500{as_of}")).await.at("/items");
+        let first = format!("{path}?limit=1{as_of}");
         let (mut page, mut items) = (first.clone(), Vec::new());
         loop {
             let answer = world.found(&page).await;

@@ -97,7 +97,7 @@ async fn ownership_is_handed_on_by_an_owner() {
     let demote = format!("{}/members/{ada}/role", acme.path);
     acme.olga.put(&demote, json!({"role": "member"})).await.refused(403, "member-above-own");
     acme.olga.post(&transfer(&ada), json!({})).await.refused(403, "forbidden");
-    adas.put(&format!("{}/security", acme.path), json!({"approvals": []})).await.ok();
+    adas.replace(&format!("{}/security", acme.path), json!({"approvals": []})).await.ok();
 }
 
 #[tokio::test]

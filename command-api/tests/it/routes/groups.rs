@@ -153,7 +153,7 @@ async fn without_a_role_the_settings_name_it() {
     let group = acme.group(json!({"name": "support"})).await;
     let settings = json!({"default_role": "member", "default_project_role": "reader",
         "invite_domains": []});
-    acme.olga.put(&format!("{}/settings", acme.path), settings).await.ok();
+    acme.olga.replace(&format!("{}/settings", acme.path), settings).await.ok();
     let project = format!("{}/projects/{project}", acme.path);
     for place in [format!("{project}/members/{bob}"), format!("{project}/groups/{group}")] {
         acme.olga.put(&place, json!({})).await.ok();

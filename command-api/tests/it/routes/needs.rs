@@ -71,7 +71,8 @@ async fn each_needs_its_permission_and_no_other() {
             let path = fill(format!("{}{path}", acme.path));
             let body: Value = serde_json::from_str(&fill(body.to_string())).expect("JSON");
             let key = embedded::testing::unique_name();
-            let reply = asking.ask(method.clone(), &path).key(&key).json(&body).await;
+            let sent = asking.ask(method.clone(), &path).key(&key).if_match("*").json(&body);
+            let reply = sent.await;
             if organization_role_allows(*role, permission) {
                 assert_eq!(reply.body["permission"], Value::Null, "{role} {method} {path}");
                 assert_ne!(reply.status.as_u16(), 404, "{role} {method} {path}");

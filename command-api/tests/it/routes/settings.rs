@@ -15,10 +15,10 @@ fn settings() -> Value {
 async fn settings_are_replaced_as_a_whole_and_count_at_once() {
     let acme = Acme::new().await;
     let path = format!("{}/settings", acme.path);
-    let replaced = acme.olga.put(&path, settings()).await;
+    let replaced = acme.olga.replace(&path, settings()).await;
     let tag = replaced.etag();
     replaced.ok();
-    acme.olga.put(&path, settings()).await.ok();
+    acme.olga.replace(&path, settings()).await.ok();
     assert_eq!(acme.app.count("organization.settings_changed").await, 1);
     let invites = format!("{}/invites", acme.path);
     let elsewhere = acme.olga.post(&invites, json!({"email": "eve@evil.example"})).await;
@@ -37,8 +37,19 @@ async fn settings_are_replaced_as_a_whole_and_count_at_once() {
     // What is left out is settled no more.
     let whole =
         json!({"default_role": "member", "default_project_role": "member", "invite_domains": []});
-    acme.olga.put(&path, whole).await.ok();
+    acme.olga.replace(&path, whole).await.ok();
     acme.olga.post(&invites, json!({"email": "bob@evil.example"})).await.ok();
+}
+
+#[tokio::test]
+async fn nothing_whole_is_replaced_unseen() {
+    let acme = Acme::new().await;
+    for (what, body) in [("settings", settings()), ("security", json!({"approvals": []}))] {
+        let path = format!("{}/{what}", acme.path);
+        let refused = acme.olga.put(&path, body).await;
+        refused.refused_field(428, "precondition-required", "If-Match");
+    }
+    assert_eq!(acme.app.count("organization.settings_changed").await, 0);
 }
 
 #[tokio::test]
@@ -60,9 +71,9 @@ async fn wrong_settings_are_named() {
         let mut body = settings();
         body[field] = value;
         let kind = if status == 400 { "invalid-request" } else { "invalid-value" };
-        acme.olga.put(&path, body).await.refused_field(status, kind, field);
+        acme.olga.replace(&path, body).await.refused_field(status, kind, field);
     }
-    let missing = acme.olga.put(&path, json!({})).await;
+    let missing = acme.olga.replace(&path, json!({})).await;
     missing.refused_field(400, "invalid-request", "default_role");
     assert_eq!(acme.app.count("organization.settings_changed").await, 0);
 }
@@ -73,26 +84,22 @@ async fn security_is_the_owners_alone() {
     let (_, adas) = acme.member("ada", "admin", None).await;
     let path = format!("{}/security", acme.path);
     let alone = json!({"approvals": ["grant_owner"]});
-    acme.olga.put(&path, alone).await.refused_field(422, "invalid-value", "approvals");
+    acme.olga.replace(&path, alone).await.refused_field(422, "invalid-value", "approvals");
     let (_, zoes) = acme.member("zoe", "owner", None).await;
     let body = json!({"identity_provider": {"issuer": "https://login.example.com",
         "email_domains": ["example.com"]}, "approvals": ["grant_owner", "grant_owner"]});
-    let refused = adas.put(&path, body.clone()).await.refused(403, "forbidden");
+    let refused = adas.replace(&path, body.clone()).await.refused(403, "forbidden");
     assert_eq!(refused["permission"], "security.update");
-    // Who is the only owner would wait for a second one for ever.
-    let alone = acme.olga.put(&path, body.clone()).await;
-    alone.refused_field(422, "invalid-value", "approvals");
-    acme.member("otto", "owner", None).await;
-    acme.olga.put(&path, body.clone()).await.ok();
-    acme.olga.put(&path, body).await.ok();
+    acme.olga.replace(&path, body.clone()).await.ok();
+    acme.olga.replace(&path, body).await.ok();
     assert_eq!(acme.app.count("organization.security_changed").await, 1);
     let anybody = json!({"identity_provider": {"issuer": "https://login.example.com",
         "email_domains": []}, "approvals": []});
-    acme.olga.put(&path, anybody).await.refused_field(422, "invalid-value", "email_domains");
+    acme.olga.replace(&path, anybody).await.refused_field(422, "invalid-value", "email_domains");
     let unheard = json!({"approvals": ["everything"]});
-    acme.olga.put(&path, unheard).await.refused_field(400, "invalid-request", "approvals[0]");
+    acme.olga.replace(&path, unheard).await.refused_field(400, "invalid-request", "approvals[0]");
     // To turn it off needs a second person.
-    let waits = acme.olga.put(&path, json!({"approvals": []})).await.ok();
+    let waits = acme.olga.replace(&path, json!({"approvals": []})).await.ok();
     assert_eq!(acme.app.count("organization.security_changed").await, 1);
     let approval = waits["approval_id"].as_str().expect("it waits");
     let approve = format!("{}/approvals/{approval}/approve", acme.path);

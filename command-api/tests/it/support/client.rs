@@ -51,6 +51,11 @@ impl Client {
         self.ask(Method::PUT, path).json(&body).await
     }
 
+    /// Replaces a whole document, whatever its version.
+    pub(crate) async fn replace(&self, path: &str, body: Value) -> Reply {
+        self.ask(Method::PUT, path).if_match("*").json(&body).await
+    }
+
     pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
         self.ask(Method::PATCH, path).json(&body).await
     }

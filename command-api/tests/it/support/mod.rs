@@ -4,4 +4,4 @@ mod app;
 mod client;
 
 pub(crate) use app::{App, Process, by_member, by_operator};
-pub(crate) use client::{Client, Reply};
+pub(crate) use client::{Asking, Client, Reply};

@@ -74,7 +74,9 @@ proptest! {
                     }
                     Was::Closed { outcome, kept, revoked, unattested, .. } => {
                         ended = true;
-                        let count = |of| said.values().filter(|d| **d == of).count() as u32;
+                        let count = |of| {
+                            u32::try_from(said.values().filter(|d| **d == of).count()).unwrap()
+                        };
                         prop_assert_eq!((*kept, *revoked), (count(Keep), count(Revoke)));
                         prop_assert_eq!(kept + revoked + unattested, 6);
                         let completed = *outcome == ReviewOutcome::Completed;

@@ -15,6 +15,9 @@ use domain::organization::Organization;
 use event_schemas::{MemberId, OrganizationId, OrganizationRole, ProjectId, ProjectRole};
 use serde::{Deserialize, Serialize};
 
+/// How a refusal that is kept speaks of whom a line is about.
+pub(super) const SUBJECT: &str = "the subject";
+
 /// A change as the file has it. Fields that an access register does not need are not read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Change {
@@ -274,7 +277,7 @@ impl Change {
         }
     }
 
-    fn subject(&self) -> Result<&str, Refusal> {
+    pub(super) fn subject(&self) -> Result<&str, Refusal> {
         self.subject.as_deref().ok_or_else(|| reject("subject is missing"))
     }
 
@@ -291,7 +294,7 @@ impl Change {
         let organization = session.read::<Organization>(organization_id).await?;
         organization.member_by_login(login).ok_or_else(|| {
             // Kept with the line's key, so it names nobody; the line does.
-            reject(format!("the subject is not a member of the organization '{}'", self.org))
+            reject(format!("{SUBJECT} is not a member of the organization '{}'", self.org))
         })
     }
 

@@ -17,7 +17,7 @@ use event_schemas::{Actor, EventMetadata};
 use serde::Serialize;
 
 use super::lines::{Line, LineKeys, Lines, open};
-use change::{Change, Kind, LineOutcome};
+use change::{Change, Kind, LineOutcome, SUBJECT};
 
 /// How many lines share one append.
 const CHUNK_LINES: usize = 500;
@@ -59,6 +59,15 @@ struct Ready {
     line: u64,
     change: Change,
     context: CommandContext,
+}
+
+impl Ready {
+    /// As it is told: what is kept of a refusal names nobody, and here the line is at hand.
+    fn rejected(&self, reason: &str) -> Rejected {
+        let subject = self.change.subject().map(|login| format!("'{login}'"));
+        let subject = subject.unwrap_or_else(|_| SUBJECT.to_owned());
+        Rejected { line: self.line, reason: reason.replacen(SUBJECT, &subject, 1) }
+    }
 }
 
 /// Imports a file. `progress` hears how many lines have been read.
@@ -164,7 +173,7 @@ async fn record(
         let outcome = ready.context.idempotency_key.as_ref().and_then(|key| before.get(key));
         match outcome {
             Some(LineOutcome::Rejected { reason }) => {
-                report.rejected.push(Rejected { line: ready.line, reason: reason.clone() });
+                report.rejected.push(ready.rejected(reason));
             }
             Some(LineOutcome::Recorded { .. } | LineOutcome::Unchanged) => {
                 report.already_imported += 1;
@@ -183,7 +192,7 @@ async fn record(
             LineOutcome::Recorded { .. } => report.recorded += 1,
             LineOutcome::Unchanged => report.unchanged += 1,
             LineOutcome::Rejected { reason } => {
-                report.rejected.push(Rejected { line: ready.line, reason });
+                report.rejected.push(ready.rejected(&reason));
             }
         }
     }

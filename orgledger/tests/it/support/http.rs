@@ -59,7 +59,7 @@ impl Client {
     pub(crate) async fn found(&self, base: &str, login: &str) -> Founder {
         let invite = json!({ "email": format!("{login}@example.com"), "role": "owner" });
         let invites = format!("{base}/invites");
-        let invite = self.post(&invites, "invite", &invite).await.expect(201);
+        let invite = self.post(&invites, &format!("invite:{base}"), &invite).await.expect(201);
         let token = invite["secret"].as_str().unwrap();
         let accept = format!("{invites}/{}/accept", invite["invite_id"].as_str().unwrap());
         let login = json!({ "login": login });

@@ -29,10 +29,8 @@ pub(crate) async fn wrong(connection: &mut PgConnection) -> Vec<String> {
                  and not exists (select from pg_policy p
                                  where p.polrelid = t.oid and r.oid = any (p.polroles))"
         ),
-        format!(
-            "select format('policy %s of %s is for everybody', p.polname, p.polrelid::regclass)
-             from pg_policy p where 0 = any (p.polroles)"
-        ),
+        "select format('policy %s of %s is for everybody', p.polname, p.polrelid::regclass)
+             from pg_policy p where 0 = any (p.polroles)".to_owned(),
         format!(
             "select format('policy %s of %s shows readers all', p.polname, t.oid::regclass)
              from pg_policy p join {TABLES} t on t.oid = p.polrelid

@@ -290,7 +290,7 @@ impl Story {
             let settings = OrganizationSettings { admins_max, ..OrganizationSettings::default() };
             return OrganizationEvent::SettingsChanged { settings };
         }
-        let approvals = SensitiveAction::ALL[..1 + usize::from(self.random.one_in(2))].to_vec();
+        let approvals = SensitiveAction::ALL[..=usize::from(self.random.one_in(2))].to_vec();
         let security = SecuritySettings { identity_provider: None, approvals };
         OrganizationEvent::SecurityChanged { security }
     }

@@ -59,6 +59,7 @@ pub(crate) fn as_of(
 }
 
 impl State {
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     fn apply(&mut self, position: i64, happening: &Happening) {
         let Happening { organization_id, actor, occurred_at: at, event } = happening;
         let nil = Uuid::nil();
@@ -288,7 +289,7 @@ impl State {
 }
 
 fn words(permissions: PermissionSet) -> String {
-    permissions.iter().map(|permission| permission.as_str()).collect::<Vec<_>>().join(",")
+    permissions.iter().map(event_schemas::Permission::as_str).collect::<Vec<_>>().join(",")
 }
 
 fn inherited(role: Option<OrganizationRole>) -> String {
