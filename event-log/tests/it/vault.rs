@@ -28,7 +28,7 @@ fn metadata(actor: &Actor) -> Arc<str> {
         traceparent: None,
         source_address: None,
     };
-    serde_json::to_string(&metadata).unwrap().into()
+    serde_json::to_string(&metadata).expect("it serialises").into()
 }
 
 /// Something that was done by somebody in the system that a history came from.
@@ -36,7 +36,8 @@ fn done_by(login: &str, organization_id: OrganizationId, name: &str) -> NewEvent
     let event = NameEvent::Claimed { holder_id: "holder".to_owned() };
     let actor = metadata(&Actor::external(login));
     let occurred_at = at("2026-03-01T12:00:00Z");
-    NewEvent::new(&event, name.into(), Some(organization_id), actor, occurred_at).unwrap()
+    NewEvent::new(&event, name.into(), Some(organization_id), actor, occurred_at)
+        .expect("it serialises")
 }
 
 fn erasure(person_id: PersonId, organization_id: OrganizationId) -> NewEvent {
@@ -44,7 +45,7 @@ fn erasure(person_id: PersonId, organization_id: OrganizationId) -> NewEvent {
     let actor = metadata(&Actor::system("test"));
     let occurred_at = at("2026-03-02T12:00:00Z");
     let stream = person_id.to_string().into();
-    NewEvent::new(&event, stream, Some(organization_id), actor, occurred_at).unwrap()
+    NewEvent::new(&event, stream, Some(organization_id), actor, occurred_at).expect("it serialises")
 }
 
 async fn append(log: &EventLog, events: Vec<NewEvent>) {
@@ -54,20 +55,22 @@ async fn append(log: &EventLog, events: Vec<NewEvent>) {
 /// The log's events as they are stored.
 async fn stored(log: &TestLog) -> Vec<RecordedEvent> {
     let mut reader = log.connect(Role::Projector).await;
-    read_page(&mut reader, 0, 100).await.unwrap().events
+    read_page(&mut reader, 0, 100).await.expect("the log has no hole").events
 }
 
 /// The vault as a projector has it, with nothing remembered.
 async fn vault(log: &TestLog, masters: MasterKeys) -> Vault {
-    let pool = event_log::database::pool(&log.options(), Role::Projector, 3).await.unwrap();
-    Vault::open(pool, masters).await.unwrap()
+    let pool =
+        event_log::database::pool(&log.options(), Role::Projector, 3).await.expect("it connects");
+    Vault::open(pool, masters).await.expect("the vault opens")
 }
 
 /// The actors of the log's events as that vault reads them.
 async fn actors(log: &TestLog, vault: &Vault) -> Result<Vec<String>, VaultError> {
     let mut events = stored(log).await;
     vault.unseal(&mut events).await?;
-    let actor = |event: &RecordedEvent| event.metadata["actor_id"].as_str().unwrap().to_owned();
+    let actor =
+        |event: &RecordedEvent| event.metadata["actor_id"].as_str().expect("an actor").to_owned();
     Ok(events.iter().map(actor).collect())
 }
 
@@ -80,11 +83,14 @@ async fn everything(log: &TestLog) -> String {
     )
     .fetch_all(&mut owner)
     .await
-    .unwrap();
+    .expect("the catalogue tells");
     let mut text = String::new();
     for table in tables {
         let rows = format!("select coalesce(string_agg(t::text, chr(10)), '') from {table} t");
-        text += &sqlx::query_scalar::<_, String>(&rows).fetch_one(&mut owner).await.unwrap();
+        text += &sqlx::query_scalar::<_, String>(&rows)
+            .fetch_one(&mut owner)
+            .await
+            .expect("a table can be read");
     }
     text
 }
@@ -192,7 +198,8 @@ async fn an_erasure_and_its_event_are_one() {
 }
 
 async fn readable(log: &EventLog, person_id: PersonId) -> bool {
-    log.vault().readable(&[person_id]).await.unwrap() == BTreeSet::from([person_id])
+    log.vault().readable(&[person_id]).await.expect("the vault tells")
+        == BTreeSet::from([person_id])
 }
 
 #[tokio::test]
