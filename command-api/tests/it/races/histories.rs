@@ -18,8 +18,8 @@ const SEED_VARIABLE: &str = "ORGLEDGER_TEST_SEED";
 const HISTORIES: u64 = 4;
 const CALLERS: u64 = 12;
 const COMMANDS_A_CALLER: usize = 40;
-/// Fewer than this, of all that were asked, and a history says little.
-const ACCEPTED_MIN: usize = 60;
+/// Fewer than this in a history, of all that were asked, and they say little.
+const ACCEPTED_MEAN_MIN: usize = 40;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
@@ -30,10 +30,12 @@ async fn no_rule_is_ever_broken_in_a_random_history() {
     let app = App::new().await;
     let processes = [app.first().clone(), app.process().await];
     let seed = number(SEED_VARIABLE).unwrap_or_else(|| {
-        let random = unique_name().bytes();
-        random.fold(0, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()))
+        let random = unique_name();
+        random.bytes().fold(0, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()))
     });
-    for n in 0..number(HISTORIES_VARIABLE).unwrap_or(HISTORIES) {
+    let histories = number(HISTORIES_VARIABLE).unwrap_or(HISTORIES);
+    let mut accepted = 0;
+    for n in 0..histories {
         let seed = seed.wrapping_add(n);
         let before = app.head().await;
         let town = Arc::new(Town::founded(&app).await);
@@ -41,9 +43,11 @@ async fn no_rule_is_ever_broken_in_a_random_history() {
         live(&town, &processes, seed).await;
         let entries = log::read(&app, before).await;
         let checked = rules::check(&entries, founded);
-        let commands = checked.unwrap_or_else(|why| panic!("{SEED_VARIABLE}={seed}: {why}"));
-        assert!(commands >= ACCEPTED_MIN, "{SEED_VARIABLE}={seed}: only {commands} were accepted");
+        accepted += checked.unwrap_or_else(|why| panic!("{SEED_VARIABLE}={seed}: {why}"));
     }
+    // An organization may be closed early; not all of them.
+    let wanted = ACCEPTED_MEAN_MIN * usize::try_from(histories).expect("few");
+    assert!(accepted >= wanted, "{SEED_VARIABLE}={seed}: only {accepted} were accepted");
 }
 
 /// Everybody asks at once. Whom they overtake is not decided by the seed, so one says what is asked

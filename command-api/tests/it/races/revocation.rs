@@ -38,6 +38,13 @@ struct Holder {
 enum Use {
     CreateProjects,
     CreateServiceAccounts,
+    RecordUsage,
+}
+
+/// One record of usage, which wants a request's id.
+fn record(project: &str) -> Value {
+    json!({"project_id": project, "provider": "openai", "model": "gpt-4o",
+        "occurred_at": "2026-05-01T12:00:00Z"})
 }
 
 /// How it is withdrawn.
@@ -78,6 +85,7 @@ impl Stage {
             Use::CreateServiceAccounts => {
                 (self.path("/service-accounts"), json!({"project_id": self.project}))
             }
+            Use::RecordUsage => (self.path("/usage"), json!({"records": [record(&self.project)]})),
         }
     }
 
@@ -108,16 +116,28 @@ impl Stage {
         for caller in join_all(callers).await {
             caller.expect("the caller ends");
         }
-        let entries = log::read(&self.app, before).await;
-        let accepted = entries.iter().filter(|entry| {
-            entry.actor_id == holder.member && entry.event_type != "refusal.recorded"
-        });
-        let accepted: Vec<_> = accepted.collect();
+        let accepted = self.accepted(holder, before).await;
         assert!(accepted.len() >= USED_MIN, "{what}: used {} times", accepted.len());
-        let late: Vec<_> = accepted.iter().filter(|entry| entry.position > position).collect();
-        assert!(late.is_empty(), "{what} at {position}, and then {late:#?}");
-        let by_key = accepted.iter().all(|entry| entry.api_key.as_ref() == Some(&holder.key_id));
-        assert!(by_key, "{what}: the log names the key");
+        let late: Vec<_> = accepted.iter().filter(|used_at| **used_at > position).collect();
+        assert!(late.is_empty(), "{what} at {position}, and used at {late:?}");
+    }
+
+    /// The positions at which the log has what a holder did with their key.
+    async fn accepted(&self, holder: &Holder, after: i64) -> Vec<i64> {
+        if let Use::RecordUsage = holder.uses {
+            let batches = "select first_position + count - 1 from log.usage_batches
+                where first_position > $1 and metadata ->> 'credential' = $2";
+            let batches = sqlx::query_scalar(batches).bind(after);
+            let batches = batches.bind(format!("api_key:{}", holder.key_id));
+            return batches.fetch_all(self.app.pool()).await.expect("the log answers");
+        }
+        let entries = log::read(&self.app, after).await;
+        let its = entries.iter().filter(|entry| {
+            entry.actor_id == holder.member
+                && entry.api_key.as_ref() == Some(&holder.key_id)
+                && entry.event_type != "refusal.recorded"
+        });
+        its.map(|entry| entry.position).collect()
     }
 }
 
@@ -148,7 +168,11 @@ impl Caller {
             let late = self.withdrawn.load(Ordering::SeqCst);
             let reply = self.use_once().await;
             match reply.status.as_u16() {
-                201 => {
+                200 | 201 => {
+                    // A record is answered for by itself.
+                    if let Some(record) = reply.body["records"].get(0) {
+                        assert_eq!(record["fate"], "recorded");
+                    }
                     assert!(!late, "accepted after the withdrawal was answered");
                     // Nobody counts any more once it is withdrawn.
                     self.used.send(()).ok();
@@ -164,7 +188,10 @@ impl Caller {
 
     async fn use_once(&self) -> Reply {
         let mut body = self.body.clone();
-        body["name"] = json!(unique_name());
+        match body.get_mut("records") {
+            Some(records) => records[0]["request_id"] = json!(unique_name()),
+            None => body["name"] = json!(unique_name()),
+        }
         self.client.post(&self.path, body).await
     }
 }
@@ -180,6 +207,17 @@ async fn a_key_that_is_revoked_or_rotated() {
     let holder = stage.holder("admin", Use::CreateProjects).await;
     let path = stage.path(&format!("/members/{}/api-keys/revoke", holder.member));
     stage.race("revoke all", &holder, (Method::POST, path, json!({}))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_key_that_usage_is_recorded_with() {
+    let stage = Stage::new().await;
+    let holder = stage.holder("admin", Use::RecordUsage).await;
+    let path = stage.path(&format!("/api-keys/{}/revoke", holder.key_id));
+    stage.race("the key", &holder, (Method::POST, path, json!({}))).await;
+    let holder = stage.holder("admin", Use::RecordUsage).await;
+    let path = stage.path(&format!("/members/{}/suspend", holder.member));
+    stage.race("its owner", &holder, (Method::POST, path, json!({}))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
