@@ -34,10 +34,6 @@ impl Tables {
     pub(super) fn of_projects(&self) -> Permissions {
         self.project.values().flatten().cloned().collect()
     }
-
-    pub(super) fn all(&self) -> Permissions {
-        self.organization.values().flatten().cloned().collect()
-    }
 }
 
 /// A service account works in its project, and administers nothing.

@@ -8,8 +8,6 @@ mod sight;
 mod tenant;
 
 use embedded::testing::{TestIssuer, TestServers};
-use reqwest::Method;
-use serde_json::Value;
 use sqlx::{Executor as _, PgPool};
 use uuid::Uuid;
 
