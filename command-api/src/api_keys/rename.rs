@@ -44,7 +44,9 @@ impl Command for RenameApiKey {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        session.permit_key(self.organization_id, self.api_key_id).await?;
+        let project_id = session.permit_key(self.organization_id, self.api_key_id).await?;
+        // What is closed stays as it is, as with rotating.
+        session.key_place(self.organization_id, project_id).await?;
         let rules = session.read::<Organization>(self.organization_id).await?.settings();
         let command = ApiKeyCommand::Rename { rules, name: self.request.name.clone() };
         session.execute::<ApiKey>(self.api_key_id, command).await?;
