@@ -59,6 +59,7 @@ impl Session<'_> {
         let approval_id: ApprovalId = self.new_id();
         let expires_at = self.now() + APPROVABLE_FOR;
         let ask = ApprovalCommand::Request { approval_id, request, by, expires_at };
+        self.expects::<Organization>(organization_id).await?;
         self.begin::<Approval>(approval_id, ask)?;
         Ok(Sensitive { approval_id: Some(approval_id) })
     }

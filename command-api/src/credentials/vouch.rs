@@ -21,7 +21,9 @@ impl Session<'_> {
     }
 
     async fn vouch_for_key(&mut self, presented: &PresentedKey) -> Result<(), Refusal> {
-        let now = self.now();
+        // The time of this decision and not of the request's arrival, which may lie before a rotation
+        // that is decided on here: a secret that has ended does not count for who came in earlier.
+        let now = event_log::clock::now();
         let key = self.read::<ApiKey>(presented.api_key_id).await?;
         let organization_id =
             key.organization_id().filter(|_| key.accepts(&presented.secret_hash, now));

@@ -173,6 +173,21 @@ impl<'a> Session<'a> {
         self.decide::<D>(&stream, command)
     }
 
+    /// Holds the request's condition (`If-Match`) against a stream, where the command may write to
+    /// another one in its place.
+    pub(crate) async fn expects<D: Decider>(&mut self, id: impl ToString) -> Result<(), Refusal> {
+        let stream = StreamKey::new(D::STREAM, &id.to_string());
+        self.load::<D>(&stream).await?;
+        let sequence = self.working::<D>(&stream)?.sequence();
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let expected = current.context.expected_sequence.as_ref();
+        if expected.is_some_and(|expected| !expected.is_met_at(sequence)) {
+            return Err(Refusal::PreconditionFailed { sequence });
+        }
+        current.first_written = Some(stream);
+        Ok(())
+    }
+
     /// Says to which organization the command's events belong, where that is not known before.
     pub fn belongs_to(&mut self, organization_id: OrganizationId) {
         if let Some(current) = &mut self.current {

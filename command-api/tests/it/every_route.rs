@@ -118,10 +118,11 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "add_member" => json!({"login": "bob", "role": "member"}),
         "change_member_role" => json!({"role": "reader"}),
         "rename_member" => json!({"login": "ada2"}),
-        "decline_approval" | "decline_break_glass" => json!({"reason": "because"}),
         "request_break_glass" => json!({"reason": "an emergency", "minutes": 30}),
         "review_break_glass" => json!({"note": "all is well"}),
         "suspend_member"
+        | "decline_approval"
+        | "decline_break_glass"
         | "erase_invite"
         | "erase_member"
         | "disable_service_account"

@@ -135,9 +135,9 @@ fn of_parameter(described: &Value) -> Option<Value> {
     let id = |n: u16| Some(json!(format!("0190a1b2-77aa-7000-8000-{n:012x}")));
     match described["name"].as_str()? {
         "organization_id" => id(0x0a),
-        "member_id" => id(0x1a),
+        "member_id" | "member" => id(0x1a),
         "invite_id" => id(0x2a),
-        "project_id" => id(0x3a),
+        "project_id" | "project" => id(0x3a),
         "service_account_id" => id(0x4a),
         "api_key_id" => id(0x5a),
         "group_id" => id(0x7a),
@@ -148,8 +148,6 @@ fn of_parameter(described: &Value) -> Option<Value> {
         "If-Match" | "If-None-Match" => Some(json!("\"7\"")),
         "min_position" | "at_position" => Some(json!(POSITION)),
         "limit" => Some(json!(100)),
-        "member" => id(0x1a),
-        "project" => id(0x3a),
         "permission" => Some(json!("api_keys.update")),
         "as_of" | "from" => Some(json!("2026-01-31")),
         "to" => Some(json!("2026-02-28")),

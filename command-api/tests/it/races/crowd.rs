@@ -18,7 +18,7 @@ impl Dice {
         Self(seed)
     }
 
-    /// One of the numbers below `n`; the mixing is that of SplitMix64.
+    /// One of the numbers below `n`; the mixing is that of `SplitMix64`.
     pub(super) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

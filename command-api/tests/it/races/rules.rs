@@ -187,6 +187,7 @@ impl Judge<'_> {
         }
     }
 
+    #[expect(clippy::unused_self, reason = "as its siblings are asked")]
     fn member(&self, asker: &Asker, entry: &Entry) -> Broken {
         let subject = entry.text("member_id");
         match entry.event_type.as_str() {
@@ -258,6 +259,7 @@ impl Judge<'_> {
         }
     }
 
+    #[expect(clippy::unused_self, reason = "as its siblings are asked")]
     fn project(&self, asker: &Asker, entry: &Entry) -> Broken {
         match entry.event_type.as_str() {
             "project.created" => asker.may("projects.create"),

@@ -39,7 +39,7 @@ fn members(ask: &mut Ask, dice: &mut Dice, known: &Known) -> String {
                 if dice.below(2) == 0 { format!("login-{n}") } else { format!("LOGIN-{n}") };
             let email = format!("person-{}@example.com", dice.below(12));
             ask.body = json!({"login": login, "email": email, "role": dice.of(&ROLES[1..])});
-            return "/members".to_owned();
+            "/members".to_owned()
         }
         1 | 2 => {
             ask.method = Method::PUT;
