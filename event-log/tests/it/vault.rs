@@ -1,8 +1,6 @@
 //! The vault: what is a person's is sealed in the log, opens for who has the keys, and for nobody once
 //! the person is erased.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -35,7 +35,11 @@ async fn it_shows_everything_and_tells_the_same_story_twice() {
         assert!(text.contains("orgledger served on http://127.0.0.1:"), "{text}");
         assert!(text.contains("operator credential: in "), "{text}");
         assert!(text.contains("credential of Acme Corp's owner: in "), "{text}");
-        assert!(!text.contains("olo_") && !text.contains("olk_"), "it prints a secret: {text}");
+        // The register shows keys by the beginning and end of their secrets.
+        let is_secret = |word: &str| {
+            ["olo_", "olk_", "oli_"].iter().any(|kind| word.starts_with(kind)) && word.len() > 40
+        };
+        assert!(!text.split_whitespace().any(is_secret), "it prints a secret: {text}");
         assert_eq!(curl_lines(&text).len(), 3, "{text}");
         stories.push([balance.to_owned(), costs.to_owned()]);
     }
