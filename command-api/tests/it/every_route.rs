@@ -122,6 +122,7 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "review_break_glass" => json!({"note": "all is well"}),
         "suspend_member"
         | "decline_approval"
+        | "cancel_access_review"
         | "decline_break_glass"
         | "erase_invite"
         | "erase_member"
@@ -155,7 +156,6 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
             json!({"attestations": [{"line_id": id("line"), "decision": "keep"}]})
         }
         "close_access_review" => json!({"revoke_unattested": true}),
-        "cancel_access_review" => json!({"reason": "because"}),
         "archive_organization"
         | "revoke_invite"
         | "approve_approval"

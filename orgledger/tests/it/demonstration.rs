@@ -105,8 +105,7 @@ async fn what_it_suggests_works_until_it_is_interrupted() {
     let acme = costs["items"][0]["organization_id"].as_str().unwrap();
     let register = owner.get(&format!("/v1/organizations/{acme}/access-register")).await;
     assert_eq!(registered(&register.expect(200))["Acme Corp"].members["founder"], "owner");
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = path.metadata().unwrap().permissions().mode();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
     assert_eq!(mode & 0o077, 0, "others can read the owner's credential");
     demo.terminate();
     assert!(demo.ended().await.success(), "{}", demo.log());

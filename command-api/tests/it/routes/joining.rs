@@ -102,10 +102,10 @@ async fn a_token_is_good_for_its_own_open_invite_alone() {
 async fn a_token_past_its_time_is_worth_nothing_though_nobody_has_recorded_that() {
     let app = App::new().await;
     let organization = app.organization().await;
-    let soon = chrono::Utc::now() + chrono::Duration::milliseconds(400);
+    let soon = event_log::clock::now() + chrono::Duration::milliseconds(400);
     let invite = json!({"email": "bob@example.com", "role": "member", "expires_at": soon});
     let invite = app.operator().post(&path(&organization, "/invites"), invite).await.ok();
-    while chrono::Utc::now() <= soon {
+    while event_log::clock::now() <= soon {
         tokio::task::yield_now().await;
     }
     app.accept(&organization, &invite, "bob").await.refused(401, "unauthorized");

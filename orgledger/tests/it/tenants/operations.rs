@@ -63,7 +63,7 @@ fn bodies(operation: &str) -> Vec<Value> {
     let name = || unique_name();
     match operation {
         "create_organization" | "create_group" | "create_project" | "update_project" | "update_group"
-        | "update_role" => vec![json!({"name": name()})],
+        | "update_role" | "rename_api_key" => vec![json!({"name": name()})],
         "update_organization" => vec![json!({"seat_limit": 90})],
         "send_invite" => vec![json!({"email": format!("{}@example.com", name()), "role": "member",
             "projects": [{"project_id": "{project_id}", "role": "member"}]})],
@@ -103,7 +103,6 @@ fn bodies(operation: &str) -> Vec<Value> {
                 json!({"project_id": "{project_id}", owner: format!("{{{owner}}}"), "name": name()})
             })
             .to_vec(),
-        "rename_api_key" => vec![json!({"name": name()})],
         "rotate_api_key" => vec![json!({"grace_seconds": 60})],
         "purchase_credits" | "grant_credits" => vec![json!({"amount": "5", "currency": "USD"})],
         "publish_price_list" => vec![json!({"catalogue": "c", "provider": "p", "currency": "USD",
