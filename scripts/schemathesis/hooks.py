@@ -64,6 +64,9 @@ def before_call(context, case, kwargs):
     if isinstance(case.body, (dict, list)):
         with_existing(operation, case.body)
     query = case.query or {}
+    for name in ("member", "project"):
+        if name in query:
+            query[name] = existing(operation, f"{name}_id", query[name])
     for name in ("min_position", "at_position"):
         value = str(query.get(name))
         if value.isascii() and value.isdigit() and POSITION_MAX < int(value) < 2**63:
