@@ -278,7 +278,6 @@ async fn look_alikes_are_refused(b: &Tenant, marks: &mut Vec<String>) {
 }
 
 #[tokio::test]
-#[ignore = "it takes the header that says which rate applies for a difference in the answer"]
 async fn what_is_hostile_is_refused_and_its_secrets_are_not_logged() {
     let shared = Shared::start().await;
     let stranger = Asker::new(shared.dev.client("nobody"), "stranger");

@@ -107,7 +107,7 @@ fn bodies(operation: &str) -> Vec<Value> {
         "purchase_credits" | "grant_credits" => vec![json!({"amount": "5", "currency": "USD"})],
         "publish_price_list" => vec![json!({"catalogue": "c", "provider": "p", "currency": "USD",
             "models": [{"model": "m", "matches": {"equals": "m"}, "rates": {"input": "1"}}]})],
-        "record_usage" => ["api_key_id", "member_id"]
+        "record_usage" => ["api_key_id", "member_id", "service_account_id"]
             .map(|of| {
                 json!({"records": [{"project_id": "{project_id}", of: format!("{{{of}}}"),
                     "feature": "search", "provider": "p", "model": "m", "request_id": name(),
