@@ -61,7 +61,7 @@ def organization(name):
     account_id = make("/service-accounts", account)["service_account_id"]
     key = {"project_id": project_id, "member_id": member_id, "name": "of ada"}
     api_key_id = make("/api-keys", key)["api_key_id"]
-    invite = make("/invites", {"email": "eve@example.com", "role": "member"})
+    invite = make("/invites", {"email": "ivy@example.com", "role": "member"})
     group_id = make("/groups", {"name": "Team", "role": "reader"})["group_id"]
     make(f"/groups/{group_id}/members/{member_id}", method="PUT")
     make(f"/projects/{project_id}/groups/{group_id}", {"role": "reader"}, "PUT")

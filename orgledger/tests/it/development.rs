@@ -157,9 +157,7 @@ async fn it_tells_what_it_serves_and_how_it_fares() {
     let document = nobody.get("/v1/openapi.json").await.expect(200);
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
     let paths = document["paths"].as_object().unwrap();
-    for path in
-        ["/v1/organizations", "/v1/status", "/v1/organizations/{organization_id}/usage"]
-    {
+    for path in ["/v1/organizations", "/v1/status", "/v1/organizations/{organization_id}/usage"] {
         assert!(paths.contains_key(path), "{path} is not described");
     }
 
