@@ -1,7 +1,10 @@
 //! A price list: a catalogue's prices for one provider, version after version.
 
 use chrono::{DateTime, Utc};
-use event_schemas::{Amount, Currency, ModelPrice, PriceListEvent, PriceListId, Rates};
+use event_schemas::{
+    Currency, MatchRule, ModelPrice, OrganizationId, Percent, PriceListEvent, PriceListId,
+    RatesAbove, ServiceTierPrice,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Decider;
@@ -29,10 +32,25 @@ pub struct LatestVersion {
     pub currency: Currency,
     /// From when it is in force.
     pub effective_from: DateTime<Utc>,
-    /// The prices.
-    pub models: Vec<ModelPrice>,
+    /// What it says.
+    pub terms: PriceTerms,
     /// The latest date from which any version is in force.
     last_effective_from: DateTime<Utc>,
+}
+
+/// What a version of a price list says: of which models, at what price.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceTerms {
+    /// The other names that mean the provider.
+    pub provider_matches: Option<MatchRule>,
+    /// The models that are this provider's where a record does not know its provider.
+    pub model_matches: Option<MatchRule>,
+    /// Providers of the same catalogue whose models this one serves, in order.
+    pub fallback_providers: Vec<String>,
+    /// What comes on top of the prices of all for models that are not in the list.
+    pub mark_up_percent: Option<Percent>,
+    /// The prices; the first entry that matches a model's name is its price.
+    pub models: Vec<ModelPrice>,
 }
 
 /// What can be asked of a price list.
@@ -42,6 +60,8 @@ pub enum PriceListCommand {
     Publish {
         /// The list.
         price_list_id: PriceListId,
+        /// The organization whose own prices they are; none for those of all.
+        organization_id: Option<OrganizationId>,
         /// The provider whose models it prices.
         provider: String,
         /// The currency of every price in it.
@@ -50,8 +70,8 @@ pub enum PriceListCommand {
         effective_from: DateTime<Utc>,
         /// Where the prices were taken from.
         source: Option<String>,
-        /// The prices; the first entry that matches a model's name is its price.
-        models: Vec<ModelPrice>,
+        /// What it says.
+        terms: PriceTerms,
     },
 }
 
@@ -59,7 +79,7 @@ pub enum PriceListCommand {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PriceListError {
     /// It prices nothing.
-    #[error("the price list has no models")]
+    #[error("the price list has no models, and no mark-up either")]
     NoModels,
     /// The list is another provider's.
     #[error("the list prices the models of '{list}', not of '{asked}'")]
@@ -69,17 +89,28 @@ pub enum PriceListError {
         /// The provider asked for.
         asked: String,
     },
-    /// A price is below zero.
-    #[error("the model '{model}' has a price below zero")]
-    NegativeRate {
+    /// Prices of all are what they are: only an organization puts something on top of them.
+    #[error("a mark-up stands in an organization's own list, not in one of all")]
+    MarkUpOfAll,
+    /// A service tier would cost less than nothing.
+    #[error("the model '{model}' has a service tier with a share below zero")]
+    ShareBelowZero {
         /// The model.
         model: String,
     },
-    /// A rule that recognises a model's name has no meaning.
-    #[error("the model '{model}' is recognised by '{regex}', which is no regular expression")]
-    InvalidRegex {
+    /// A threshold of context size has no meaning.
+    #[error("the model '{model}' has rates above {input_tokens} input tokens")]
+    ThresholdBelowZero {
         /// The model.
         model: String,
+        /// The threshold.
+        input_tokens: i64,
+    },
+    /// A rule that recognises a model's name has no meaning.
+    #[error("'{name}' is recognised by '{regex}', which is no regular expression")]
+    InvalidRegex {
+        /// The model or provider.
+        name: String,
         /// The text.
         regex: String,
     },
@@ -98,32 +129,38 @@ impl Decider for PriceList {
         match command {
             PriceListCommand::Publish {
                 price_list_id,
+                organization_id,
                 provider,
                 currency,
                 effective_from,
                 source,
-                models,
+                terms,
             } => {
                 let provider = text::name(&provider)?;
                 let source = text::reason(source.as_deref())?;
-                prices_something(&models)?;
+                sayable(&provider, organization_id, &terms)?;
                 if let Self::Published(latest) = self {
                     latest.may_be_followed(&provider)?;
                     // A version can begin before one that is there, or replace one that has not
                     // begun; the same again from then on changes nothing only after the last of all.
                     let goes_on = latest.begins_last() && latest.effective_from <= effective_from;
-                    if goes_on && latest.currency == currency && latest.models == models {
+                    if goes_on && latest.currency == currency && latest.terms == terms {
                         return Ok(vec![]);
                     }
                 }
                 Ok(vec![PriceListEvent::Published {
                     price_list_id,
                     version: self.version() + 1,
+                    organization_id,
                     provider,
+                    provider_matches: terms.provider_matches,
+                    model_matches: terms.model_matches,
+                    fallback_providers: terms.fallback_providers,
+                    mark_up_percent: terms.mark_up_percent,
                     currency,
                     effective_from,
                     source,
-                    models,
+                    models: terms.models,
                 }])
             }
         }
@@ -134,7 +171,12 @@ impl Decider for PriceList {
             PriceListEvent::Published {
                 price_list_id: _,
                 version,
+                organization_id: _,
                 provider,
+                provider_matches,
+                model_matches,
+                fallback_providers,
+                mark_up_percent,
                 currency,
                 effective_from,
                 source: _,
@@ -147,7 +189,13 @@ impl Decider for PriceList {
                     provider: provider.clone(),
                     currency: *currency,
                     effective_from: *effective_from,
-                    models: models.clone(),
+                    terms: PriceTerms {
+                        provider_matches: provider_matches.clone(),
+                        model_matches: model_matches.clone(),
+                        fallback_providers: fallback_providers.clone(),
+                        mark_up_percent: *mark_up_percent,
+                        models: models.clone(),
+                    },
                     last_effective_from: last,
                 });
             }
@@ -187,25 +235,65 @@ impl LatestVersion {
     }
 }
 
-fn prices_something(models: &[ModelPrice]) -> Result<(), PriceListError> {
-    if models.is_empty() {
+/// Refuses what could not be priced by.
+fn sayable(
+    provider: &str,
+    organization_id: Option<OrganizationId>,
+    terms: &PriceTerms,
+) -> Result<(), PriceListError> {
+    let PriceTerms { provider_matches, model_matches, mark_up_percent, models, .. } = terms;
+    if mark_up_percent.is_some() && organization_id.is_none() {
+        return Err(PriceListError::MarkUpOfAll);
+    }
+    if models.is_empty() && mark_up_percent.is_none() {
         return Err(PriceListError::NoModels);
     }
+    for rule in [provider_matches, model_matches].into_iter().flatten() {
+        recognises(provider, rule)?;
+    }
     for price in models {
-        if has_negative(&price.rates) {
-            return Err(PriceListError::NegativeRate { model: price.model.clone() });
-        }
-        if let Some(regex) = invalid_regex(&price.matches) {
-            let (model, regex) = (price.model.clone(), regex.to_owned());
-            return Err(PriceListError::InvalidRegex { model, regex });
-        }
+        recognises(&price.model, &price.matches)?;
+        tables(price)?;
     }
     Ok(())
 }
 
-fn has_negative(rates: &Rates) -> bool {
-    let Rates { input, cached_input, cache_write, output } = *rates;
-    [input, cached_input, cache_write, output].into_iter().flatten().any(|rate| rate < Amount::ZERO)
+fn recognises(name: &str, rule: &MatchRule) -> Result<(), PriceListError> {
+    match invalid_regex(rule) {
+        None => Ok(()),
+        Some(regex) => {
+            let (name, regex) = (name.to_owned(), regex.to_owned());
+            Err(PriceListError::InvalidRegex { name, regex })
+        }
+    }
+}
+
+/// Every table of a model's prices.
+fn tables(price: &ModelPrice) -> Result<(), PriceListError> {
+    let timed = price.at_times.iter().map(|timed| (&timed.above, &timed.service_tiers));
+    for (above, tiers) in timed.chain([(&price.above, &price.service_tiers)]) {
+        thresholds(price, above)?;
+        tiers.iter().try_for_each(|tier| service_tier(price, tier))?;
+    }
+    Ok(())
+}
+
+fn service_tier(price: &ModelPrice, tier: &ServiceTierPrice) -> Result<(), PriceListError> {
+    text::name(&tier.tier)?;
+    if tier.percent.is_some_and(|percent| percent.hundredths() < 0) {
+        return Err(PriceListError::ShareBelowZero { model: price.model.clone() });
+    }
+    thresholds(price, &tier.above)
+}
+
+fn thresholds(price: &ModelPrice, above: &[RatesAbove]) -> Result<(), PriceListError> {
+    match above.iter().find(|above| above.input_tokens < 0) {
+        None => Ok(()),
+        Some(RatesAbove { input_tokens, rates: _ }) => {
+            let (model, input_tokens) = (price.model.clone(), *input_tokens);
+            Err(PriceListError::ThresholdBelowZero { model, input_tokens })
+        }
+    }
 }
 
 #[cfg(test)]

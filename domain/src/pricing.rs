@@ -1,20 +1,24 @@
 //! What usage costs: pure arithmetic on the prices in force when it happened. Exact, and rounded
 //! once, on the record's total.
 
+mod applicable;
 mod book;
+mod cost;
+mod explain;
+mod list;
 mod matching;
+mod quantities;
 
 #[cfg(test)]
 mod tests;
 
-use event_schemas::{Amount, Currency, PriceStatus, Rates};
+use chrono::{DateTime, Utc};
+use event_schemas::{Currency, Measure, OrganizationId, PriceStatus, Units};
 
-pub use book::PriceBook;
+pub use book::{ANY_PROVIDER, PriceBook, UNKNOWN_PROVIDER};
+pub use explain::{Exact, ExplainedLine, Explanation, MarkUp, PricedBy};
 pub(crate) use matching::invalid_regex;
 pub use matching::matches;
-
-/// Rates are for this many tokens.
-pub const TOKENS_PER_RATE: i128 = 1_000_000;
 
 /// The tokens of one record, by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,21 +31,36 @@ pub struct Tokens {
     pub cache_write: i64,
     /// Output tokens, reasoning included.
     pub output: i64,
-    /// Output tokens that were reasoning; they cost what output costs.
+    /// Output tokens that were reasoning.
     pub reasoning: i64,
 }
 
-/// What has a rate of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenKind {
-    /// Input that was neither read from nor written to the provider's cache.
-    Input,
-    /// Input out of the provider's cache.
-    CachedInput,
-    /// Input written to the provider's cache.
-    CacheWrite,
-    /// Output.
-    Output,
+/// What is priced: a record, as far as its cost hangs on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Used<'a> {
+    /// Whose usage it is: an organization may have prices of its own.
+    pub organization_id: OrganizationId,
+    /// Who served the model.
+    pub provider: &'a str,
+    /// The model, as the provider names it.
+    pub model: &'a str,
+    /// When it happened.
+    pub occurred_at: DateTime<Utc>,
+    /// Its tokens.
+    pub tokens: Tokens,
+    /// What else was used. A total includes its parts.
+    pub units: &'a Units,
+    /// The service tier; none for the plain one.
+    pub service_tier: Option<&'a str>,
+    /// Whether the request failed.
+    pub failed: bool,
+}
+
+impl Used<'_> {
+    /// Whether it failed and used nothing, so that there is nothing to price.
+    fn nothing(&self) -> bool {
+        self.failed && self.tokens == Tokens::default() && self.units.is_empty()
+    }
 }
 
 /// Why no price is known.
@@ -53,8 +72,8 @@ pub enum UnpricedReason {
     NotYetInForce,
     /// The lists in force do not have the model.
     UnknownModel,
-    /// The model has no rate for tokens that were used.
-    NoRate(TokenKind),
+    /// The model has no rate for something that was used.
+    NoRate(Measure),
 }
 
 /// What a record costs, as far as is known.
@@ -73,6 +92,14 @@ pub struct Priced {
 }
 
 impl Priced {
+    const NOT_BILLED: Self = Self {
+        status: PriceStatus::NotBilled,
+        price_version: None,
+        cost_pico: None,
+        currency: None,
+        unpriced: None,
+    };
+
     fn at(price_version: i64, currency: Currency, cost_pico: i64) -> Self {
         Self {
             status: PriceStatus::Priced,
@@ -84,13 +111,7 @@ impl Priced {
     }
 
     fn unpriced(reason: UnpricedReason) -> Self {
-        Self {
-            status: PriceStatus::Unpriced,
-            price_version: None,
-            cost_pico: None,
-            currency: None,
-            unpriced: Some(reason),
-        }
+        Self { status: PriceStatus::Unpriced, unpriced: Some(reason), ..Self::NOT_BILLED }
     }
 }
 
@@ -100,61 +121,8 @@ pub enum PricingError {
     /// The cost does not fit 64 bits of pico-units, about 9.2 million units of the currency.
     #[error("the cost of the record is too large")]
     CostTooLarge,
-    /// A count is below zero, or more input is cached and written than there is;
+    /// A count is below zero, or a part is more than its whole;
     /// [`crate::usage::UsageRecord::check`] refuses such records first.
-    #[error("the token counts contradict each other")]
+    #[error("the counts contradict each other")]
     ImpossibleCounts,
-}
-
-/// The cost in pico-units, or the kind of tokens that has no rate.
-fn cost_pico(rates: &Rates, tokens: &Tokens) -> Result<Result<i64, TokenKind>, PricingError> {
-    let uncached = plain_input(tokens)?;
-    let lines = [
-        (TokenKind::Input, uncached, rates.input),
-        (TokenKind::CachedInput, tokens.cached_input, rates.cached_input.or(rates.input)),
-        (TokenKind::CacheWrite, tokens.cache_write, rates.cache_write.or(rates.input)),
-        (TokenKind::Output, tokens.output, rates.output),
-    ];
-    let mut millionths: i128 = 0;
-    for (kind, count, rate) in lines {
-        if count == 0 {
-            continue;
-        }
-        let Some(rate) = rate else { return Ok(Err(kind)) };
-        millionths = line_cost(count, rate)
-            .and_then(|line| millionths.checked_add(line))
-            .ok_or(PricingError::CostTooLarge)?;
-    }
-    // A model that is listed without any price: not even a request without tokens costs a known 0.
-    if *rates == Rates::default() {
-        return Ok(Err(TokenKind::Input));
-    }
-    let pico = divided_half_to_even(millionths, TOKENS_PER_RATE);
-    i64::try_from(pico).map(Ok).map_err(|_| PricingError::CostTooLarge)
-}
-
-/// Input that costs the plain rate: what was neither read from the cache nor written to it.
-fn plain_input(tokens: &Tokens) -> Result<i64, PricingError> {
-    let Tokens { input, cached_input, cache_write, output, reasoning: _ } = *tokens;
-    let possible = [input, cached_input, cache_write, output].into_iter().all(|count| count >= 0);
-    input
-        .checked_sub(cached_input)
-        .and_then(|rest| rest.checked_sub(cache_write))
-        .filter(|rest| possible && *rest >= 0)
-        .ok_or(PricingError::ImpossibleCounts)
-}
-
-/// In millionths of pico-units.
-fn line_cost(count: i64, rate: Amount) -> Option<i128> {
-    rate.pico().checked_mul(i128::from(count))
-}
-
-/// The quotient rounded to the nearest whole, a half to the even one. `divisor` is above zero.
-fn divided_half_to_even(dividend: i128, divisor: i128) -> i128 {
-    let (quotient, rest) = (dividend.div_euclid(divisor), dividend.rem_euclid(divisor));
-    match (rest * 2).cmp(&divisor) {
-        std::cmp::Ordering::Less => quotient,
-        std::cmp::Ordering::Equal => quotient + quotient.rem_euclid(2),
-        std::cmp::Ordering::Greater => quotient + 1,
-    }
 }

@@ -2,6 +2,8 @@
 //! and no state: what a record says is checked by itself.
 
 mod parts;
+mod provider_shapes;
+pub mod provider_usage;
 
 use std::collections::BTreeMap;
 

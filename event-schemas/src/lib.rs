@@ -27,6 +27,7 @@ mod organization;
 mod person;
 mod price_list;
 mod project;
+mod rates;
 mod refusal;
 mod service_account;
 
@@ -51,8 +52,11 @@ pub use organization::{
 };
 pub use permission::{Permission, PermissionSet};
 pub use person::PersonEvent;
-pub use price_list::{MatchRule, ModelPrice, PriceListEvent, Rates};
+pub use price_list::{
+    MatchRule, ModelPrice, PriceListEvent, RatesAbove, ServiceTierPrice, TimedPrice, When,
+};
 pub use project::ProjectEvent;
+pub use rates::{Measure, Percent, RATE_PLACES, Rate, RateError, Rates};
 pub use refusal::RefusalEvent;
 pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;

@@ -6,9 +6,10 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
     AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, Currency,
-    Environment, ExportId, GroupId, InviteId, LotId, MemberId, OrganizationId, OrganizationRole,
-    Permission, PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, ReviewDecision,
-    ReviewLineId, RoleId, SensitiveAction, ServiceAccountId, Unit, Units,
+    Environment, ExportId, GroupId, InviteId, LotId, Measure, MemberId, OrganizationId,
+    OrganizationRole, Percent, Permission, PersonId, PriceListId, PriceStatus, ProjectId,
+    ProjectRole, Rate, Rates, ReviewDecision, ReviewLineId, RoleId, SensitiveAction,
+    ServiceAccountId, Unit, Units,
 };
 
 macro_rules! schema {
@@ -41,6 +42,24 @@ fn currency(object: ObjectBuilder) -> ObjectBuilder {
     object.pattern(Some("^[A-Z]{3}$")).description(Some("Three capital letters of ISO 4217."))
 }
 
+fn rate(object: ObjectBuilder) -> ObjectBuilder {
+    object
+        .pattern(Some(r"^[0-9]{1,10}(\.[0-9]{1,18})?$"))
+        .description(Some("An exact price of zero or more with up to 18 places, as a string."))
+}
+
+fn percent(object: ObjectBuilder) -> ObjectBuilder {
+    object
+        .pattern(Some(r"^-?[0-9]{1,5}(\.[0-9]{1,2})?$"))
+        .description(Some("An exact percentage with up to 2 places, as a string."))
+}
+
+fn measure(object: ObjectBuilder) -> ObjectBuilder {
+    object
+        .enum_values(Some(Measure::all().map(Measure::as_str)))
+        .description(Some("What is counted, and has a price."))
+}
+
 macro_rules! one_of {
     ($name:ty) => {
         |object: ObjectBuilder| {
@@ -69,6 +88,9 @@ schema! {
     PriceListId => text,
     Amount => amount,
     Currency => currency,
+    Rate => rate,
+    Percent => percent,
+    Measure => measure,
     OrganizationRole => one_of!(OrganizationRole),
     ProjectRole => one_of!(ProjectRole),
     Environment => one_of!(Environment),
@@ -92,3 +114,20 @@ impl PartialSchema for Units {
 }
 
 impl ToSchema for Units {}
+
+impl PartialSchema for Rates {
+    fn schema() -> RefOr<Schema> {
+        let price = rate(ObjectBuilder::new().schema_type(Type::String));
+        let names = measure(ObjectBuilder::new().schema_type(Type::String));
+        let map = ObjectBuilder::new()
+            .property_names(Some(names))
+            .additional_properties(Some(price))
+            .description(Some(
+                "Prices by what they are for: a million tokens, characters or pixels, a thousand \
+                 searches, queries or requests, a thousand seconds, or one of anything else.",
+            ));
+        RefOr::T(Schema::Object(map.build()))
+    }
+}
+
+impl ToSchema for Rates {}

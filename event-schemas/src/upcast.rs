@@ -19,7 +19,27 @@ pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
             payload.insert("rotation_days".to_owned(), Value::Null);
             payload.insert("scopes".to_owned(), Value::Null);
         }),
+        next("price_list.published", "1", "2", price_list_v2),
     ]
+}
+
+/// Before units had prices, a model had four rates, each with a place of its own.
+fn price_list_v2(payload: &mut Map<String, Value>) {
+    for field in ["organization_id", "provider_matches", "model_matches", "mark_up_percent"] {
+        payload.insert(field.to_owned(), Value::Null);
+    }
+    payload.insert("fallback_providers".to_owned(), Value::Array(Vec::new()));
+    let models = payload.get_mut("models").and_then(Value::as_array_mut);
+    for model in models.into_iter().flatten().filter_map(Value::as_object_mut) {
+        for field in ["above", "service_tiers", "at_times"] {
+            model.insert(field.to_owned(), Value::Array(Vec::new()));
+        }
+        if let Some(rates) = model.get_mut("rates").and_then(Value::as_object_mut) {
+            let then = std::mem::take(rates);
+            let there = then.into_iter().filter(|(_, rate)| !rate.is_null());
+            rates.extend(there.map(|(kind, rate)| (format!("{kind}_tokens"), rate)));
+        }
+    }
 }
 
 /// Brings one version of a type to the next.

@@ -1,10 +1,11 @@
 use event_schemas::{
-    Amount, Currency, MatchRule, ModelPrice, PriceListEvent as Was, PriceListId, Rates,
+    Currency, MatchRule, Measure, ModelPrice, OrganizationId, Percent, PriceListEvent as Was,
+    PriceListId, Rate, Rates, RatesAbove, ServiceTierPrice,
 };
 use proptest::prelude::*;
 
-use super::{PriceList, PriceListCommand as Ask, PriceListError as Refused};
-use crate::testing::{self, assert_replayable, at, step};
+use super::{PriceList, PriceListCommand as Ask, PriceListError as Refused, PriceTerms};
+use crate::testing::{self, assert_replayable, at, id, step};
 use crate::text::TextError;
 
 #[track_caller]
@@ -12,35 +13,41 @@ fn check(given: &[Was], when: Ask, then: Result<Vec<Was>, Refused>) {
     testing::check::<PriceList>(given, when, then);
 }
 
-fn rates(pico: i128) -> Rates {
-    Rates { input: Some(Amount::from_pico(pico)), ..Rates::default() }
+fn rates(atto: i128) -> Rates {
+    [(Measure::Input, Rate::from_atto(atto).unwrap())].into_iter().collect()
 }
 
 fn models(pico: i128) -> Vec<ModelPrice> {
     let matches = MatchRule::StartsWith("gpt-5".to_owned());
-    vec![ModelPrice { model: "gpt-5".to_owned(), matches, rates: rates(pico) }]
+    vec![ModelPrice::plain("gpt-5".to_owned(), matches, rates(pico))]
 }
 
 fn publish(models: Vec<ModelPrice>, effective: i64) -> Ask {
+    asked(PriceTerms { models, ..PriceTerms::default() }, None, effective)
+}
+
+fn asked(terms: PriceTerms, organization_id: Option<OrganizationId>, effective: i64) -> Ask {
     Ask::Publish {
         price_list_id: PriceListId::of("genai-prices", "openai"),
+        organization_id,
         provider: "openai".to_owned(),
         currency: Currency::USD,
         effective_from: at(effective),
         source: Some("https://example.com/prices".to_owned()),
-        models,
+        terms,
     }
 }
 
 fn by_provider(provider: &str, currency: &str) -> Ask {
     match publish(models(1), 5) {
-        Ask::Publish { price_list_id, effective_from, source, models, .. } => Ask::Publish {
+        Ask::Publish { price_list_id, effective_from, source, terms, .. } => Ask::Publish {
             price_list_id,
+            organization_id: None,
             provider: provider.to_owned(),
             currency: currency.parse().unwrap(),
             effective_from,
             source,
-            models,
+            terms,
         },
     }
 }
@@ -49,7 +56,12 @@ fn published(version: u32, pico: i128, effective: i64) -> Was {
     Was::Published {
         price_list_id: PriceListId::of("genai-prices", "openai"),
         version,
+        organization_id: None,
         provider: "openai".to_owned(),
+        provider_matches: None,
+        model_matches: None,
+        fallback_providers: vec![],
+        mark_up_percent: None,
         currency: Currency::USD,
         effective_from: at(effective),
         source: Some("https://example.com/prices".to_owned()),
@@ -97,18 +109,52 @@ fn a_list_prices_one_provider() {
 #[test]
 fn a_list_prices_something_and_nothing_below_zero() {
     check(&[], publish(vec![], 5), Err(Refused::NoModels));
-    let kinds = [
-        Rates { input: Some(Amount::from_pico(-1)), ..Rates::default() },
-        Rates { cached_input: Some(Amount::from_pico(-1)), ..rates(1) },
-        Rates { cache_write: Some(Amount::from_pico(-1)), ..rates(1) },
-        Rates { output: Some(Amount::from_pico(-1)), ..rates(1) },
-    ];
-    for rates in kinds {
-        let models = vec![ModelPrice { rates, ..models(1)[0].clone() }];
-        let negative = Refused::NegativeRate { model: "gpt-5".to_owned() };
-        check(&[], publish(models, 5), Err(negative));
-    }
     check(&[], publish(models(0), 5), Ok(vec![published(1, 0, 5)]));
+    let (model, percent) = ("gpt-5".to_owned(), Percent::from_hundredths(-1));
+    let tier = |percent, above| ServiceTierPrice {
+        tier: "batch".to_owned(),
+        percent,
+        rates: Rates::NONE,
+        above,
+    };
+    let below = RatesAbove { input_tokens: -1, rates: rates(1) };
+    let no_threshold = Refused::ThresholdBelowZero { model: model.clone(), input_tokens: -1 };
+    for (change, refused) in [
+        (tier(percent, vec![]), Refused::ShareBelowZero { model }),
+        (tier(None, vec![below]), no_threshold),
+    ] {
+        let models = vec![ModelPrice { service_tiers: vec![change], ..models(1)[0].clone() }];
+        check(&[], publish(models, 5), Err(refused));
+    }
+}
+
+#[test]
+fn a_mark_up_is_an_organizations_own_and_needs_no_models() {
+    let percent = Percent::from_hundredths(1_250);
+    let terms = || PriceTerms { mark_up_percent: percent, ..PriceTerms::default() };
+    check(&[], asked(terms(), None, 5), Err(Refused::MarkUpOfAll));
+    let own = crate::Decider::decide(&PriceList::default(), asked(terms(), Some(id(7)), 5));
+    match own.unwrap().as_slice() {
+        [Was::Published { organization_id, mark_up_percent, .. }] => {
+            assert_eq!((*organization_id, *mark_up_percent), (Some(id(7)), percent));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn rules_can_be_understood() {
+    let regex = || MatchRule::And(vec![MatchRule::Regex("(".to_owned())]);
+    let refused =
+        |name: &str| Err(Refused::InvalidRegex { name: name.to_owned(), regex: "(".to_owned() });
+    let models = |matches| vec![ModelPrice { matches, ..models(1)[0].clone() }];
+    check(&[], publish(models(regex()), 5), refused("gpt-5"));
+    let terms = PriceTerms {
+        provider_matches: Some(regex()),
+        models: models(MatchRule::Or(vec![])),
+        ..PriceTerms::default()
+    };
+    check(&[], asked(terms, None, 5), refused("openai"));
 }
 
 proptest! {

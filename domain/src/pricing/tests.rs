@@ -1,24 +1,26 @@
 mod exactness;
 
+mod model;
+mod own;
+mod providers;
+
 use event_schemas::{
-    Amount, Currency, MatchRule, ModelPrice, PriceListEvent, PriceListId, PriceStatus, Rates,
-    RecordedUsage,
+    MatchRule, Measure as M, ModelPrice, PriceListEvent, PriceListId, Rates, RecordedUsage,
 };
 
 use super::*;
-use crate::testing::at;
+use crate::testing::{at, id};
 
-#[expect(clippy::unnecessary_wraps, reason = "a rate is optional")]
-fn units(text: &str) -> Option<Amount> {
-    Some(text.parse().unwrap())
+fn priced_at(rates: &[(M, &str)]) -> Rates {
+    rates.iter().map(|(measure, text)| (*measure, text.parse().unwrap())).collect()
 }
 
 fn rates(input: &str, output: &str) -> Rates {
-    Rates { input: units(input), output: units(output), ..Rates::default() }
+    priced_at(&[(M::Input, input), (M::Output, output)])
 }
 
 fn model(name: &str, matches: MatchRule, rates: Rates) -> ModelPrice {
-    ModelPrice { model: name.to_owned(), matches, rates }
+    ModelPrice::plain(name.to_owned(), matches, rates)
 }
 
 fn named(name: &str) -> MatchRule {
@@ -37,7 +39,12 @@ fn published(list: &str, effective: i64, models: Vec<ModelPrice>) -> PriceListEv
     PriceListEvent::Published {
         price_list_id: PriceListId::of(list, "openai"),
         version: 1,
+        organization_id: None,
         provider: "OpenAI".to_owned(),
+        provider_matches: None,
+        model_matches: None,
+        fallback_providers: vec![],
+        mark_up_percent: None,
         currency: Currency::USD,
         effective_from: at(effective),
         source: None,
@@ -53,19 +60,39 @@ fn book(events: &[(i64, PriceListEvent)]) -> PriceBook {
     book
 }
 
+static NO_UNITS: Units = Units::NONE;
+
+fn used<'a>(provider: &'a str, model: &'a str, hour: i64, tokens: Tokens) -> Used<'a> {
+    Used {
+        organization_id: id(1),
+        provider,
+        model,
+        occurred_at: at(hour),
+        tokens,
+        units: &NO_UNITS,
+        service_tier: None,
+        failed: false,
+    }
+}
+
 fn plain(input: i64) -> Tokens {
     Tokens { input, ..Tokens::default() }
 }
 
 /// The price version that prices one input token of a model at an hour, or why none does.
 fn version(book: &PriceBook, model: &str, hour: i64) -> Result<i64, UnpricedReason> {
-    let priced = book.price("openai", model, at(hour), &plain(1)).unwrap();
+    let priced = book.price(&used("openai", model, hour, plain(1))).unwrap();
     priced.price_version.ok_or_else(|| priced.unpriced.unwrap())
 }
 
 #[test]
 fn a_record_costs_what_its_tokens_cost() {
-    let full = Rates { cached_input: units("0.5"), cache_write: units("7"), ..rates("5", "20") };
+    let full = priced_at(&[
+        (M::Input, "5"),
+        (M::CachedInput, "0.5"),
+        (M::CacheWrite, "7"),
+        (M::Output, "20"),
+    ]);
     let book = book(&[(7, published("a", 0, vec![model("m", named("m"), full)]))]);
     let tokens =
         Tokens { input: 1_000, cached_input: 600, cache_write: 300, output: 50, reasoning: 40 };
@@ -77,14 +104,14 @@ fn a_record_costs_what_its_tokens_cost() {
         currency: Some(Currency::USD),
         unpriced: None,
     };
-    assert_eq!(book.price("OPENAI", "M", at(1), &tokens), Ok(expected));
+    assert_eq!(book.price(&used("OPENAI", "M", 1, tokens)), Ok(expected));
 }
 
 #[test]
 fn cached_and_written_input_costs_what_input_costs_unless_said_otherwise() {
     let list = [(1, published("a", 0, vec![model("m", named("m"), rates("3", "10"))]))];
     let tokens = Tokens { input: 10, cached_input: 4, cache_write: 5, ..Tokens::default() };
-    let priced = book(&list).price("openai", "m", at(0), &tokens).unwrap();
+    let priced = book(&list).price(&used("openai", "m", 0, tokens)).unwrap();
     assert_eq!(priced.cost_pico, Some(10 * 3_000_000));
 }
 
@@ -92,25 +119,24 @@ fn cached_and_written_input_costs_what_input_costs_unless_said_otherwise() {
 fn tokens_without_a_rate_are_unpriced_and_no_tokens_need_none() {
     let only = |rates: Rates| book(&[(1, published("a", 0, vec![model("m", named("m"), rates)]))]);
     let one = Tokens { input: 3, cached_input: 1, cache_write: 1, output: 1, reasoning: 0 };
-    let none = Rates::default();
     for (rates, missing) in [
-        (none, TokenKind::Input),
-        (Rates { input: units("1"), ..none }, TokenKind::Output),
-        (Rates { cached_input: units("1"), output: units("1"), ..none }, TokenKind::Input),
+        (Rates::NONE, M::Input),
+        (priced_at(&[(M::Input, "1")]), M::Output),
+        (priced_at(&[(M::CachedInput, "1"), (M::Output, "1")]), M::Input),
     ] {
-        let priced = only(rates).price("openai", "m", at(0), &one).unwrap();
+        let priced = only(rates).price(&used("openai", "m", 0, one)).unwrap();
         assert_eq!(priced, Priced::unpriced(UnpricedReason::NoRate(missing)));
         assert_eq!((priced.status, priced.cost_pico), (PriceStatus::Unpriced, None));
     }
     for (tokens, missing) in [
-        (Tokens { input: 1, cached_input: 1, ..Tokens::default() }, TokenKind::CachedInput),
-        (Tokens { input: 1, cache_write: 1, ..Tokens::default() }, TokenKind::CacheWrite),
+        (Tokens { input: 1, cached_input: 1, ..Tokens::default() }, M::CachedInput),
+        (Tokens { input: 1, cache_write: 1, ..Tokens::default() }, M::CacheWrite),
     ] {
-        let priced = only(none).price("openai", "m", at(0), &tokens).unwrap();
+        let priced = only(Rates::NONE).price(&used("openai", "m", 0, tokens)).unwrap();
         assert_eq!(priced.unpriced, Some(UnpricedReason::NoRate(missing)));
     }
-    let input = Rates { input: units("1"), ..none };
-    let free = only(input).price("openai", "m", at(0), &Tokens::default()).unwrap();
+    let input = priced_at(&[(M::Input, "1")]);
+    let free = only(input).price(&used("openai", "m", 0, Tokens::default())).unwrap();
     assert_eq!((free.status, free.cost_pico), (PriceStatus::Priced, Some(0)));
 }
 
@@ -155,7 +181,7 @@ fn of_several_lists_the_later_published_one_that_has_the_model_prices_it() {
     assert_eq!(version(&book, "gpt-5", 10), Ok(9));
     assert_eq!(version(&book, "house", 10), Ok(5));
     assert_eq!(version(&book, "gpt-4", 10), Err(UnpricedReason::UnknownModel));
-    let elsewhere = book.price("mistral", "gpt-5", at(10), &plain(1)).unwrap();
+    let elsewhere = book.price(&used("mistral", "gpt-5", 10, plain(1))).unwrap();
     assert_eq!(elsewhere.unpriced, Some(UnpricedReason::UnknownProvider));
 }
 
@@ -180,7 +206,7 @@ fn the_first_entry_that_matches_is_the_price() {
         ("three", 3),
         ("never", 4),
     ] {
-        let priced = book.price("openai", name, at(0), &plain(1)).unwrap();
+        let priced = book.price(&used("openai", name, 0, plain(1))).unwrap();
         assert_eq!(priced.cost_pico, Some(units * 1_000_000), "{name}");
     }
 }
@@ -207,10 +233,9 @@ fn rules_recognise_names_without_case() {
 
 #[test]
 fn impossible_counts_and_costs_are_refused() {
-    let book = book(&[(1, published("a", 0, gpt("99999999999999999999999999")))]);
-    let price = |tokens| book.price("openai", "gpt-5", at(0), &tokens);
+    let book = book(&[(1, published("a", 0, gpt("1000000000")))]);
+    let price = |tokens| book.price(&used("openai", "gpt-5", 0, tokens));
     assert_eq!(price(plain(1_000_000_000)), Err(PricingError::CostTooLarge));
-    assert_eq!(price(plain(1)), Err(PricingError::CostTooLarge));
     for tokens in [
         plain(-1),
         Tokens { output: -1, ..plain(1) },
@@ -218,6 +243,8 @@ fn impossible_counts_and_costs_are_refused() {
         Tokens { cache_write: 2, ..plain(1) },
         Tokens { cached_input: 2, cache_write: -1, ..plain(1) },
         Tokens { cached_input: i64::MAX, cache_write: i64::MAX, ..plain(1) },
+        Tokens { output: 1, reasoning: 2, ..plain(1) },
+        Tokens { reasoning: -1, ..plain(1) },
     ] {
         assert_eq!(price(tokens), Err(PricingError::ImpossibleCounts), "{tokens:?}");
     }
@@ -240,7 +267,12 @@ fn the_published_sample_of_usage_costs_what_the_published_sample_of_prices_says(
         reasoning: usage.reasoning_tokens,
     };
     let book = book(&[(usage.price_version.unwrap(), prices)]);
-    let priced = book.price(&usage.provider, &usage.model, usage.occurred_at, &tokens).unwrap();
+    let used = Used {
+        occurred_at: usage.occurred_at,
+        units: &usage.units,
+        ..used(&usage.provider, &usage.model, 0, tokens)
+    };
+    let priced = book.price(&used).unwrap();
     assert_eq!(priced.status, usage.price_status);
     assert_eq!(priced.price_version, usage.price_version);
     assert_eq!(priced.cost_pico, usage.cost_pico);
@@ -249,8 +281,8 @@ fn the_published_sample_of_usage_costs_what_the_published_sample_of_prices_says(
 
 #[test]
 fn a_model_listed_without_a_price_is_unpriced_even_without_tokens() {
-    let listed = model("gpt-5", named("gpt-5"), Rates::default());
+    let listed = model("gpt-5", named("gpt-5"), Rates::NONE);
     let book = book(&[(1, published("a", 0, vec![listed]))]);
-    let priced = book.price("openai", "gpt-5", at(0), &plain(0)).unwrap();
+    let priced = book.price(&used("openai", "gpt-5", 0, plain(0))).unwrap();
     assert_eq!((priced.status, priced.cost_pico), (PriceStatus::Unpriced, None));
 }

@@ -8,12 +8,13 @@ use uuid::Uuid;
 use crate::{
     AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, CreditAccountEvent,
     Currency, Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId, KeyOwner,
-    LotId, MatchRule, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
-    OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Permission, PermissionSet, PersonEvent,
-    PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant, ProjectId,
-    ProjectRole, Rates, RecordedUsage, RefusalEvent, ReviewDecision, ReviewLine, ReviewOutcome,
-    ReviewScope, RoleId, SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent,
-    ServiceAccountId, Unit,
+    LotId, MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
+    OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission, PermissionSet,
+    PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant,
+    ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent, ReviewDecision,
+    ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings, SensitiveAction,
+    SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice, TimedPrice, Unit,
+    When,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -418,33 +419,68 @@ pub(super) fn price_list() -> Vec<PriceListEvent> {
         MatchRule::Contains(text("haiku")),
         MatchRule::EndsWith(text("-latest")),
     ]);
-    let sonnet = Rates {
-        input: Some(thousandths(3_000)),
-        cached_input: Some(thousandths(300)),
-        cache_write: Some(thousandths(3_750)),
-        output: Some(thousandths(15_000)),
+    let long = RatesAbove {
+        input_tokens: 200_000,
+        rates: rates(&[(Measure::Input, "6"), (Measure::Output, "22.5")]),
     };
-    let haiku = Rates {
-        input: Some(thousandths(1_000)),
-        output: Some(thousandths(5_000)),
-        ..Rates::default()
+    let batch = ServiceTierPrice {
+        tier: text("batch"),
+        percent: Percent::from_hundredths(5_000),
+        rates: rates(&[(Measure::Unit(Unit::WebSearches), "10")]),
+        above: vec![],
+    };
+    let sonnet = ModelPrice {
+        above: vec![long],
+        service_tiers: vec![batch],
+        ..ModelPrice::plain(
+            text("claude-sonnet-4-5"),
+            either,
+            rates(&[
+                (Measure::Input, "3"),
+                (Measure::CachedInput, "0.3"),
+                (Measure::CacheWrite, "3.75"),
+                (Measure::Unit(Unit::CacheWrite1hTokens), "6"),
+                (Measure::Output, "15"),
+                (Measure::Unit(Unit::WebSearches), "10"),
+            ]),
+        )
+    };
+    let haiku = ModelPrice {
+        at_times: vec![TimedPrice {
+            when: When::FromDate(day(200).date_naive()),
+            rates: rates(&[(Measure::Input, "0.9"), (Measure::Output, "4.5")]),
+            above: vec![],
+            service_tiers: vec![],
+        }],
+        ..ModelPrice::plain(
+            text("claude-haiku-4-5"),
+            all,
+            rates(&[(Measure::Input, "1"), (Measure::Output, "5")]),
+        )
     };
     vec![PriceListEvent::Published {
         price_list_id: PriceListId::of("genai-prices", "anthropic"),
         version: 3,
+        organization_id: None,
         provider: text("anthropic"),
+        provider_matches: Some(MatchRule::Contains(text("anthropic"))),
+        model_matches: Some(MatchRule::Contains(text("claude"))),
+        fallback_providers: vec![],
+        mark_up_percent: None,
         currency: Currency::USD,
         effective_from: day(0),
         source: Some(text("https://github.com/pydantic/genai-prices")),
-        models: vec![
-            ModelPrice { model: text("claude-sonnet-4-5"), matches: either, rates: sonnet },
-            ModelPrice { model: text("claude-haiku-4-5"), matches: all, rates: haiku },
-        ],
+        models: vec![sonnet, haiku],
     }]
 }
 
+fn rates(prices: &[(Measure, &str)]) -> Rates {
+    let rate = |text: &str| text.parse::<Rate>().expect("a sample's price is a decimal");
+    prices.iter().map(|(measure, text)| (*measure, rate(text))).collect()
+}
+
 /// Priced by the list above: 400 × 3 + 1,000 × 0.30 + 100 × 3.75 + 250 × 15 = 5,625 USD for a
-/// million times as much.
+/// million times as many tokens, and two searches at 10 USD a thousand.
 pub(super) fn usage() -> RecordedUsage {
     RecordedUsage {
         batch_id: id(9),
@@ -471,7 +507,7 @@ pub(super) fn usage() -> RecordedUsage {
         duration_ms: Some(2_340),
         price_status: PriceStatus::Priced,
         price_version: Some(42),
-        cost_pico: Some(5_625_000_000),
+        cost_pico: Some(25_625_000_000),
         currency: Some(Currency::USD),
         tags: BTreeMap::from([(text("region"), text("eu")), (text("team"), text("support"))]),
     }
