@@ -5,6 +5,7 @@ mod callers;
 mod commands;
 mod figure;
 mod http;
+mod price;
 mod rebuild;
 mod verify;
 mod visible;
@@ -45,6 +46,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if figures.wants("http_command") {
         http::measure(&mut figures, args.seconds, args.rounds).await?;
+    }
+    if figures.wants("price_record") {
+        price::measure(&mut figures, args.seconds)?;
     }
     if figures.wants("verify_key") {
         verify::measure(&mut figures, args.seconds).await?;

@@ -2,9 +2,10 @@
 //! texts of price lists.
 
 use chrono::{DateTime, Datelike as _, Utc};
+use domain::price_list::PriceTerms;
 use domain::text::{self, TextError};
 use domain::usage::FIELD_CHARS_MAX;
-use event_schemas::{MatchRule, ModelPrice};
+use event_schemas::MatchRule;
 
 use crate::refusal::Refusal;
 
@@ -29,9 +30,14 @@ pub(crate) fn list_name(field: &'static str, given: &str) -> Result<String, Refu
     text_in(field, text::name(given))
 }
 
-/// Refuses models whose names or rules no record could be matched with.
-pub(crate) fn model_texts(models: &[ModelPrice]) -> Result<(), Refusal> {
-    models.iter().try_for_each(|price| {
+/// Refuses models, providers and rules that no record could be matched with.
+pub(crate) fn price_texts(terms: &PriceTerms) -> Result<(), Refusal> {
+    let rules = [&terms.provider_matches, &terms.model_matches].into_iter().flatten();
+    rules.into_iter().try_for_each(rule_texts)?;
+    for provider in &terms.fallback_providers {
+        list_name("fallback_providers", provider)?;
+    }
+    terms.models.iter().try_for_each(|price| {
         model_text(&price.model)?;
         rule_texts(&price.matches)
     })

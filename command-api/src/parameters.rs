@@ -24,6 +24,17 @@ macro_rules! path {
     )+};
 }
 
+/// What a request used.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct UsageOfRequestPath {
+    /// The id.
+    #[param(value_type = uuid::Uuid)]
+    pub(crate) organization_id: OrganizationId,
+    /// The request, as it was recorded.
+    pub(crate) request_id: String,
+}
+
 path! {
     /// An organization.
     OrganizationPath { organization_id: OrganizationId }

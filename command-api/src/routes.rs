@@ -152,6 +152,8 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(credits::purchase::purchase_credits))
         .routes(routes!(credits::grant::grant_credits))
         .routes(routes!(price_lists::publish::publish_price_list))
+        .routes(routes!(price_lists::publish_own::publish_own_prices))
+        .routes(routes!(usage::explanation::explain_usage))
         .merge(with_body_limit(routes!(usage::route::record_usage), USAGE_BODY_BYTES_MAX))
 }
 

@@ -138,7 +138,7 @@ async fn read_events(
     Ok(rows.iter().map(event).collect())
 }
 
-/// Every published price list after a position, in order.
+/// Every published price list after a position, in order, each brought to its current version.
 pub async fn read_price_lists(
     pool: &PgPool,
     after: i64,
@@ -151,7 +151,9 @@ pub async fn read_price_lists(
     .bind(after)
     .fetch_all(pool)
     .await?;
-    Ok(rows.iter().map(event).collect())
+    let upcasters = event_schemas::upcast::upcasters();
+    let current = |event: RecordedEvent| event_schemas::upcast::upcast_recorded(event, &upcasters);
+    Ok(rows.iter().map(event).map(current).collect())
 }
 
 /// The API key that was given a secret with this hash, whatever has become of it since.

@@ -58,6 +58,8 @@ words! {
         CreditsRead = "credits.read",
         /// Buy and grant credits.
         CreditsUpdate = "credits.update",
+        /// Set the organization's own prices, and what comes on top of those of all.
+        PricesUpdate = "prices.update",
         /// See usage and cost.
         UsageRead = "usage.read",
         /// Record usage.
@@ -183,7 +185,7 @@ pub const fn organization_role_allows(role: OrganizationRole, permission: Permis
         }
         Permission::AuditRead => matches!(role, Owner | Admin | Auditor),
         Permission::CreditsRead => matches!(role, Owner | Admin | Billing | Reader | Auditor),
-        Permission::CreditsUpdate => matches!(role, Owner | Billing),
+        Permission::CreditsUpdate | Permission::PricesUpdate => matches!(role, Owner | Billing),
         Permission::OrganizationUpdate
         | Permission::SettingsUpdate
         | Permission::MembersInvite
@@ -235,6 +237,7 @@ pub const fn project_role_allows(role: ProjectRole, permission: Permission) -> b
         | Permission::ProjectsArchive
         | Permission::CreditsRead
         | Permission::CreditsUpdate
+        | Permission::PricesUpdate
         | Permission::AuditRead
         | Permission::AccessReviewsUpdate
         | Permission::ApprovalsDecide
@@ -317,6 +320,7 @@ mod tests {
                 Permission::SecurityUpdate,
                 Permission::OrganizationArchive,
                 Permission::CreditsUpdate,
+                Permission::PricesUpdate,
                 Permission::BreakGlassDecide,
                 Permission::PersonalDataErase,
             ];

@@ -253,6 +253,12 @@ impl FromStr for Measure {
     }
 }
 
+impl Serialize for Measure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 macro_rules! as_text {
     ($name:ident, $pattern:literal, $description:literal) => {
         impl Serialize for $name {

@@ -4,6 +4,8 @@
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use serde_json::{Map, Value};
 
+use crate::RecordedEvent;
+
 /// Every upcaster, in the order in which they apply.
 pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
     vec![
@@ -87,4 +89,27 @@ pub fn upcast(event: SerializedEvent, upcasters: &[Box<dyn EventUpcaster>]) -> S
             event
         }
     })
+}
+
+/// Brings an entry of the log to the current version of its type.
+pub fn upcast_recorded(
+    mut event: RecordedEvent,
+    upcasters: &[Box<dyn EventUpcaster>],
+) -> RecordedEvent {
+    let (kind, version) = (&event.event_type, &event.event_version);
+    if !upcasters.iter().any(|upcaster| upcaster.can_upcast(kind, version)) {
+        return event;
+    }
+    let stored = SerializedEvent {
+        aggregate_id: String::new(),
+        sequence: 0,
+        aggregate_type: String::new(),
+        event_type: event.event_type.clone(),
+        event_version: event.event_version.clone(),
+        payload: event.payload,
+        metadata: Value::Null,
+    };
+    let current = upcast(stored, upcasters);
+    (event.payload, event.event_version) = (current.payload, current.event_version);
+    event
 }

@@ -253,8 +253,10 @@ fn credit_account(error: &CreditAccountError) -> Problem {
 fn price_list(error: &PriceListError) -> Problem {
     match error {
         PriceListError::NoModels
-        | PriceListError::NegativeRate { .. }
+        | PriceListError::ShareBelowZero { .. }
+        | PriceListError::ThresholdBelowZero { .. }
         | PriceListError::InvalidRegex { .. } => said(INVALID_VALUE, error).with("field", "models"),
+        PriceListError::MarkUpOfAll => said(INVALID_VALUE, error).with("field", "mark_up_percent"),
         PriceListError::ProviderMismatch { .. } => {
             said(PRICE_LIST_PROVIDER, error).with("field", "provider")
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use domain::api_key::ApiKey;
-use domain::pricing::PriceBook;
+use domain::pricing::{PriceBook, Tokens, Used};
 use domain::project::Project;
 use domain::usage::UsageRecord;
 use event_log::usage::{Fate, NewUsage, Price, UsageWrite, UsageWriteError, UsageWriter};
@@ -60,9 +60,9 @@ pub struct UsageAnswer {
 /// Records usage. Cheap to clone.
 #[derive(Clone)]
 pub struct UsageRecorder {
-    executor: Executor,
+    pub(super) executor: Executor,
     writer: UsageWriter,
-    book: Arc<RwLock<PriceBook>>,
+    pub(super) book: Arc<RwLock<PriceBook>>,
 }
 
 impl UsageRecorder {
@@ -122,7 +122,7 @@ impl UsageRecorder {
                 continue;
             }
             let prices_upto = self.refresh_prices().await?;
-            self.price(&mut checked, &mut fates);
+            self.price(organization_id, &mut checked, &mut fates);
             let (places, usage): (Vec<usize>, Vec<NewUsage>) = checked.into_iter().unzip();
             let write = UsageWrite {
                 organization_id,
@@ -139,7 +139,7 @@ impl UsageRecorder {
                         places.into_iter().zip(written.fates).zip(&write.records)
                     {
                         let recorded = matches!(fate, Fate::Recorded { .. });
-                        unpriced += usize::from(recorded && usage.price.is_none());
+                        unpriced += usize::from(recorded && is_unpriced(usage));
                         fates[place] = Some(fate.into());
                     }
                     let records = fates.into_iter().flatten().collect();
@@ -154,7 +154,7 @@ impl UsageRecorder {
     }
 
     /// Brings the price book up to the log; answers the position of the last price it knows.
-    async fn refresh_prices(&self) -> Result<i64, ExecuteError> {
+    pub(super) async fn refresh_prices(&self) -> Result<i64, ExecuteError> {
         let known = self.book.read().unwrap_or_else(std::sync::PoisonError::into_inner).position();
         let published =
             event_log::read::read_price_lists(self.executor.log().pool(), known).await?;
@@ -168,23 +168,25 @@ impl UsageRecorder {
     }
 
     /// Prices every record at the prices in force when it happened.
-    fn price(&self, checked: &mut Vec<(usize, NewUsage)>, fates: &mut [Option<RecordFate>]) {
+    fn price(
+        &self,
+        organization_id: OrganizationId,
+        checked: &mut Vec<(usize, NewUsage)>,
+        fates: &mut [Option<RecordFate>],
+    ) {
         let book = self.book.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        checked.retain_mut(|(index, usage)| {
-            let tokens = tokens(usage);
-            match book.price(&usage.provider, &usage.model, usage.occurred_at, &tokens) {
-                Ok(priced) => {
-                    let known = (priced.price_version, priced.cost_pico, priced.currency);
-                    if let (Some(version), Some(cost_pico), Some(currency)) = known {
-                        usage.price = Some(Price { version, cost_pico, currency });
-                    }
-                    true
+        checked.retain_mut(|(index, usage)| match book.price(&used(organization_id, usage)) {
+            Ok(priced) => {
+                let known = (priced.price_version, priced.cost_pico, priced.currency);
+                if let (Some(version), Some(cost_pico), Some(currency)) = known {
+                    usage.price = Some(Price { version, cost_pico, currency });
                 }
-                Err(error) => {
-                    let reason = error.to_string();
-                    fates[*index] = Some(RecordFate::Invalid { field: None, reason });
-                    false
-                }
+                true
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                fates[*index] = Some(RecordFate::Invalid { field: None, reason });
+                false
             }
         });
     }
@@ -207,13 +209,28 @@ impl From<Fate> for RecordFate {
     }
 }
 
-fn tokens(usage: &NewUsage) -> domain::pricing::Tokens {
-    domain::pricing::Tokens {
-        input: usage.input_tokens,
-        cached_input: usage.cached_input_tokens,
-        cache_write: usage.cache_write_tokens,
-        output: usage.output_tokens,
-        reasoning: usage.reasoning_tokens,
+/// What failed and used nothing has no cost to know.
+fn is_unpriced(usage: &NewUsage) -> bool {
+    let used = usage.input_tokens != 0 || usage.output_tokens != 0 || !usage.units.is_empty();
+    usage.price.is_none() && (used || usage.error_type.is_none())
+}
+
+fn used(organization_id: OrganizationId, usage: &NewUsage) -> Used<'_> {
+    Used {
+        organization_id,
+        provider: &usage.provider,
+        model: &usage.model,
+        occurred_at: usage.occurred_at,
+        tokens: Tokens {
+            input: usage.input_tokens,
+            cached_input: usage.cached_input_tokens,
+            cache_write: usage.cache_write_tokens,
+            output: usage.output_tokens,
+            reasoning: usage.reasoning_tokens,
+        },
+        units: &usage.units,
+        service_tier: usage.service_tier.as_deref(),
+        failed: usage.error_type.is_some(),
     }
 }
 

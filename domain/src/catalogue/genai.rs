@@ -12,8 +12,10 @@ use crate::price_list::PriceTerms;
 #[derive(Deserialize)]
 struct Provider {
     id: String,
-    provider_match: Option<Rule>,
-    model_match: Option<Rule>,
+    #[serde(rename = "provider_match")]
+    also_called: Option<Rule>,
+    #[serde(rename = "model_match")]
+    recognises: Option<Rule>,
     #[serde(default)]
     fallback_model_providers: Vec<String>,
     models: Vec<Model>,
@@ -137,8 +139,8 @@ pub(super) fn read(text: &str) -> Result<Catalogue, CatalogueError> {
             prices.push(price);
         }
         let terms = PriceTerms {
-            provider_matches: provider.provider_match.map(MatchRule::from),
-            model_matches: provider.model_match.map(MatchRule::from),
+            provider_matches: provider.also_called.map(MatchRule::from),
+            model_matches: provider.recognises.map(MatchRule::from),
             fallback_providers: provider.fallback_model_providers,
             mark_up_percent: None,
             models: prices,

@@ -92,12 +92,12 @@ struct Reading<'a> {
 
 #[derive(Deserialize)]
 struct SearchContext<'a> {
-    #[serde(borrow)]
-    search_context_size_low: Option<&'a RawValue>,
-    #[serde(borrow)]
-    search_context_size_medium: Option<&'a RawValue>,
-    #[serde(borrow)]
-    search_context_size_high: Option<&'a RawValue>,
+    #[serde(borrow, rename = "search_context_size_low")]
+    low: Option<&'a RawValue>,
+    #[serde(borrow, rename = "search_context_size_medium")]
+    medium: Option<&'a RawValue>,
+    #[serde(borrow, rename = "search_context_size_high")]
+    high: Option<&'a RawValue>,
 }
 
 impl Reading<'_> {
@@ -156,9 +156,9 @@ impl Reading<'_> {
             return self.skip(Some(word), Why::NotAPrice);
         };
         for (unit, price) in [
-            (Unit::WebSearches, sizes.search_context_size_medium),
-            (Unit::LowContextWebSearches, sizes.search_context_size_low),
-            (Unit::HighContextWebSearches, sizes.search_context_size_high),
+            (Unit::WebSearches, sizes.medium),
+            (Unit::LowContextWebSearches, sizes.low),
+            (Unit::HighContextWebSearches, sizes.high),
         ] {
             let Some(price) = price else { continue };
             let plain = self.price.rates.get(Measure::Unit(Unit::WebSearches));

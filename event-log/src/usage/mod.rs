@@ -18,7 +18,7 @@ use event_schemas::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-pub use read::read_usage;
+pub use read::{read_usage, usage_of_request};
 pub use write::UsageWriter;
 
 use crate::append::StreamKey;
@@ -90,10 +90,7 @@ impl NewUsage {
 
     /// What identifies the record: organization and request.
     pub fn request_key(&self, organization_id: OrganizationId) -> Uuid {
-        let mut hash = Sha256::new();
-        hash.update(organization_id.0.as_bytes());
-        hash.update(self.request_id.as_bytes());
-        short(hash)
+        request_key(organization_id, &self.request_id)
     }
 
     /// What the sender said of it, but for when it happened and what it cost: the same again is a
@@ -150,6 +147,14 @@ impl NewUsage {
             hash.update(count.to_be_bytes());
         }
     }
+}
+
+/// What identifies a record: organization and request.
+fn request_key(organization_id: OrganizationId, request_id: &str) -> Uuid {
+    let mut hash = Sha256::new();
+    hash.update(organization_id.0.as_bytes());
+    hash.update(request_id.as_bytes());
+    short(hash)
 }
 
 /// The first 16 bytes of a SHA-256, as the UUID column type holds them.

@@ -1,11 +1,13 @@
 //! Reading usage records back.
 
 use event_schemas::{
-    ApiKeyId, MemberId, PriceStatus, ProjectId, RecordedUsage, ServiceAccountId, Units,
+    ApiKeyId, MemberId, OrganizationId, PriceStatus, ProjectId, RecordedUsage, ServiceAccountId,
+    Units,
 };
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgConnection, PgPool, Row as _};
 
+use super::request_key;
 use crate::read::UsageRun;
 
 /// The records of a batch with ordinals from `from` on, in order, at most `records_max`.
@@ -32,6 +34,48 @@ pub async fn read_usage(
     .fetch_all(connection)
     .await?;
     rows.iter().map(|row| record(row, run)).collect()
+}
+
+/// The record of a request, with its position: where a request's id came again after a day or more,
+/// the one that happened last.
+///
+/// The unique key begins with the day, so each day of the organization's is looked up in it: some
+/// microseconds a day.
+pub async fn usage_of_request(
+    pool: &PgPool,
+    organization_id: OrganizationId,
+    request_id: &str,
+) -> Result<Option<(i64, RecordedUsage)>, sqlx::Error> {
+    let found = sqlx::query(
+        "with span as (
+             select min(first_day) as first_day, max(last_day) as last_day
+             from log.usage_batches where organization_id = $1
+         )
+         select u.batch_id, u.ordinal, b.first_position, b.count::bigint, b.first_day, b.last_day,
+                b.recorded_at
+         from span, generate_series(span.first_day, span.last_day, interval '1 day') as s(day)
+         join log.usage_records u on u.occurred_day = s.day::date and u.request_key = $2
+         join log.usage_batches b on b.batch_id = u.batch_id
+         order by u.occurred_at desc limit 1",
+    )
+    .bind(organization_id.0)
+    .bind(request_key(organization_id, request_id))
+    .fetch_optional(pool)
+    .await?;
+    let Some(row) = found else { return Ok(None) };
+    let run = UsageRun {
+        batch_id: row.get(0),
+        first_position: row.get(2),
+        organization_id,
+        count: row.get(3),
+        first_day: row.get(4),
+        last_day: row.get(5),
+        recorded_at: row.get(6),
+    };
+    let ordinal = i64::from(row.get::<i32, _>(1));
+    let mut connection = pool.acquire().await?;
+    let record = read_usage(&mut connection, &run, ordinal, 1).await?.pop();
+    Ok(record.map(|record| (run.first_position + ordinal, record)))
 }
 
 fn record(row: &PgRow, run: &UsageRun) -> Result<RecordedUsage, sqlx::Error> {

@@ -195,7 +195,12 @@ fn price_list() -> NewEvent {
     let event = PriceListEvent::Published {
         price_list_id: PriceListId::of("test", "openai"),
         version: 1,
+        organization_id: None,
         provider: "openai".to_owned(),
+        provider_matches: None,
+        model_matches: None,
+        fallback_providers: Vec::new(),
+        mark_up_percent: None,
         currency: Currency::USD,
         effective_from: at("2026-01-01T00:00:00Z"),
         source: None,

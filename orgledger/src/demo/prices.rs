@@ -2,7 +2,7 @@
 //! Source: the providers' public price pages, as collected in pydantic/genai-prices (MIT).
 
 use command_api::price_lists::PublishPriceList;
-use event_schemas::{Amount, Currency, MatchRule, ModelPrice, Rates};
+use event_schemas::{Currency, MatchRule, Measure, ModelPrice, Rate};
 
 use super::Story;
 
@@ -23,6 +23,9 @@ pub(super) async fn publish(story: &Story<'_>) -> anyhow::Result<()> {
             currency: Currency::USD,
             effective_from: None,
             source: Some(format!("{provider}'s public price page")),
+            provider_matches: None,
+            model_matches: None,
+            fallback_providers: Vec::new(),
             models,
         };
         story.on("2025-09-01", &publish).await?;
@@ -31,15 +34,12 @@ pub(super) async fn publish(story: &Story<'_>) -> anyhow::Result<()> {
 }
 
 fn model_price((model, input, cached, output): &Price) -> anyhow::Result<ModelPrice> {
-    let amount = |text: &str| text.parse::<Amount>().map(Some);
-    Ok(ModelPrice {
-        model: (*model).to_owned(),
-        matches: MatchRule::StartsWith((*model).to_owned()),
-        rates: Rates {
-            input: amount(input)?,
-            cached_input: amount(cached)?,
-            cache_write: None,
-            output: amount(output)?,
-        },
-    })
+    let rates =
+        [(Measure::Input, input), (Measure::CachedInput, cached), (Measure::Output, output)];
+    let rates = rates.into_iter().map(|(of, text)| Ok((of, text.parse::<Rate>()?)));
+    Ok(ModelPrice::plain(
+        (*model).to_owned(),
+        MatchRule::StartsWith((*model).to_owned()),
+        rates.collect::<anyhow::Result<_>>()?,
+    ))
 }

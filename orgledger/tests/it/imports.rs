@@ -231,8 +231,7 @@ const ODD_PRICES: &str = r#"[{"id": "odd", "models": [
     {"id": "odd-1", "match": {"equals": "odd-1"},
      "prices": {"input_mtok": 0.1234567, "cache_read_mtok": 1.2e-6, "output_mtok": 7.000000000001}},
     {"id": "odd-free", "match": {"equals": "odd-free"}, "prices": {"input_mtok": 0, "output_mtok": 0}},
-    {"id": "odd-tiered", "match": {"equals": "odd-tiered"},
-     "prices": {"input_mtok": {"base": 1, "tiers": [{"start": 1000, "price": 2}]}, "output_mtok": 1}}
+    {"id": "odd-unpriced", "match": {"equals": "odd-unpriced"}, "prices": {"smells_mtok": 1}}
 ]}]"#;
 
 /// In pico-units for a million tokens.
@@ -283,7 +282,10 @@ async fn costs_are_rounded_once_for_each_record_and_never_guessed() {
     std::fs::write(&prices, ODD_PRICES).unwrap();
     let report = place.json(&["import", "prices", prices.to_str().unwrap(), "--json"]).await;
     assert_eq!(report["priced"], 2);
-    assert_eq!(report["left_out"], json!({ "prices depend on context size": 1 }));
+    assert_eq!(report["left_out"], json!({ "no price that could be taken": 1 }));
+    let smells = "smells_mtok: for something that usage records do not count";
+    assert_eq!(report["prices_not_taken"], json!({ smells: 1 }));
+    assert_eq!(report["skipped"][0]["model"], "odd-unpriced");
     let again = place.json(&["import", "prices", prices.to_str().unwrap(), "--json"]).await;
     assert_eq!((&again["published"], &again["unchanged"]), (&json!(0), &json!(1)));
 
@@ -302,7 +304,7 @@ async fn costs_are_rounded_once_for_each_record_and_never_guessed() {
     }
 
     // The same requests, told of another model: what was recorded first stays.
-    let report = import_odd_usage(&place, directory, "odd-tiered", &[]).await;
+    let report = import_odd_usage(&place, directory, "odd-unpriced", &[]).await;
     assert_eq!((&report["recorded"], &report["conflicts"]), (&json!(0), &json!(3_000)), "{report}");
     let after = place.json(&["costs", "--organization", "Odd", "--format", "json"]).await;
     assert_eq!(after["rows"], costs["rows"]);
@@ -315,7 +317,7 @@ async fn usage_without_a_price_is_unpriced_and_not_free() {
     let prices = directory.join("odd-prices.json");
     std::fs::write(&prices, ODD_PRICES).unwrap();
     place.print(&["import", "prices", prices.to_str().unwrap()]).await;
-    import_odd_usage(&place, directory, "odd-tiered", &["--create"]).await;
+    import_odd_usage(&place, directory, "odd-unpriced", &["--create"]).await;
     let costs = place.json(&["costs", "--organization", "Odd", "--format", "json"]).await;
     let row = &costs["rows"][0];
     assert_eq!(row["unpriced_requests"], row["requests"], "{row}");

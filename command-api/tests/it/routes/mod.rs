@@ -5,6 +5,7 @@ mod api_keys;
 mod credentials;
 mod credits;
 mod departures;
+mod explanations;
 mod groups;
 mod invites;
 mod joining;

@@ -7,7 +7,7 @@ use crate::support::App;
 fn list(input: &str) -> Value {
     json!({"catalogue": "genai-prices", "provider": "openai", "currency": "USD",
         "models": [{"model": "gpt-4o", "matches": {"starts_with": "gpt-4o-"},
-            "rates": {"input": input, "output": "10"}}]})
+            "rates": {"input_tokens": input, "output_tokens": "10"}}]})
 }
 
 #[tokio::test]
@@ -41,16 +41,17 @@ async fn what_cannot_be_a_price_list_is_refused() {
         ("provider", json!(" ")),
         ("catalogue", json!("nul\u{0}")),
         ("catalogue", json!("a/b")),
+        ("catalogue", json!("organization:0190a1b2-77aa-7000-8000-00000000001a")),
+        ("fallback_providers", json!([" "])),
         ("source", json!("x".repeat(1001))),
         ("effective_from", json!("+20000-01-01T00:00:00Z")),
     ];
     for (field, value) in unprocessable {
         publish(field, value).await.refused_field(422, "invalid-value", field);
     }
-    let model = |model: Value, rule: Value, input: Value| json!([{"model": model, "matches": rule, "rates": {"input": input}}]);
+    let model = |model: Value, rule: Value, input: Value| json!([{"model": model, "matches": rule, "rates": {"input_tokens": input}}]);
     let rule = json!({"equals": "m"});
     let unprocessable = [
-        model(json!("m"), rule.clone(), json!("-1")),
         model(json!(""), rule.clone(), json!("1")),
         model(json!("nul\u{0}"), rule.clone(), json!("1")),
         model(json!("m"), json!({"or": [{"contains": "\u{0}"}]}), json!("1")),
@@ -60,9 +61,11 @@ async fn what_cannot_be_a_price_list_is_refused() {
     }
     // Prices are texts: a number would already have lost digits.
     let number = publish("models", model(json!("m"), rule.clone(), json!(0.1))).await;
-    number.refused_field(400, "invalid-request", "models[0].rates.input");
-    let kind = json!([{"model": "m", "matches": rule, "rates": {"imput": "1"}}]);
+    number.refused_field(400, "invalid-request", "models[0].rates.input_tokens");
+    let below_zero = publish("models", model(json!("m"), rule.clone(), json!("-1"))).await;
+    below_zero.refused_field(400, "invalid-request", "models[0].rates.input_tokens");
+    let kind = json!([{"model": "m", "matches": rule, "rates": {"imput_tokens": "1"}}]);
     let kind = publish("models", kind).await;
-    kind.refused_field(400, "invalid-request", "models[0].rates.imput");
+    kind.refused_field(400, "invalid-request", "models[0].rates");
     assert_eq!(app.changes().await, 0);
 }

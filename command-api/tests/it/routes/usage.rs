@@ -52,7 +52,8 @@ impl World {
         let list = json!({"catalogue": "c", "provider": "OpenAI", "currency": "USD",
             "effective_from": "2026-01-01T00:00:00Z",
             "models": [{"model": "gpt-4o", "matches": {"equals": "gpt-4o"},
-                "rates": {"input": input, "cached_input": "1.25", "output": "10"}}]});
+                "rates": {"input_tokens": input, "cached_input_tokens": "1.25",
+                    "output_tokens": "10"}}]});
         self.app.operator().post("/v1/price-lists", list).await.position()
     }
 

@@ -106,7 +106,10 @@ fn bodies(operation: &str) -> Vec<Value> {
         "rotate_api_key" => vec![json!({"grace_seconds": 60})],
         "purchase_credits" | "grant_credits" => vec![json!({"amount": "5", "currency": "USD"})],
         "publish_price_list" => vec![json!({"catalogue": "c", "provider": "p", "currency": "USD",
-            "models": [{"model": "m", "matches": {"equals": "m"}, "rates": {"input": "1"}}]})],
+            "models": [{"model": "m", "matches": {"equals": "m"}, "rates": {"input_tokens": "1"}}]})],
+        "publish_own_prices" => {
+            vec![json!({"provider": "*", "currency": "USD", "mark_up_percent": "12.5"})]
+        }
         "record_usage" => ["api_key_id", "member_id", "service_account_id"]
             .map(|of| {
                 json!({"records": [{"project_id": "{project_id}", of: format!("{{{of}}}"),

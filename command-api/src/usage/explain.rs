@@ -1,0 +1,64 @@
+//! Explain a record's cost: what was known when it was recorded prices it once more, line by line.
+
+use std::sync::PoisonError;
+
+use domain::pricing::{Tokens, Used};
+use event_log::usage::usage_of_request;
+use event_schemas::{OrganizationId, Permission, RecordedUsage};
+
+use super::UsageRecorder;
+use super::explanation::UsageExplanation;
+use crate::execute::CommandContext;
+use crate::refusal::{ExecuteError, Refusal};
+
+impl UsageRecorder {
+    /// How the cost of a request came about. None where there is no such request in the
+    /// organization, or none that the asker may see.
+    pub async fn explain(
+        &self,
+        context: &CommandContext,
+        organization_id: OrganizationId,
+        request_id: &str,
+    ) -> Result<Option<UsageExplanation>, ExecuteError> {
+        let name = &context.metadata.actor.id;
+        let mut session = self.executor.reading(context.authority, false).named(name);
+        session.vouch(context.presented.as_ref()).await.map_err(Refusal::into_error)?;
+        session.asking(organization_id).await.map_err(Refusal::into_error)?;
+        let pool = self.executor.log().pool();
+        let Some((position, usage)) = usage_of_request(pool, organization_id, request_id).await?
+        else {
+            return Ok(None);
+        };
+        match session.permit_in(organization_id, usage.project_id, Permission::UsageRead).await {
+            Ok(()) => {}
+            Err(Refusal::Failed(error)) => return Err(*error),
+            // What somebody cannot see does not exist for them.
+            Err(_) => return Ok(None),
+        }
+        self.refresh_prices().await?;
+        let book = self.book.read().unwrap_or_else(PoisonError::into_inner);
+        let explained = book.explain(&used(&usage), position);
+        let explained =
+            explained.map_err(|error| Refusal::Import(error.to_string()).into_error())?;
+        Ok(Some(UsageExplanation::new(position, usage, explained)))
+    }
+}
+
+fn used(usage: &RecordedUsage) -> Used<'_> {
+    Used {
+        organization_id: usage.organization_id,
+        provider: &usage.provider,
+        model: &usage.model,
+        occurred_at: usage.occurred_at,
+        tokens: Tokens {
+            input: usage.input_tokens,
+            cached_input: usage.cached_input_tokens,
+            cache_write: usage.cache_write_tokens,
+            output: usage.output_tokens,
+            reasoning: usage.reasoning_tokens,
+        },
+        units: &usage.units,
+        service_tier: usage.service_tier.as_deref(),
+        failed: usage.error_type.is_some(),
+    }
+}
