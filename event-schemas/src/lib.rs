@@ -22,6 +22,7 @@ mod access_review;
 mod api_key;
 mod approval;
 mod credit_account;
+mod measure;
 mod name;
 mod organization;
 mod person;
@@ -44,6 +45,7 @@ pub use ids::{
     InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId, ReviewLineId,
     RoleId, ServiceAccountId,
 };
+pub use measure::Measure;
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
 pub use name::NameEvent;
 pub use organization::{
@@ -56,7 +58,7 @@ pub use price_list::{
     MatchRule, ModelPrice, PriceListEvent, RatesAbove, ServiceTierPrice, TimedPrice, When,
 };
 pub use project::ProjectEvent;
-pub use rates::{Measure, Percent, RATE_PLACES, Rate, RateError, Rates};
+pub use rates::{Percent, RATE_PLACES, Rate, RateError, Rates};
 pub use refusal::RefusalEvent;
 pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;

@@ -210,7 +210,7 @@ pub(crate) enum FeedKind {
 pub(crate) enum ImportCommand {
     /// A history of people and teams: one JSON change a line
     Membership(ImportMembershipArgs),
-    /// A catalogue of model prices in the format of pydantic/genai-prices
+    /// A catalogue of model prices, of pydantic/genai-prices or LiteLLM
     Prices(ImportPricesArgs),
     /// A record of usage: a CSV file with one request a row
     Usage(ImportUsageArgs),

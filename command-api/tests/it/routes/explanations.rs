@@ -47,7 +47,9 @@ impl World {
     }
 
     async fn explained(&self, request_id: &str) -> Value {
-        let explained = self.explained_to(&self.app.operator(), request_id).await.ok();
+        let reply = self.explained_to(&self.app.operator(), request_id).await;
+        assert_eq!(reply.status.as_u16(), 200, "{reply:?}");
+        let explained = reply.body;
         assert_eq!(explained["agrees"], true, "{explained}");
         explained
     }
@@ -174,7 +176,7 @@ async fn who_may_not_see_usage_is_explained_nothing() {
         app.stranger(key["secret"].as_str())
     };
     let auditor = as_member("ada", "auditor").await;
-    world.explained_to(&auditor, "r").await.ok();
+    assert_eq!(world.explained_to(&auditor, "r").await.status.as_u16(), 200);
     let member = as_member("bob", "member").await;
     world.explained_to(&member, "r").await.refused(404, "not-found");
     world.explained_to(&auditor, "another").await.refused(404, "not-found");
