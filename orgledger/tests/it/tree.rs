@@ -20,15 +20,16 @@ fn shipped(package: &Package) -> BTreeSet<&str> {
 }
 
 /// Which of our crates each may use; nothing else of ours.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("event-schemas", &[]),
+    ("parquet-file", &[]),
     ("embedded", &[]),
     ("domain", &["event-schemas"]),
-    ("event-log", &["event-schemas"]),
+    ("event-log", &["event-schemas", "parquet-file"]),
     ("api-conventions", &["event-schemas"]),
     ("command-api", &["api-conventions", "domain", "event-log", "event-schemas"]),
     ("projectors", &["event-log", "event-schemas"]),
-    ("query-api", &["api-conventions", "event-schemas"]),
+    ("query-api", &["api-conventions", "event-schemas", "parquet-file"]),
     (
         "orgledger",
         &[
@@ -38,6 +39,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "embedded",
             "event-log",
             "event-schemas",
+            "parquet-file",
             "projectors",
             "query-api",
         ],
@@ -51,6 +53,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "embedded",
             "event-log",
             "event-schemas",
+            "parquet-file",
             "projectors",
             "query-api",
         ],
