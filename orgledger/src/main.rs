@@ -117,6 +117,14 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
+/// Writes a file to standard output, as it is.
+fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)?;
+    Ok(out.flush()?)
+}
+
 /// Prints to standard output; an error instead of a panic where nobody reads any more.
 fn print(text: &str) -> anyhow::Result<()> {
     use std::io::Write;

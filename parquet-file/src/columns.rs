@@ -94,7 +94,8 @@ impl Column {
 }
 
 impl Values {
-    pub(crate) fn kind(&self) -> Kind {
+    /// What they are.
+    pub fn kind(&self) -> Kind {
         match self {
             Self::Text(_) => Kind::Text,
             Self::Integer(_) => Kind::Integer,
