@@ -23,3 +23,6 @@ create policy reader on log.usage_records for select to orgledger_reader using (
     select nullif(current_setting('orgledger.organization_id', true), '')::uuid));
 create policy operator on log.usage_batches for select to orgledger_operator using (true);
 create policy operator on log.usage_records for select to orgledger_operator using (true);
+
+-- What had been recorded by a time.
+create index usage_batches_recorded on log.usage_batches (organization_id, recorded_at, first_position);
