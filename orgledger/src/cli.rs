@@ -105,6 +105,9 @@ pub(crate) enum Command {
     Costs(CostsArgs),
     /// What was bought, given and used
     Balance(BalanceArgs),
+    /// Give analysts logins of Postgres that see the reports of some organizations
+    #[command(subcommand)]
+    Analyst(AnalystCommand),
     /// Fill a read model anew beside the one in service, and switch to it
     Rebuild(RebuildArgs),
     /// Wrap every key of a person with the first of the master keys, so that the others can go
@@ -356,6 +359,27 @@ pub(crate) enum ReadyMadeReport {
     WeeklyByProject,
     /// By month and organization
     MonthlyByOrganization,
+}
+
+/// Who reads reports in plain SQL.
+#[derive(Subcommand)]
+pub(crate) enum AnalystCommand {
+    /// Let a login see an organization; makes the login where it is not there, and prints its password
+    Grant(AnalystArgs),
+    /// Let a login see an organization no more; drops the login that sees none
+    Revoke(AnalystArgs),
+    /// Who sees what
+    List,
+}
+
+/// Whose login, and which organization.
+#[derive(Args)]
+pub(crate) struct AnalystArgs {
+    /// The analyst's login of Postgres
+    pub login: String,
+    /// The organization, by name or id
+    #[arg(long)]
+    pub organization: String,
 }
 
 /// What was bought, given and used.

@@ -1,5 +1,6 @@
 //! The one binary of orgledger.
 
+mod analyst;
 mod api;
 mod cli;
 mod command_line;
@@ -65,6 +66,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Costs(args) => report::costs::run(place, args).await,
         Command::Balance(args) => report::balance::run(place, args).await,
         Command::Rebuild(args) => rebuild::run(place, &args).await,
+        Command::Analyst(command) => analyst::run(place, command).await,
         Command::RewrapKeys => rewrap_keys::run(place).await,
         Command::Status(args) => report::status::run(place, &args).await,
         Command::Probe(args) => probe::run(&args.url).await,
@@ -83,6 +85,7 @@ fn log_to_stderr(cli: &Cli) {
         | Command::Costs(_)
         | Command::Balance(_)
         | Command::Rebuild(_)
+        | Command::Analyst(_)
         | Command::RewrapKeys
         | Command::Status(_)
         | Command::Probe(_)

@@ -34,6 +34,9 @@ enum Value {
     Text(Option<String>),
     Time(DateTime<Utc>),
     Amount(Option<Amount>),
+    /// A quantity that FOCUS has, which it wants to be a decimal.
+    Quantity(i64),
+    /// A count of our own.
     Count(i64),
 }
 
@@ -49,7 +52,7 @@ pub fn to_focus_parquet(report: &CostReport) -> Result<Vec<u8>, QueryError> {
     let rows = charges(report)?;
     let mut table = Table::default();
     for (index, (name, like)) in Charge::default().values().into_iter().enumerate() {
-        table.add(name, column(name, &like, rows.iter().map(|row| &row[index])));
+        table.add(name, column(&like, rows.iter().map(|row| &row[index])));
     }
     table.written()
 }
@@ -59,19 +62,17 @@ fn written(value: &Value) -> String {
         Value::Text(text) => text.clone().unwrap_or_default(),
         Value::Time(time) => time.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         Value::Amount(amount) => amount.map(|amount| amount.to_string()).unwrap_or_default(),
+        Value::Quantity(quantity) => format!("{quantity}.0"),
         Value::Count(count) => count.to_string(),
     }
 }
 
-/// A column's values, which are all `like` this one. Quantities that FOCUS has are decimals; counts
-/// of our own are whole numbers.
-fn column<'a>(name: &str, like: &Value, values: impl Iterator<Item = &'a Value>) -> Values {
+/// A column's values, which are all `like` this one.
+fn column<'a>(like: &Value, values: impl Iterator<Item = &'a Value>) -> Values {
     match like {
         Value::Time(_) => Values::Time(values.map(Value::time).collect()),
-        Value::Count(_) if name.starts_with("x_") => {
-            Values::Integer(values.map(Value::count).collect())
-        }
-        Value::Amount(_) | Value::Count(_) => Values::Decimal(values.map(Value::pico).collect()),
+        Value::Count(_) => Values::Integer(values.map(Value::count).collect()),
+        Value::Amount(_) | Value::Quantity(_) => Values::Decimal(values.map(Value::pico).collect()),
         Value::Text(_) => Values::Text(values.map(Value::text).collect()),
     }
 }
@@ -92,8 +93,8 @@ impl Value {
     fn pico(&self) -> Option<i128> {
         match self {
             Self::Amount(amount) => amount.map(Amount::pico),
-            Self::Count(count) => Some(i128::from(*count) * PICO_PER_UNIT),
-            Self::Text(_) | Self::Time(_) => None,
+            Self::Quantity(quantity) => Some(i128::from(*quantity) * PICO_PER_UNIT),
+            Self::Text(_) | Self::Time(_) | Self::Count(_) => None,
         }
     }
 }
@@ -186,14 +187,16 @@ impl Charge {
             ("ChargeFrequency", text("Usage-Based")),
             ("ChargePeriodEnd", Value::Time(self.start + TimeDelta::days(1))),
             ("ChargePeriodStart", Value::Time(self.start)),
-            ("ConsumedQuantity", Value::Count(self.tokens)),
+            ("ConsumedQuantity", Value::Quantity(self.tokens)),
             ("ConsumedUnit", text(UNIT)),
             ("ContractedCost", cost()),
             ("EffectiveCost", cost()),
+            // Nothing here has been invoiced.
+            ("InvoiceId", Value::Text(None)),
             ("InvoiceIssuerName", text(&self.provider)),
             ("ListCost", cost()),
             ("PricingCategory", text("Standard")),
-            ("PricingQuantity", Value::Count(self.tokens)),
+            ("PricingQuantity", Value::Quantity(self.tokens)),
             ("PricingUnit", text(UNIT)),
             ("ProviderName", text(&self.provider)),
             ("PublisherName", text(&self.provider)),

@@ -101,7 +101,7 @@ async fn focus_has_every_request_and_no_cost_that_is_not_known() {
     assert_eq!(column("x_PriceStatus"), ["unpriced", "priced", "not_billed"]);
     assert_eq!(column("BilledCost"), ["0.000000000000", "0.000000000007", "0.000000000000"]);
     assert_eq!(column("BillingCurrency"), ["EUR"; 3]);
-    assert_eq!(column("ConsumedQuantity"), ["12", "12", "0"]);
+    assert_eq!(column("ConsumedQuantity"), ["12.0", "12.0", "0.0"]);
     assert_eq!(column("x_FailedRequests"), ["0", "0", "1"]);
     assert_eq!(column("SubAccountId"), [&*id(PROD).to_string(); 3]);
     assert_eq!(column("BillingAccountId"), [&*id(ACME).to_string(); 3]);

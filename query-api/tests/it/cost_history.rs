@@ -332,6 +332,7 @@ async fn ready_made_reports_group_by_what_they_say() {
 #[tokio::test]
 async fn what_cannot_be_read_is_refused_and_never_left_out() {
     let (world, _) = history(&mut Dice(17)).await;
+    let world = world.waiting_at_most(std::time::Duration::ZERO);
     let ask = async |query: &str| world.get(&path(ACME, &format!("/costs?{query}"))).await;
     let head = world.log.head().await.expect("a head");
     ask(&format!("at_position={}", head + 1)).await.assert_problem(503, "not-yet-visible", "later");
