@@ -48,6 +48,8 @@ impl Committed {
 pub(super) struct Rollup {
     pub(super) committed: Arc<Committed>,
     read: PgPool,
+    /// Sees all organizations' rows.
+    owner: PgPool,
     feed: Feed,
     projection: Registered,
     running: Vec<tokio::task::JoinHandle<()>>,
@@ -71,7 +73,7 @@ impl Rollup {
             tokio::spawn(Projectors::run(config, std::future::pending())),
             tokio::spawn(look(read.clone(), Arc::clone(&committed))),
         ];
-        Ok(Self { committed, read, feed, projection, running })
+        Ok(Self { committed, read, owner: database.pool().await, feed, projection, running })
     }
 
     /// Waits until it is at the head, and holds it against the totals. Answers the worst lag since
@@ -82,7 +84,7 @@ impl Rollup {
             tokio::time::sleep(LOOK).await;
         }
         self.committed.reached(head);
-        let found = totals(&self.read).await?;
+        let found = totals(&self.owner).await?;
         anyhow::ensure!(found == *expected, "the rollup has {found:?}, recorded was {expected:?}");
         let mut worst = self.committed.worst.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(std::mem::take(&mut *worst).as_secs_f64())
@@ -122,7 +124,7 @@ async fn checkpoint(read: &PgPool) -> Result<i64, sqlx::Error> {
     .await
 }
 
-async fn totals(read: &PgPool) -> anyhow::Result<Totals> {
+async fn totals(owner: &PgPool) -> anyhow::Result<Totals> {
     let row = sqlx::query(
         "select coalesce(sum(requests), 0)::bigint, coalesce(sum(input_tokens), 0)::bigint,
              coalesce(sum(cached_input_tokens), 0)::bigint,
@@ -130,7 +132,7 @@ async fn totals(read: &PgPool) -> anyhow::Result<Totals> {
              trunc(coalesce(sum(cost), 0) * 1000000000000)::text
          from read.usage_hourly",
     )
-    .fetch_one(read)
+    .fetch_one(owner)
     .await?;
     Ok(Totals {
         requests: row.get(0),
