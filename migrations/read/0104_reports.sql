@@ -86,7 +86,7 @@ begin
         select c.oid, c.relname from pg_class c
         where c.relnamespace = build::regnamespace and c.relkind in ('r', 'p')
             and c.relname in ('organizations', 'projects', 'api_keys', 'members', 'service_accounts',
-                'usage_by_feature', 'usage_hourly', 'usage_quarter_hourly', 'usage_units')
+                'usage_by_feature', 'usage_daily', 'usage_hourly', 'usage_quarter_hourly', 'usage_units')
         order by c.relname
     loop
         execute format('grant usage on schema %I to orgledger_analyst', build);
@@ -174,10 +174,10 @@ create function reports.cost_per_feature_rows() returns table (organization_id u
     unpriced_requests bigint, unbilled_requests bigint, input_tokens bigint, output_tokens bigint,
     cost numeric)
     language sql stable as $$
-    select organization_id, project_id, feature, (hour at time zone 'UTC')::date, currency,
+    select organization_id, project_id, feature, (day at time zone 'UTC')::date, currency,
         sum(requests)::bigint, sum(failed_requests)::bigint, sum(unpriced_requests)::bigint,
         sum(unbilled_requests)::bigint, sum(input_tokens)::bigint, sum(output_tokens)::bigint, sum(cost)
-    from read.usage_by_feature group by 1, 2, 3, 4, 5 $$;
+    from read.usage_daily group by 1, 2, 3, 4, 5 $$;
 create function reports.freshness_rows() returns table (read_model text, "position" bigint,
     recorded_at timestamptz)
     language sql stable as $$
@@ -277,7 +277,7 @@ begin
     for shown in select oid from pg_class where relnamespace = 'read'::regnamespace and relkind = 'v'
                      and relowner = 'orgledger_builder'::regrole
                      and relname in ('organizations', 'projects', 'api_keys', 'members', 'service_accounts',
-                         'usage_by_feature', 'usage_hourly', 'usage_quarter_hourly', 'usage_units') loop
+                         'usage_by_feature', 'usage_daily', 'usage_hourly', 'usage_quarter_hourly', 'usage_units') loop
         execute format('grant select on %s to orgledger_analyst', shown);
     end loop;
     reset role;

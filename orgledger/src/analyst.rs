@@ -61,12 +61,14 @@ async fn grant(
             told.push_str(&format!("\npassword, shown this once: {password}"));
         }
     }
-    sqlx::query("insert into reports.grants (login, organization_id) values ($1, $2)
-                 on conflict do nothing")
-        .bind(login)
-        .bind(organization_id)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "insert into reports.grants (login, organization_id) values ($1, $2)
+                 on conflict do nothing",
+    )
+    .bind(login)
+    .bind(organization_id)
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await?;
     Ok(told)
 }
@@ -96,11 +98,12 @@ async fn revoke(
 ) -> anyhow::Result<String> {
     let login = &args.login;
     let mut tx = owner.begin().await?;
-    let revoked = sqlx::query("delete from reports.grants where login = $1 and organization_id = $2")
-        .bind(login)
-        .bind(organization_id)
-        .execute(&mut *tx)
-        .await?;
+    let revoked =
+        sqlx::query("delete from reports.grants where login = $1 and organization_id = $2")
+            .bind(login)
+            .bind(organization_id)
+            .execute(&mut *tx)
+            .await?;
     if revoked.rows_affected() == 0 {
         bail!("'{login}' does not see {}", args.organization);
     }

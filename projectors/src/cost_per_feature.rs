@@ -1,5 +1,5 @@
-//! What was used and what it cost: by the hour and feature, by the hour and model, and by the
-//! quarter of an hour and all that usage is attributed to.
+//! What was used and what it cost: by the day and by the hour, and by the quarter of an hour and all
+//! that usage is attributed to.
 
 mod statements;
 
@@ -17,7 +17,7 @@ impl Projection for CostPerFeature {
     const NAME: &'static str = "cost_per_feature";
     const VERSION: i32 = 2;
     const VIEWS: &'static [&'static str] =
-        &["usage_by_feature", "usage_hourly", "usage_quarter_hourly", "usage_units"];
+        &["usage_by_feature", "usage_daily", "usage_hourly", "usage_quarter_hourly", "usage_units"];
 
     fn tables() -> &'static str {
         include_str!("cost_per_feature/tables.sql")

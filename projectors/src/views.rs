@@ -78,7 +78,9 @@ fn view(name: &str, query: &str) -> String {
 
 /// Analysts see through the views what they see of the tables: of most, nothing.
 fn granted(name: &str) -> String {
-    format!("grant select on read.{name} to orgledger_reader, orgledger_operator, orgledger_analyst")
+    format!(
+        "grant select on read.{name} to orgledger_reader, orgledger_operator, orgledger_analyst"
+    )
 }
 
 /// How the views must come to show a new build.

@@ -10,6 +10,7 @@ mod commands;
 mod copied;
 mod http;
 mod load;
+pub(crate) mod reports;
 mod rollup;
 
 use std::sync::Arc;
@@ -109,9 +110,8 @@ async fn send(
         tokio::spawn(async move {
             let mut recorded = 0;
             for batch in batches {
-                let answer = recorder
-                    .record(&context(None), tenant.organization_id, &batch.records)
-                    .await?;
+                let answer =
+                    recorder.record(&context(None), tenant.organization_id, &batch.records).await?;
                 let fresh = |fate: &&RecordFate| matches!(fate, RecordFate::Recorded { .. });
                 recorded += answer.records.iter().filter(fresh).count();
                 committed.add(answer.position);

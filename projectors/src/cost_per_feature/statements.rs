@@ -47,6 +47,15 @@ pub(super) fn rollups(table: &str) -> String {
         &format!("organization_id, project_id, feature, provider, model, currency, {hour}, {day}"),
         true,
     );
+    let of_day = "date_bin('1 day', quarter_hour, '2000-01-01T00:00:00Z')";
+    let daily = upsert(
+        "usage_daily",
+        "organization_id, project_id, feature, provider, model, currency, day, recorded_day",
+        &format!(
+            "organization_id, project_id, feature, provider, model, currency, {of_day}, {day}"
+        ),
+        true,
+    );
     let by_feature = upsert(
         "usage_by_feature",
         "organization_id, project_id, feature, currency, hour, recorded_day",
@@ -65,7 +74,8 @@ pub(super) fn rollups(table: &str) -> String {
                  sum(cost_pico) * 0.000000000001 as cost, count(units) as with_units
              from {records}
              group by {ATTRIBUTED}
-         ), fine as ({fine}), hourly as ({hourly}), by_feature as ({by_feature})
+         ), fine as ({fine}), hourly as ({hourly}), daily as ({daily}),
+         by_feature as ({by_feature})
          select coalesce(sum(with_units), 0)::bigint from grouped",
         records = records(table, ""),
     )

@@ -128,12 +128,20 @@ async fn sums_are_exact_over_batches_pages_and_months() {
                  select {key}, sum(requests), sum(failed_requests), sum(input_tokens),
                      sum(reasoning_tokens), sum(cost)
                  from (select *, date_trunc('hour', quarter_hour, 'UTC') as hour,
+                           date_trunc('day', quarter_hour, 'UTC') as day,
                            (recorded_hour at time zone 'UTC')::date as recorded_day
                        from read.usage_quarter_hourly) fine group by {key}) as different"
         )
     };
     for (table, key) in [
-        ("usage_hourly", "organization_id, project_id, feature, provider, model, currency, hour, recorded_day"),
+        (
+            "usage_hourly",
+            "organization_id, project_id, feature, provider, model, currency, hour, recorded_day",
+        ),
+        (
+            "usage_daily",
+            "organization_id, project_id, feature, provider, model, currency, day, recorded_day",
+        ),
         ("usage_by_feature", "organization_id, project_id, feature, currency, hour, recorded_day"),
     ] {
         let different: i64 =

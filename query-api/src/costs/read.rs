@@ -54,7 +54,9 @@ pub(super) async fn groups(
         position: snapshot.position(),
     };
     let connection = snapshot.connection();
-    if plan.reading < Reading::QuarterHourly
+    if plan.reading < Reading::QuarterHourly && span::is_of_utc_days(&plan) {
+        plan.reading = Reading::Daily;
+    } else if plan.reading < Reading::QuarterHourly
         && !span::is_of_whole_hours(connection, organization_id, &plan).await?
     {
         plan.reading = Reading::QuarterHourly;

@@ -3,6 +3,8 @@
 /// What usage is kept in, from what is the least to read to what has everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reading {
+    /// By the day of UTC, project, feature, provider and model.
+    Daily,
     /// By the hour, project and feature.
     ByFeature,
     /// By the hour, project, feature, provider and model.
@@ -17,6 +19,7 @@ impl Reading {
     /// The table.
     pub(super) const fn table(self) -> &'static str {
         match self {
+            Self::Daily => "read.usage_daily",
             Self::ByFeature => "read.usage_by_feature",
             Self::Hourly => "read.usage_hourly",
             Self::QuarterHourly => "read.usage_quarter_hourly",
@@ -27,6 +30,7 @@ impl Reading {
     /// The column of when it happened.
     pub(super) const fn time(self) -> &'static str {
         match self {
+            Self::Daily => "day",
             Self::ByFeature | Self::Hourly => "hour",
             Self::QuarterHourly => "quarter_hour",
             Self::Records => "occurred_at",
@@ -36,7 +40,7 @@ impl Reading {
     /// The SQL of the sums.
     pub(super) fn sums(self) -> String {
         match self {
-            Self::ByFeature | Self::Hourly | Self::QuarterHourly => SUMS.to_owned(),
+            Self::Daily | Self::ByFeature | Self::Hourly | Self::QuarterHourly => SUMS.to_owned(),
             Self::Records => format!(
                 "count(*) as requests, count(error_type) as failed_requests,
                  count(*) filter (where cost_pico is null and not {UNBILLED}) as unpriced_requests,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use event_schemas::OrganizationId;
 use sqlx::PgConnection;
 
+use super::dimension::Dimension;
 use super::report::CostsQuery;
 use super::statement::Plan;
 use crate::error::QueryError;
@@ -112,6 +113,15 @@ pub(super) async fn resolved(
 fn is_unknown(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.as_deref() == Some(UNKNOWN_VALUE)
+}
+
+/// Whether the report can be made of whole days of UTC.
+pub(super) fn is_of_utc_days(plan: &Plan<'_>) -> bool {
+    let is_midnight = |time: DateTime<Utc>| time.timestamp() % 86_400 == 0;
+    plan.time_zone == "UTC"
+        && plan.from.is_none_or(is_midnight)
+        && plan.to.is_none_or(is_midnight)
+        && !plan.by.contains(&Dimension::Hour)
 }
 
 /// Whether the report can be made of whole hours of UTC: the span begins and ends with one, and so

@@ -120,7 +120,7 @@ impl Plan<'_> {
                 "sum(used.value::bigint)::bigint as quantity".to_owned(),
                 "used.key",
             ),
-            Reading::ByFeature | Reading::Hourly | Reading::QuarterHourly => {
+            Reading::Daily | Reading::ByFeature | Reading::Hourly | Reading::QuarterHourly => {
                 ("read.usage_units".to_owned(), quantity.to_owned(), "unit")
             }
         })?;
@@ -180,9 +180,12 @@ impl Plan<'_> {
                 statement.push("(select batch_id, first_position, first_day, last_day");
                 statement.push(" from log.usage_batches where true");
                 self.push_batches(statement, recorded_from, position);
+                // Days are here to leave out partitions, and not to find records by: whole months.
                 statement.push(format_args!(
                     ") batch join {table} record on record.batch_id = batch.batch_id
-                         and occurred_day between first_day and last_day{used} where true"
+                         and occurred_day >= date_trunc('month', first_day::timestamp)::date
+                         and occurred_day < (date_trunc('month', last_day::timestamp)
+                             + interval '1 month')::date{used} where true"
                 ));
                 statement.push(" and first_position + ordinal <= ").push_bind(position);
             }
