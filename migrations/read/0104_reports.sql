@@ -24,7 +24,7 @@ comment on schema reports is
 grant usage on schema reports, read to orgledger_analyst;
 -- Whose policies name the table of grants.
 grant usage on schema reports to orgledger_builder;
-grant select (projection, state, position, recorded_at) on read.builds to orgledger_analyst;
+grant select (build, projection, state, position, recorded_at) on read.builds to orgledger_analyst;
 
 -- Who sees what. It is no read model: nothing rebuilds it.
 create table reports.grants (
@@ -117,29 +117,24 @@ grant execute on function read.open_to_analysts(text), read.columns_for_analysts
 -- conditions, as it does with a view.
 set local check_function_bodies = off;
 
--- The latest name of each thing, whatever has become of it.
-create function reports.organizations_rows() returns table (organization_id uuid, name text)
-    language sql stable as $$
-    select distinct on (organization_id) organization_id, name from read.organizations
-    order by organization_id, (known_to is null) desc, valid_from desc, known_from desc $$;
-create function reports.projects_rows() returns table (organization_id uuid, project_id uuid, name text)
-    language sql stable as $$
-    select distinct on (project_id) organization_id, project_id, name from read.projects
-    order by project_id, (known_to is null) desc, valid_from desc, known_from desc $$;
-create function reports.api_keys_rows() returns table (organization_id uuid, api_key_id uuid, name text)
-    language sql stable as $$
-    select distinct on (api_key_id) organization_id, api_key_id, name from read.api_keys
-    order by api_key_id, (known_to is null) desc, valid_from desc, known_from desc $$;
-create function reports.members_rows() returns table (organization_id uuid, member_id uuid, login text)
-    language sql stable as $$
-    select distinct on (member_id) organization_id, member_id, login from read.members
-    order by member_id, (known_to is null) desc, valid_from desc, known_from desc $$;
-create function reports.service_accounts_rows()
-    returns table (organization_id uuid, service_account_id uuid, name text)
-    language sql stable as $$
-    select distinct on (service_account_id) organization_id, service_account_id, name
-    from read.service_accounts
-    order by service_account_id, (known_to is null) desc, valid_from desc, known_from desc $$;
+-- The latest name of each thing, whatever has become of it. From the build itself: a view of `read`
+-- asks for all columns, and analysts may see few of them.
+create function reports.names(things text, id text, called text)
+    returns table (organization_id uuid, thing_id uuid, name text)
+    language plpgsql stable as $$
+declare
+    register text;
+begin
+    select 'read_access_register_' || build into register from read.builds
+    where projection = 'access_register' and state = 'serving';
+    if register is null then
+        return;
+    end if;
+    return query execute format(
+        'select distinct on (%2$I) organization_id, %2$I, %3$I from %4$I.%1$I
+         order by %2$I, (known_to is null) desc, valid_from desc, known_from desc',
+        things, id, called, register);
+end $$;
 create function reports.usage_hourly_rows() returns table (organization_id uuid, project_id uuid,
     feature text, provider text, model text, hour timestamptz, recorded_day date, currency text,
     requests bigint, failed_requests bigint, unpriced_requests bigint, unbilled_requests bigint,
@@ -185,12 +180,19 @@ create function reports.freshness_rows() returns table (read_model text, "positi
     where state = 'serving' and projection in ('access_register', 'cost_per_feature') $$;
 
 create view reports.organizations with (security_invoker = true) as
-    select * from reports.organizations_rows();
-create view reports.projects with (security_invoker = true) as select * from reports.projects_rows();
-create view reports.api_keys with (security_invoker = true) as select * from reports.api_keys_rows();
-create view reports.members with (security_invoker = true) as select * from reports.members_rows();
+    select organization_id, name from reports.names('organizations', 'organization_id', 'name');
+create view reports.projects with (security_invoker = true) as
+    select organization_id, thing_id as project_id, name
+    from reports.names('projects', 'project_id', 'name');
+create view reports.api_keys with (security_invoker = true) as
+    select organization_id, thing_id as api_key_id, name
+    from reports.names('api_keys', 'api_key_id', 'name');
+create view reports.members with (security_invoker = true) as
+    select organization_id, thing_id as member_id, name as login
+    from reports.names('members', 'member_id', 'login');
 create view reports.service_accounts with (security_invoker = true) as
-    select * from reports.service_accounts_rows();
+    select organization_id, thing_id as service_account_id, name
+    from reports.names('service_accounts', 'service_account_id', 'name');
 create view reports.usage_hourly with (security_invoker = true) as
     select * from reports.usage_hourly_rows();
 create view reports.usage_attributed with (security_invoker = true) as

@@ -131,7 +131,9 @@ async fn two_organizations() -> (House, [Uuid; 2]) {
     let organizations = organizations.expect("the story has rows in every view");
     let mut usage = Usage::new(51);
     for organization in organizations {
-        house.use_up(OrganizationId(organization), &usage.batch(40).1).await;
+        let mut records = usage.batch(40).1;
+        records[0].units = [(event_schemas::Unit::WebSearches, 1)].into_iter().collect();
+        house.use_up(OrganizationId(organization), &records).await;
     }
     house.catch_up().await;
     (house, organizations)
