@@ -33,7 +33,10 @@ async fn every_example_of_reports_says_something() {
             .current_dir(work.path())
             .env("PATH", &path)
             .env("ORGLEDGER_DATA_DIR", directory.path())
-            .env("ORGLEDGER_POSTGRES_BIN", std::env::var("ORGLEDGER_POSTGRES_BIN").unwrap_or_default())
+            .env(
+                "ORGLEDGER_POSTGRES_BIN",
+                std::env::var("ORGLEDGER_POSTGRES_BIN").unwrap_or_default(),
+            )
             .env("ORGANIZATION", "Acme Corp")
             .env("ANALYST_URL", format!("postgres://grace@{server}"));
         if std::env::var_os("ORGLEDGER_POSTGRES_BIN").is_none() {
