@@ -6,6 +6,7 @@ mod commands;
 mod figure;
 mod http;
 mod price;
+mod ingest;
 mod rebuild;
 mod verify;
 mod visible;
@@ -33,6 +34,9 @@ struct Args {
     /// How often both sides take their turn; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// How many records the month has that reports are made of
+    #[arg(long, default_value_t = 10_000_000)]
+    report_records: i64,
 }
 
 #[tokio::main]
@@ -58,6 +62,14 @@ async fn main() -> anyhow::Result<()> {
     }
     if figures.wants("commit_to_visible") {
         visible::measure(&mut figures, args.seconds).await?;
+    }
+    let of_ingest =
+        ["usage_ingest", "usage_rollup_lag", "command_p50_under_ingest", "usage_rebuild"];
+    if of_ingest.iter().any(|name| figures.wants(name)) {
+        ingest::measure(&mut figures, args.seconds, args.rounds).await?;
+    }
+    if figures.wants("cost_report") {
+        ingest::reports::measure(&mut figures, args.seconds, args.report_records).await?;
     }
     Ok(())
 }

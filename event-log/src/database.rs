@@ -198,6 +198,7 @@ fn log_migrations() -> Vec<Migration> {
         8 "key owners" "log/0008_key_owners.sql",
         9 "what an organization has" "log/0009_of_organization.sql",
         10 "units" "log/0010_units.sql",
+        13 "readers of usage records" "log/0013_usage_readers.sql",
     ]
 }
 
@@ -205,6 +206,7 @@ fn read_migrations() -> Vec<Migration> {
     migrations![
         101 "read models" "read/0101_read_models.sql",
         102 "row level security" "read/0102_row_level_security.sql",
+        104 "reports in plain SQL" "read/0104_reports.sql",
     ]
 }
 

@@ -105,6 +105,9 @@ pub(crate) enum Command {
     Costs(CostsArgs),
     /// What was bought, given and used
     Balance(BalanceArgs),
+    /// Give analysts logins of Postgres that see the reports of some organizations
+    #[command(subcommand)]
+    Analyst(AnalystCommand),
     /// Fill a read model anew beside the one in service, and switch to it
     Rebuild(RebuildArgs),
     /// Wrap every key of a person with the first of the master keys, so that the others can go
@@ -304,16 +307,29 @@ pub(crate) struct CostsArgs {
     /// The organization, by name or id
     #[arg(long)]
     pub organization: String,
-    /// What to group by, separated by commas: feature, project, api_key, member, service_account,
-    /// provider, model, hour, day, month
+    /// What to group by, separated by commas: organization, project, api_key, member,
+    /// service_account, end_user, feature, provider, model, service_tier, error_type, a tag such as
+    /// tag:team, hour, day, week, month
     #[arg(long, default_value = "feature", value_delimiter = ',')]
     pub by: Vec<String>,
-    /// From when on: a whole hour, or a date, which means its beginning in UTC
-    #[arg(long, value_parser = parse_time)]
-    pub from: Option<DateTime<Utc>>,
-    /// Until before when: a whole hour, or a date, which means its beginning in UTC
-    #[arg(long, value_parser = parse_time)]
-    pub to: Option<DateTime<Utc>>,
+    /// A ready-made report, instead of --by
+    #[arg(long, conflicts_with = "by")]
+    pub report: Option<ReadyMadeReport>,
+    /// From when on: a whole quarter of an hour, or a date, which means its beginning
+    #[arg(long)]
+    pub from: Option<query_api::costs::Bound>,
+    /// Until before when: a whole quarter of an hour, or a date, which means its beginning
+    #[arg(long)]
+    pub to: Option<query_api::costs::Bound>,
+    /// The time zone that days, weeks and months are of: an IANA name such as Europe/Berlin
+    #[arg(long, default_value = "UTC")]
+    pub time_zone: String,
+    /// As known at this time, or at the end of this day (UTC): of what had been recorded by then
+    #[arg(long, value_parser = parse_end_of_day)]
+    pub as_of: Option<DateTime<Utc>>,
+    /// As the log knew it at this position
+    #[arg(long)]
+    pub at_position: Option<i64>,
     /// How to print
     #[arg(long, default_value = "table")]
     pub format: CostsFormat,
@@ -328,6 +344,42 @@ pub(crate) enum CostsFormat {
     Json,
     /// For spreadsheets; amounts have all their digits
     Csv,
+    /// A Parquet file; amounts are decimals
+    Parquet,
+    /// FOCUS 1.2 as CSV, by day, project, feature, provider and model
+    FocusCsv,
+    /// FOCUS 1.2 as a Parquet file
+    FocusParquet,
+}
+
+/// A report that is often asked for.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReadyMadeReport {
+    /// By week and project
+    WeeklyByProject,
+    /// By month and organization
+    MonthlyByOrganization,
+}
+
+/// Who reads reports in plain SQL.
+#[derive(Subcommand)]
+pub(crate) enum AnalystCommand {
+    /// Let a login see an organization; makes the login where it is not there, and prints its password
+    Grant(AnalystArgs),
+    /// Let a login see an organization no more; drops the login that sees none
+    Revoke(AnalystArgs),
+    /// Who sees what
+    List,
+}
+
+/// Whose login, and which organization.
+#[derive(Args)]
+pub(crate) struct AnalystArgs {
+    /// The analyst's login of Postgres
+    pub login: String,
+    /// The organization, by name or id
+    #[arg(long)]
+    pub organization: String,
 }
 
 /// What was bought, given and used.

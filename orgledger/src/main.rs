@@ -1,5 +1,6 @@
 //! The one binary of orgledger.
 
+mod analyst;
 mod api;
 mod cli;
 mod command_line;
@@ -65,6 +66,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Costs(args) => report::costs::run(place, args).await,
         Command::Balance(args) => report::balance::run(place, args).await,
         Command::Rebuild(args) => rebuild::run(place, &args).await,
+        Command::Analyst(command) => analyst::run(place, command).await,
         Command::RewrapKeys => rewrap_keys::run(place).await,
         Command::Status(args) => report::status::run(place, &args).await,
         Command::Probe(args) => probe::run(&args.url).await,
@@ -83,6 +85,7 @@ fn log_to_stderr(cli: &Cli) {
         | Command::Costs(_)
         | Command::Balance(_)
         | Command::Rebuild(_)
+        | Command::Analyst(_)
         | Command::RewrapKeys
         | Command::Status(_)
         | Command::Probe(_)
@@ -115,6 +118,14 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
             .downcast_ref::<std::io::Error>()
             .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     })
+}
+
+/// Writes a file to standard output, as it is.
+fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)?;
+    Ok(out.flush()?)
 }
 
 /// Prints to standard output; an error instead of a panic where nobody reads any more.

@@ -76,8 +76,11 @@ fn view(name: &str, query: &str) -> String {
     format!("view read.{name} with (security_invoker = true) as {query}")
 }
 
+/// Analysts see through the views what they see of the tables: of most, nothing.
 fn granted(name: &str) -> String {
-    format!("grant select on read.{name} to orgledger_reader, orgledger_operator")
+    format!(
+        "grant select on read.{name} to orgledger_reader, orgledger_operator, orgledger_analyst"
+    )
 }
 
 /// How the views must come to show a new build.

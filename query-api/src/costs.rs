@@ -2,14 +2,24 @@
 
 mod dimension;
 mod export;
-mod fold;
+mod focus;
+mod known;
+mod lines;
 mod names;
+mod parameters;
+mod read;
+mod reading;
 mod report;
 mod route;
+mod span;
+mod statement;
 
 pub use dimension::Dimension;
-pub use export::to_csv;
-pub use fold::Sums;
+pub use export::{to_csv, to_parquet};
+pub use focus::{FOCUS_BY, to_focus_csv, to_focus_parquet};
+pub use lines::Sums;
+pub use parameters::ReadyMade;
+pub use read::RECORDS_MAX;
 pub use report::{CostReport, CostRow, CostTotal, CostsQuery, Group, READS, ROWS_MAX, costs};
-pub use route::HourBound;
 pub(crate) use route::{__path_get_costs, get_costs};
+pub use span::Bound;

@@ -16,6 +16,20 @@ problem_kinds! { pub(crate) OWN:
     ///
     /// Ask for less at once: fewer groupings, a shorter time, one organization.
     TOO_MANY_ROWS = "too-many-rows" UNPROCESSABLE_ENTITY "The answer would be too long";
+    /// Too many usage records would have to be read one by one.
+    ///
+    /// Ask for a shorter time, or group by what is summed up beforehand: neither by end user nor by
+    /// tag, service tier or error; and as known at the end of an hour instead of within it.
+    TOO_MANY_RECORDS = "too-many-records" UNPROCESSABLE_ENTITY "Too much would have to be read";
+    /// The usage records that would have to be read one by one have been archived.
+    ///
+    /// Sums of them stay: group by what is summed up beforehand, as known now or at the end of an
+    /// hour.
+    RECORDS_ARCHIVED = "records-archived" UNPROCESSABLE_ENTITY "The records have been archived";
+    /// These read models stand apart from the log, and the question needs its usage records.
+    ///
+    /// Ask where the log is, or for what is summed up beforehand, as known now.
+    RECORDS_ELSEWHERE = "records-elsewhere" UNPROCESSABLE_ENTITY "The usage records are not here";
 }
 
 /// Every kind of problem that a query can be answered with, by type.
@@ -56,6 +70,22 @@ pub enum QueryError {
         /// The most rows of one answer.
         rows_max: usize,
     },
+    /// Too many usage records would have to be read one by one.
+    #[error(
+        "{records} usage records would have to be read one by one, and at most {records_max} are"
+    )]
+    TooManyRecords {
+        /// How many.
+        records: i64,
+        /// The most that are read.
+        records_max: i64,
+    },
+    /// Usage records that would have to be read are not in the log's tables any more.
+    #[error("usage records that this would have to be read from have been archived")]
+    RecordsArchived,
+    /// The log is not in this database.
+    #[error("these read models stand apart from the log, and this needs its usage records")]
+    RecordsElsewhere,
     /// What stands in the read model, or what goes out, is not what it must be.
     #[error("a row cannot be read or written: {0}")]
     Unreadable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -88,6 +118,15 @@ impl From<QueryError> for Problem {
             }
             QueryError::TooManyRows { rows_max } => {
                 Self::new(TOO_MANY_ROWS).with_detail(error.to_string()).with("rows_max", rows_max)
+            }
+            QueryError::TooManyRecords { records_max, .. } => Self::new(TOO_MANY_RECORDS)
+                .with_detail(error.to_string())
+                .with("records_max", records_max),
+            QueryError::RecordsArchived => {
+                Self::new(RECORDS_ARCHIVED).with_detail(error.to_string())
+            }
+            QueryError::RecordsElsewhere => {
+                Self::new(RECORDS_ELSEWHERE).with_detail(error.to_string())
             }
             QueryError::Unreadable(_) => Self::internal(&error),
             QueryError::Database(error) => Self::database(&error),

@@ -83,7 +83,10 @@ pub(super) fn print(
     let Some(document) = document else {
         return match &*answer.body {
             [] => Ok(()),
-            bytes => crate::print(&String::from_utf8_lossy(bytes)),
+            bytes => match std::str::from_utf8(bytes) {
+                Ok(text) => crate::print(text),
+                Err(_) => crate::print_bytes(bytes),
+            },
         };
     };
     crate::print(&if as_table {

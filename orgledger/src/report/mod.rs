@@ -45,7 +45,7 @@ pub(crate) async fn catch_up(
 }
 
 /// What a query failed with. A person may have mistyped the organization, so it is named.
-fn failed(error: QueryError, organization: &str) -> anyhow::Error {
+pub(crate) fn failed(error: QueryError, organization: &str) -> anyhow::Error {
     match error {
         QueryError::NotFound("organization") => {
             anyhow::anyhow!("there is no organization '{organization}'")

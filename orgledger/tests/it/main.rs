@@ -13,6 +13,7 @@ mod real_data;
 mod rebuilds;
 mod refused_starts;
 mod remote;
+mod reports;
 mod support;
 mod tenants;
 mod tree;

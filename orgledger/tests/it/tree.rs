@@ -26,15 +26,16 @@ fn shipped(package: &Package) -> BTreeSet<&str> {
 }
 
 /// Which of our crates each may use; nothing else of ours.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("event-schemas", &[]),
+    ("parquet-file", &[]),
     ("embedded", &[]),
     ("domain", &["event-schemas"]),
-    ("event-log", &["event-schemas"]),
+    ("event-log", &["event-schemas", "parquet-file"]),
     ("api-conventions", &["event-schemas"]),
     ("command-api", &["api-conventions", "domain", "event-log", "event-schemas"]),
     ("projectors", &["event-log", "event-schemas"]),
-    ("query-api", &["api-conventions", "event-schemas"]),
+    ("query-api", &["api-conventions", "event-schemas", "parquet-file"]),
     (
         "orgledger",
         &[
@@ -44,6 +45,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "embedded",
             "event-log",
             "event-schemas",
+            "parquet-file",
             "projectors",
             "query-api",
         ],
@@ -57,6 +59,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "embedded",
             "event-log",
             "event-schemas",
+            "parquet-file",
             "projectors",
             "query-api",
         ],

@@ -1,13 +1,12 @@
 //! A page of the log, whichever way it came.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use event_log::UsageRun;
 use event_schemas::{RecordedEvent, UsageBatch};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use super::Place;
-use super::usage::{self, UsageSource};
+use super::usage::{self, Span, UsageSource};
 
 /// The usage records of a page.
 #[derive(Debug, Clone)]
@@ -49,12 +48,16 @@ impl FeedPage {
     ) -> Result<Option<UsageSource>, sqlx::Error> {
         let (table, spans) = match &self.usage {
             UsagePage::Runs(runs) => {
-                let span = |run: &UsageRun| (run.batch_id, run.first_day, run.last_day);
+                let span = |run: &UsageRun| Span {
+                    batch_id: run.batch_id,
+                    recorded_at: run.recorded_at,
+                    first_day: run.first_day,
+                    last_day: run.last_day,
+                };
                 ("log.usage_records", runs.iter().map(span).collect::<Vec<_>>())
             }
             UsagePage::Records(batches) => {
-                let spans: Vec<(Uuid, NaiveDate, NaiveDate)> =
-                    batches.iter().flat_map(|batch| &batch.records).map(usage::span).collect();
+                let spans: Vec<Span> = batches.iter().flat_map(usage::spans).collect();
                 if !spans.is_empty() {
                     usage::stage(tx, batches, self.after).await?;
                 }

@@ -1,5 +1,7 @@
 //! A page's usage records as a table to select from.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use event_schemas::{RecordedUsage, Units, UsageBatch};
 use sqlx::{Executor, PgConnection};
@@ -50,6 +52,8 @@ pub struct UsageSource {
     pub table: &'static str,
     /// The batches, each once.
     pub batch_ids: Vec<Uuid>,
+    /// When the log learned of each of them.
+    pub recorded_at: Vec<DateTime<Utc>>,
     /// The earliest day of their records.
     pub first_day: NaiveDate,
     /// The latest day of their records.
@@ -57,22 +61,38 @@ pub struct UsageSource {
 }
 
 impl UsageSource {
-    pub(super) fn of(table: &'static str, spans: &[(Uuid, NaiveDate, NaiveDate)]) -> Option<Self> {
-        let mut batch_ids: Vec<Uuid> = spans.iter().map(|(batch_id, _, _)| *batch_id).collect();
-        batch_ids.sort_unstable();
-        batch_ids.dedup();
+    pub(super) fn of(table: &'static str, spans: &[Span]) -> Option<Self> {
+        let batches: BTreeMap<Uuid, DateTime<Utc>> =
+            spans.iter().map(|span| (span.batch_id, span.recorded_at)).collect();
+        let (batch_ids, recorded_at) = batches.into_iter().unzip();
         Some(Self {
             table,
             batch_ids,
-            first_day: spans.iter().map(|(_, first_day, _)| *first_day).min()?,
-            last_day: spans.iter().map(|(_, _, last_day)| *last_day).max()?,
+            recorded_at,
+            first_day: spans.iter().map(|span| span.first_day).min()?,
+            last_day: spans.iter().map(|span| span.last_day).max()?,
         })
     }
 }
 
-pub(super) fn span(record: &RecordedUsage) -> (Uuid, NaiveDate, NaiveDate) {
-    let day = record.occurred_at.date_naive();
-    (record.batch_id, day, day)
+/// Where a batch's records lie, or some of them.
+pub(super) struct Span {
+    pub(super) batch_id: Uuid,
+    pub(super) recorded_at: DateTime<Utc>,
+    pub(super) first_day: NaiveDate,
+    pub(super) last_day: NaiveDate,
+}
+
+pub(super) fn spans(batch: &UsageBatch) -> impl Iterator<Item = Span> {
+    batch.records.iter().map(|record| {
+        let day = record.occurred_at.date_naive();
+        Span {
+            batch_id: record.batch_id,
+            recorded_at: batch.recorded_at,
+            first_day: day,
+            last_day: day,
+        }
+    })
 }
 
 /// Puts the records after a position into the temporary table, which the end of the transaction

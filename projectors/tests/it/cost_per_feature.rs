@@ -1,4 +1,4 @@
-//! Usage by the hour: sums are exact.
+//! Usage, rolled up: sums are exact, and every rollup has the same.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ fn key(organization_id: OrganizationId, record: &NewUsage) -> String {
         record.provider,
         record.model,
         id(record.price.map(|price| price.currency.to_string())),
-        record.occurred_at.duration_trunc(TimeDelta::hours(1)).unwrap().timestamp(),
+        record.occurred_at.duration_trunc(TimeDelta::minutes(15)).unwrap().timestamp(),
     )
 }
 
@@ -61,10 +61,11 @@ async fn stored(house: &House) -> BTreeMap<String, Sums> {
     let rows: Vec<Row> = sqlx::query_as(
         "select concat_ws(' ', organization_id, project_id, coalesce(api_key_id::text, '-'),
                  coalesce(member_id::text, '-'), coalesce(service_account_id::text, '-'), feature,
-                 provider, model, coalesce(currency, '-'), extract(epoch from hour)::bigint),
-             array[requests, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens,
-                 reasoning_tokens, unpriced_requests], cost::text
-         from read.usage_hourly",
+                 provider, model, coalesce(currency, '-'), extract(epoch from quarter_hour)::bigint),
+             array[sum(requests), sum(input_tokens), sum(cached_input_tokens),
+                 sum(cache_write_tokens), sum(output_tokens), sum(reasoning_tokens),
+                 sum(unpriced_requests)]::bigint[], sum(cost)::text
+         from read.usage_quarter_hourly group by 1",
     )
     .fetch_all(&house.reader)
     .await
@@ -117,4 +118,34 @@ async fn sums_are_exact_over_batches_pages_and_months() {
     .unwrap();
     let sorted = |rows: Vec<_>| BTreeMap::from_iter(rows);
     assert_eq!(sorted(consumed), sorted(by_key), "the account is charged what the features cost");
+
+    let coarser = |table: &str, key: &str| {
+        format!(
+            "select count(*) from (
+                 select {key}, sum(requests), sum(failed_requests), sum(input_tokens),
+                     sum(reasoning_tokens), sum(cost) from read.{table} group by {key}
+                 except all
+                 select {key}, sum(requests), sum(failed_requests), sum(input_tokens),
+                     sum(reasoning_tokens), sum(cost)
+                 from (select *, date_trunc('hour', quarter_hour, 'UTC') as hour,
+                           date_trunc('day', quarter_hour, 'UTC') as day,
+                           (recorded_hour at time zone 'UTC')::date as recorded_day
+                       from read.usage_quarter_hourly) fine group by {key}) as different"
+        )
+    };
+    for (table, key) in [
+        (
+            "usage_hourly",
+            "organization_id, project_id, feature, provider, model, currency, hour, recorded_day",
+        ),
+        (
+            "usage_daily",
+            "organization_id, project_id, feature, provider, model, currency, day, recorded_day",
+        ),
+        ("usage_by_feature", "organization_id, project_id, feature, currency, hour, recorded_day"),
+    ] {
+        let different: i64 =
+            sqlx::query_scalar(&coarser(table, key)).fetch_one(&house.reader).await.unwrap();
+        assert_eq!(different, 0, "{table} has other sums");
+    }
 }

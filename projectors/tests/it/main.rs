@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test that finds nothing there has failed.
 
 mod access_register;
+mod analysts;
 mod balances;
 mod cost_per_feature;
 mod invited;

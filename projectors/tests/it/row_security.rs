@@ -94,6 +94,19 @@ const PLANTED: &[(&str, &str)] = &[
     ),
     ("create view read.more as select 1 as one", "read.more reads with the rights of its owner"),
     (
+        "create view reports.more as select 1 as one",
+        "reports.more reads with the rights of its owner",
+    ),
+    (
+        "drop policy analyst on BUILD.members",
+        "orgledger_analyst may use BUILD.members and no policy is for it",
+    ),
+    ("grant update on BUILD.members to orgledger_analyst", "readers may change BUILD.members"),
+    (
+        "create policy more on BUILD.members to orgledger_analyst using (true)",
+        "policy more of BUILD.members shows analysts all",
+    ),
+    (
         "create function read.all_members() returns bigint language sql security definer
       as 'select count(*) from read.members'",
         "read.all_members() runs with the rights of its owner",
@@ -108,7 +121,7 @@ async fn two_organizations() -> (House, [Uuid; 2]) {
         "select string_agg('select organization_id from ' || oid::regclass, ' intersect ')
              || ' order by 1 limit 2'
          from pg_class where relnamespace = 'read'::regnamespace and relkind = 'v'
-             and relname not in ('usage_hourly', 'last_use')",
+             and relname !~ '^(usage_|last_use$)'",
     )
     .fetch_one(&house.owner)
     .await
@@ -118,7 +131,9 @@ async fn two_organizations() -> (House, [Uuid; 2]) {
     let organizations = organizations.expect("the story has rows in every view");
     let mut usage = Usage::new(51);
     for organization in organizations {
-        house.use_up(OrganizationId(organization), &usage.batch(40).1).await;
+        let mut records = usage.batch(40).1;
+        records[0].units = [(event_schemas::Unit::WebSearches, 1)].into_iter().collect();
+        house.use_up(OrganizationId(organization), &records).await;
     }
     house.catch_up().await;
     (house, organizations)

@@ -1,23 +1,24 @@
-//! The report: rows by group and currency, and totals.
+//! The report: lines by group, and totals.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use event_schemas::OrganizationId;
+use event_schemas::{OrganizationId, PriceStatus};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
-use sqlx::postgres::PgRow;
-use sqlx::{Postgres, QueryBuilder, Row as _};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::dimension::Dimension;
-use super::fold::{Sums, fold_unpriced};
+use super::lines::{Line, Stored, Sums, lines};
 use super::names;
-use crate::balances::amount;
+use super::read::{self, Groups, Values};
+use super::span::Bound;
 use crate::error::QueryError;
 use crate::organizations::{self, OrganizationRef};
 use crate::snapshot::{Projection, Snapshot};
+use crate::temporal::Temporal;
 use crate::viewer::Visible;
 
 /// What costs are read from: the rollup has the sums, the register the names.
@@ -31,14 +32,36 @@ pub const ROWS_MAX: usize = 100_000;
 pub struct CostsQuery {
     /// Whose.
     pub organization: OrganizationRef,
-    /// What to group by, in that order; by nothing gives one row a currency.
+    /// What to group by, in that order; by nothing gives one row a line.
     pub by: Vec<Dimension>,
-    /// From this whole hour on.
-    pub from: Option<DateTime<Utc>>,
-    /// Up to this whole hour, which is not part of it.
-    pub to: Option<DateTime<Utc>>,
+    /// Only usage of these values; an id is the value of what has one.
+    pub only: Vec<(Dimension, String)>,
+    /// From when on.
+    pub from: Option<Bound>,
+    /// Until before when.
+    pub to: Option<Bound>,
+    /// The zone that days, weeks and months are of.
+    pub time_zone: String,
+    /// As known then: `as_of` is a time at which the log had learned of something.
+    pub temporal: Temporal,
     /// Of what usage.
     pub visible: Visible,
+}
+
+impl CostsQuery {
+    /// All that the organization used, by these, as it is known now, in UTC.
+    pub fn of(organization: OrganizationRef, by: Vec<Dimension>) -> Self {
+        Self {
+            organization,
+            by,
+            only: Vec::new(),
+            from: None,
+            to: None,
+            time_zone: "UTC".to_owned(),
+            temporal: Temporal::NOW,
+            visible: Visible::All,
+        }
+    }
 }
 
 /// Usage and its cost.
@@ -49,19 +72,25 @@ pub struct CostReport {
     pub organization_id: OrganizationId,
     /// Its name.
     pub organization: String,
-    /// From this hour on.
+    /// From when on.
     pub from: Option<DateTime<Utc>>,
-    /// Up to this hour, which is not part of it.
+    /// Until before when.
     pub to: Option<DateTime<Utc>>,
+    /// The zone that days, weeks and months are of.
+    pub time_zone: String,
+    /// As the log knew it at this time; null where it was not asked for.
+    pub as_of: Option<DateTime<Utc>>,
+    /// As the log knew it at this position; null where it was not asked for.
+    pub at_position: Option<i64>,
     /// The position of the log that this reflects.
     pub position: i64,
-    /// By group, then by currency.
+    /// By group, then by line.
     pub rows: Vec<CostRow>,
-    /// Over all rows, by currency.
+    /// Over all rows, by line. Together they are all that was recorded.
     pub totals: Vec<CostTotal>,
 }
 
-/// One group in one currency.
+/// One group's usage that is priced in one currency, or that is unpriced, or not billed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CostRow {
     /// The group: a field for each dimension.
@@ -71,16 +100,22 @@ pub struct CostRow {
     /// The sums.
     #[serde(flatten)]
     pub sums: Sums,
-    /// The currency; null where nothing is priced, or where the group has several currencies and
-    /// this is its unpriced usage.
+    /// The currency; null where the usage has no price.
     pub currency: Option<String>,
+    /// Whether a price was known. `not_billed`: the requests failed and used nothing.
+    pub price_status: PriceStatus,
+    /// Whether the usage is attributed to nothing in one of the dimensions that say whose it was or
+    /// what it was for.
+    pub unattributed: bool,
 }
 
-/// All rows of one currency.
+/// All rows of one line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CostTotal {
     /// The currency; null as in a row.
     pub currency: Option<String>,
+    /// As in a row.
+    pub price_status: PriceStatus,
     /// The sums.
     #[serde(flatten)]
     pub sums: Sums,
@@ -89,7 +124,15 @@ pub struct CostTotal {
 /// A group's fields and values, in the order asked for: each dimension by its name, then, where it
 /// has one, its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Group(pub Vec<(&'static str, Option<String>)>);
+pub struct Group(pub Vec<(Cow<'static, str>, Option<String>)>);
+
+impl Group {
+    /// What a field says.
+    pub(super) fn get(&self, field: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(name, _)| name == field);
+        found.and_then(|(_, value)| value.as_deref())
+    }
+}
 
 impl Serialize for Group {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -101,12 +144,15 @@ impl Serialize for Group {
     }
 }
 
-/// The fields of a group: those that were asked for are there, and null where the usage has none.
+/// The fields of a group: those that were asked for are there, and null where the usage has none. A
+/// tag is a field such as `tag:team`.
 #[derive(ToSchema)]
 #[allow(dead_code)] // Never built: it describes what `Group` writes.
 pub(super) struct GroupSchema {
-    /// What the customer's product calls it; empty where it said nothing.
-    feature: Option<String>,
+    /// The organization's name.
+    organization: Option<String>,
+    /// The organization.
+    organization_id: Option<Uuid>,
     /// The project's name.
     project: Option<String>,
     /// The project.
@@ -123,44 +169,76 @@ pub(super) struct GroupSchema {
     service_account: Option<String>,
     /// The service account.
     service_account_id: Option<Uuid>,
+    /// The customer's own user.
+    end_user: Option<String>,
+    /// What the customer's product calls it; empty where it said nothing.
+    feature: Option<String>,
     /// Who served the model.
     provider: Option<String>,
     /// The model.
     model: Option<String>,
-    /// The hour, such as `2026-01-31T13:00:00Z`.
+    /// The service tier; null for the plain one.
+    service_tier: Option<String>,
+    /// Why the requests failed; null where they did not.
+    error_type: Option<String>,
+    /// When the hour begins, in UTC, such as `2026-01-31T13:00:00Z`.
     hour: Option<String>,
     /// The day, such as `2026-01-31`.
     day: Option<String>,
+    /// The Monday of the week, such as `2026-01-26`.
+    week: Option<String>,
     /// The month, such as `2026-01`.
     month: Option<String>,
 }
 
-/// A group's values as they are stored, one for each dimension.
-type Values = Vec<Option<String>>;
-type ByCurrency = BTreeMap<Option<String>, Sums>;
-
 /// What was used and what it cost. Sums are exact.
 pub async fn costs(snapshot: &mut Snapshot, query: &CostsQuery) -> Result<CostReport, QueryError> {
-    check(query)?;
+    let distinct: BTreeSet<_> = query.by.iter().collect();
+    if distinct.len() < query.by.len() {
+        return Err(QueryError::invalid("by", "the same is named twice"));
+    }
     let (organization_id, organization) =
         organizations::find(snapshot, &query.organization).await?;
-    let groups = groups(snapshot, organization_id, query).await?;
-    let totals = totals(&groups)?;
+    let read::Found { groups, from, to } = read::groups(snapshot, organization_id, query).await?;
     let mut rows = Vec::with_capacity(groups.len());
-    for (group, by_currency) in named(snapshot, organization_id, &query.by, groups).await? {
-        for (currency, sums) in fold_unpriced(by_currency).ok_or_else(too_large)? {
-            rows.push(CostRow { group: group.clone(), sums, currency });
+    let mut totals: BTreeMap<Line, Sums> = BTreeMap::new();
+    for (group, unattributed, by_currency) in
+        named(snapshot, organization_id, &query.by, groups).await?
+    {
+        for (currency, stored) in by_currency {
+            for (line, sums) in lines(currency, stored) {
+                let total = totals.entry(line.clone()).or_default();
+                *total = total.checked_add(&sums).ok_or_else(too_large)?;
+                rows.push(CostRow {
+                    group: group.clone(),
+                    sums,
+                    price_status: line.price_status,
+                    currency: line.currency,
+                    unattributed,
+                });
+            }
         }
     }
-    rows.sort_by(|one, two| (&one.group, &one.currency).cmp(&(&two.group, &two.currency)));
+    rows.sort_by(|one: &CostRow, two| {
+        let line = |row: &CostRow| (row.price_status, row.currency.clone());
+        one.group.cmp(&two.group).then_with(|| line(one).cmp(&line(two)))
+    });
+    let totals = totals.into_iter().map(|(line, sums)| CostTotal {
+        price_status: line.price_status,
+        currency: line.currency,
+        sums,
+    });
     Ok(CostReport {
         organization_id,
         organization,
-        from: query.from,
-        to: query.to,
+        from,
+        to,
+        time_zone: query.time_zone.clone(),
+        as_of: query.temporal.as_of,
+        at_position: query.temporal.at_position,
         position: snapshot.position(),
         rows,
-        totals,
+        totals: totals.collect(),
     })
 }
 
@@ -168,116 +246,15 @@ fn too_large() -> QueryError {
     QueryError::unreadable("a sum is too large to be written")
 }
 
-fn check(query: &CostsQuery) -> Result<(), QueryError> {
-    let distinct: BTreeSet<_> = query.by.iter().collect();
-    if distinct.len() < query.by.len() {
-        return Err(QueryError::invalid("by", "the same is named twice"));
-    }
-    for (field, time) in [("from", query.from), ("to", query.to)] {
-        let is_whole_hour = |time: DateTime<Utc>| {
-            time.timestamp() % 3_600 == 0 && time.timestamp_subsec_nanos() == 0
-        };
-        if !time.is_none_or(is_whole_hour) {
-            let why = "usage is kept by the hour: give a whole hour, such as 2026-01-31T13:00:00Z";
-            return Err(QueryError::invalid(field, why));
-        }
-    }
-    match (query.from, query.to) {
-        (Some(from), Some(to)) if from >= to => {
-            Err(QueryError::invalid("to", "it must be after from"))
-        }
-        _ => Ok(()),
-    }
-}
+type NamedGroup = (Group, bool, BTreeMap<Option<String>, Stored>);
 
-/// Sums by group and currency, as they are stored.
-async fn groups(
-    snapshot: &mut Snapshot,
-    organization_id: OrganizationId,
-    query: &CostsQuery,
-) -> Result<BTreeMap<Values, ByCurrency>, QueryError> {
-    let mut statement = statement(organization_id, query);
-    let rows = statement.build().fetch_all(snapshot.connection()).await?;
-    if rows.len() > ROWS_MAX {
-        return Err(QueryError::TooManyRows { rows_max: ROWS_MAX });
-    }
-    let mut groups: BTreeMap<Values, ByCurrency> = BTreeMap::new();
-    for row in &rows {
-        let values = (0..query.by.len()).map(|index| row.try_get(index));
-        let values = values.collect::<Result<Values, _>>()?;
-        groups.entry(values).or_default().insert(row.try_get("currency")?, sums(row)?);
-    }
-    Ok(groups)
-}
-
-fn statement(
-    organization_id: OrganizationId,
-    query: &CostsQuery,
-) -> QueryBuilder<'static, Postgres> {
-    let columns = |write: &dyn Fn(usize, Dimension) -> String| -> String {
-        query.by.iter().enumerate().map(|(index, by)| write(index, *by) + ", ").collect()
-    };
-    let written = columns(&|index, by| by.written(&format!("d{index}")));
-    let selected = columns(&|index, by| format!("{} as d{index}", by.grouped()));
-    let grouped = columns(&|index, _| format!("d{index}"));
-    let mut statement = QueryBuilder::new(format!(
-        "select {written} currency, requests, input_tokens, cached_input_tokens,
-             cache_write_tokens, output_tokens, reasoning_tokens, cost, unpriced_requests
-         from (
-             select {selected} currency,
-                 sum(requests)::bigint as requests,
-                 sum(input_tokens)::bigint as input_tokens,
-                 sum(cached_input_tokens)::bigint as cached_input_tokens,
-                 sum(cache_write_tokens)::bigint as cache_write_tokens,
-                 sum(output_tokens)::bigint as output_tokens,
-                 sum(reasoning_tokens)::bigint as reasoning_tokens,
-                 sum(cost)::text as cost,
-                 sum(unpriced_requests)::bigint as unpriced_requests
-             from read.usage_hourly where organization_id = "
-    ));
-    statement.push_bind(organization_id.0);
-    query.visible.push(&mut statement, Some("project_id"), Some("member_id"));
-    if let Some(from) = query.from {
-        statement.push(" and hour >= ").push_bind(from);
-    }
-    if let Some(to) = query.to {
-        statement.push(" and hour < ").push_bind(to);
-    }
-    statement.push(format_args!(" group by {grouped} currency limit {}) sums", ROWS_MAX + 1));
-    statement
-}
-
-fn sums(row: &PgRow) -> Result<Sums, QueryError> {
-    let is_priced = row.try_get::<Option<String>, _>("cost")?.is_some();
-    Ok(Sums {
-        requests: row.try_get("requests")?,
-        input_tokens: row.try_get("input_tokens")?,
-        cached_input_tokens: row.try_get("cached_input_tokens")?,
-        cache_write_tokens: row.try_get("cache_write_tokens")?,
-        output_tokens: row.try_get("output_tokens")?,
-        reasoning_tokens: row.try_get("reasoning_tokens")?,
-        cost: is_priced.then(|| amount(row, "cost")).transpose()?,
-        unpriced_requests: row.try_get("unpriced_requests")?,
-    })
-}
-
-fn totals(groups: &BTreeMap<Values, ByCurrency>) -> Result<Vec<CostTotal>, QueryError> {
-    let mut totals = ByCurrency::new();
-    for (currency, sums) in groups.values().flatten() {
-        let total = totals.entry(currency.clone()).or_default();
-        *total = total.checked_add(*sums).ok_or_else(too_large)?;
-    }
-    let totals = fold_unpriced(totals).ok_or_else(too_large)?;
-    Ok(totals.into_iter().map(|(currency, sums)| CostTotal { currency, sums }).collect())
-}
-
-/// Gives ids their names.
+/// Gives ids their names, and says what is unattributed.
 async fn named(
     snapshot: &mut Snapshot,
     organization_id: OrganizationId,
     by: &[Dimension],
-    groups: BTreeMap<Values, ByCurrency>,
-) -> Result<Vec<(Group, ByCurrency)>, QueryError> {
+    groups: Groups,
+) -> Result<Vec<NamedGroup>, QueryError> {
     let mut names = Vec::with_capacity(by.len());
     for (index, dimension) in by.iter().enumerate() {
         let known = match dimension.named_by() {
@@ -298,15 +275,25 @@ async fn named(
         let mut fields = Vec::with_capacity(2 * values.len());
         for ((dimension, known), value) in by.iter().zip(&names).zip(values) {
             match known {
-                None => fields.push((dimension.as_str(), value)),
+                None => fields.push((dimension.word(), value)),
                 Some((id_field, known)) => {
                     let name = value.as_ref().and_then(|id| known.get(id).cloned());
-                    fields.push((dimension.as_str(), name));
-                    fields.push((id_field, value));
+                    fields.push((dimension.word(), name));
+                    fields.push((Cow::Borrowed(*id_field), value));
                 }
             }
         }
         Group(fields)
     };
-    Ok(groups.into_iter().map(|(values, sums)| (group(values), sums)).collect())
+    let unattributed = |values: &Values| {
+        let nobody = |value: &Option<String>| value.as_deref().unwrap_or_default().is_empty();
+        by.iter().zip(values).any(|(dimension, value)| dimension.attributes() && nobody(value))
+    };
+    Ok(groups
+        .into_iter()
+        .map(|(values, sums)| {
+            let unattributed = unattributed(&values);
+            (group(values), unattributed, sums)
+        })
+        .collect())
 }

@@ -3,6 +3,8 @@
 mod access_register;
 mod access_reviews;
 mod balances;
+mod cost_exports;
+mod cost_history;
 mod costs;
 mod every_route;
 mod inherited;

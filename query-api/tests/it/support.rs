@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
 use embedded::testing::{TestDatabase, test_database};
 use event_log::database::{self, Holds, Role};
-use event_log::usage::{NewUsage, UsageWrite, UsageWriter};
+use event_log::usage::{NewUsage, UsageWrite, UsageWriter, UsageWritten};
 use event_log::{Append, EventLog, NewEvent};
 use event_schemas::{
     Actor, EventMetadata, MemberId, OrganizationEvent, OrganizationId, OrganizationRole, PersonId,
@@ -50,6 +50,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+    /// The body, where it is no text.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -188,7 +190,7 @@ impl World {
     }
 
     /// Writes usage records.
-    pub(crate) async fn usage(&self, organization: u128, records: Vec<NewUsage>) {
+    pub(crate) async fn usage(&self, organization: u128, records: Vec<NewUsage>) -> UsageWritten {
         let write = UsageWrite {
             organization_id: OrganizationId(id(organization)),
             records,
@@ -197,7 +199,7 @@ impl World {
             metadata: serde_json::to_string(&metadata()).expect("it serialises").into(),
             actor: "operator:ops".to_owned(),
         };
-        self.usage.write(&write).await.expect("it is written");
+        self.usage.write(&write).await.expect("it is written")
     }
 
     /// Brings the read models up to the head of the log, and gives its position.
@@ -261,8 +263,8 @@ impl World {
         let response = router.oneshot(request).await.expect("it answers");
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a body");
-        let text = String::from_utf8(body.into()).expect("text");
-        Answer { status: parts.status, headers: parts.headers, text }
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Answer { status: parts.status, headers: parts.headers, text, bytes: body.into() }
     }
 
     /// Asks as the operator.

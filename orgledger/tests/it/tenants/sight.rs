@@ -14,9 +14,11 @@ use super::unknown;
 use crate::support::{CREDENTIAL, MASTER_KEY, PEPPER, until};
 
 /// Reports of which the description does not say what to ask them.
-const REPORTS: [&str; 6] = [
+const REPORTS: [&str; 8] = [
     "costs?by=feature,project,api_key,member,service_account,provider,model",
     "costs?by=member,project,day&format=csv",
+    "costs?by=organization,end_user,service_tier,error_type,tag:team,week&time_zone=Asia/Kolkata",
+    "costs?format=focus_csv",
     "suggestions?kind=too_many_admins",
     "suggestions?kind=unused_api_key&unused_days=1",
     "suggestions?unused_days=1&as_of=2999-01-01",

@@ -4,7 +4,8 @@ use sqlx::PgConnection;
 
 /// The roles that services act as.
 const ROLES: &str = "(select oid, rolname from pg_roles where rolname in ('orgledger_writer',
-    'orgledger_relay', 'orgledger_projector', 'orgledger_reader', 'orgledger_operator'))";
+    'orgledger_relay', 'orgledger_projector', 'orgledger_reader', 'orgledger_operator',
+    'orgledger_analyst'))";
 
 /// Tables that are somebody's for longer than a session. What a session keeps for itself is seen by
 /// nobody else.
@@ -25,7 +26,8 @@ pub(crate) async fn wrong(connection: &mut PgConnection) -> Vec<String> {
         format!(
             "select format('%s may use %s and no policy is for it', r.rolname, t.oid::regclass)
              from {TABLES} t, {ROLES} r
-             where t.relrowsecurity and has_table_privilege(r.oid, t.oid, 'select, insert, update, delete')
+             where t.relrowsecurity and (has_table_privilege(r.oid, t.oid, 'select, insert, update, delete')
+                     or has_any_column_privilege(r.oid, t.oid, 'select'))
                  and not exists (select from pg_policy p
                                  where p.polrelid = t.oid and r.oid = any (p.polroles))"
         ),
@@ -41,7 +43,14 @@ pub(crate) async fn wrong(connection: &mut PgConnection) -> Vec<String> {
         format!(
             "select format('readers may change %s', t.oid::regclass) from {TABLES} t
              where has_table_privilege('orgledger_reader', t.oid, 'insert, update, delete, truncate')
-                 or has_table_privilege('orgledger_operator', t.oid, 'insert, update, delete, truncate')"
+                 or has_table_privilege('orgledger_operator', t.oid, 'insert, update, delete, truncate')
+                 or has_table_privilege('orgledger_analyst', t.oid, 'insert, update, delete, truncate')"
+        ),
+        format!(
+            "select format('policy %s of %s shows analysts all', p.polname, t.oid::regclass)
+             from pg_policy p join {TABLES} t on t.oid = p.polrelid
+             where 'orgledger_analyst'::regrole = any (p.polroles) and {with_organization}
+                 and pg_get_expr(p.polqual, p.polrelid) not like '%login = CURRENT_USER%'"
         ),
         format!(
             "select format('%s owns %s', r.rolname, pg_describe_object(d.classid, d.objid, d.objsubid))
@@ -60,7 +69,7 @@ pub(crate) async fn wrong(connection: &mut PgConnection) -> Vec<String> {
              from pg_auth_members m join {ROLES} r on r.oid = m.member"
         ),
         "select format('%s reads with the rights of its owner', oid::regclass) from pg_class
-         where relnamespace = 'read'::regnamespace and relkind in ('v', 'm')
+         where relnamespace in ('read'::regnamespace, 'reports'::regnamespace) and relkind in ('v', 'm')
              and not coalesce('security_invoker=true' = any (reloptions), false)"
             .to_owned(),
         // The one that is known makes partitions and reads nothing.

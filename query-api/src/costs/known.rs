@@ -1,0 +1,112 @@
+//! What of the usage was known: at a position of the log, or at a time.
+//!
+//! Rows of the rollups say in which hour, or on which day, their records were recorded, and the
+//! log's `recorded_at` never goes back. So what stood at a position is all of the hours before its
+//! own, and of that hour the records up to it. A correction counts from its own hour on.
+
+use chrono::{DateTime, Utc};
+use event_schemas::OrganizationId;
+use sqlx::PgConnection;
+
+use crate::error::QueryError;
+use crate::snapshot::Snapshot;
+use crate::temporal::Temporal;
+
+/// How much of an organization's usage was known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// All that the picture has.
+    All,
+    /// Nothing yet.
+    Nothing,
+    /// What stood at a position.
+    Upto {
+        /// The position.
+        position: i64,
+        /// All that was recorded before this hour is part of it.
+        before: DateTime<Utc>,
+        /// Of what was recorded from that hour on, some is, and some is not.
+        in_part: bool,
+    },
+}
+
+/// The batch that a position lies in, or follows.
+type LastBatch = (i64, i32, DateTime<Utc>, bool);
+
+/// What was known of the organization's usage. Positions are positions of the log, whichever
+/// organization's; a time is when the log learned of something.
+pub(super) async fn known(
+    snapshot: &mut Snapshot,
+    organization_id: OrganizationId,
+    temporal: Temporal,
+) -> Result<Known, QueryError> {
+    temporal.check(snapshot)?;
+    let Temporal { as_of, at_position } = temporal;
+    if as_of.is_none() && at_position.is_none() {
+        return Ok(Known::All);
+    }
+    records_are_here(snapshot.connection()).await?;
+    let recorded = match as_of {
+        Some(time) => {
+            let recorded = recorded_by(snapshot.connection(), organization_id, time).await?;
+            let Some(position) = recorded else { return Ok(Known::Nothing) };
+            Some(position)
+        }
+        None => None,
+    };
+    // The sooner of the two.
+    let position = at_position.into_iter().chain(recorded).min().unwrap_or(i64::MAX);
+    if position > snapshot.position() {
+        let reached = snapshot.position();
+        return Err(QueryError::NotYetVisible { wanted: position, reached });
+    }
+    // Where rows of the same hour follow, the rollups have them in the same rows.
+    let last: Option<LastBatch> = sqlx::query_as(
+        "select first_position, count, hour, exists (
+             select from log.usage_batches later
+             where later.organization_id = $1 and later.first_position > batch.first_position
+                 and later.recorded_at < hour + interval '1 hour')
+         from log.usage_batches batch, date_bin('1 hour', recorded_at, '2000-01-01T00:00:00Z') hour
+         where organization_id = $1 and first_position <= $2
+         order by first_position desc limit 1",
+    )
+    .bind(organization_id.0)
+    .bind(position)
+    .fetch_optional(snapshot.connection())
+    .await?;
+    let Some((first_position, count, hour, hour_goes_on)) = last else {
+        return Ok(Known::Nothing);
+    };
+    let in_part = hour_goes_on || position < first_position + i64::from(count) - 1;
+    let before = if in_part { hour } else { hour + chrono::TimeDelta::hours(1) };
+    Ok(Known::Upto { position, before, in_part })
+}
+
+/// The last position of the organization's usage that was recorded by then.
+async fn recorded_by(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    time: DateTime<Utc>,
+) -> Result<Option<i64>, QueryError> {
+    let position = sqlx::query_scalar(
+        "select first_position + count - 1 from log.usage_batches
+         where organization_id = $1 and recorded_at <= $2
+         order by recorded_at desc, first_position desc limit 1",
+    )
+    .bind(organization_id.0)
+    .bind(time)
+    .fetch_optional(connection)
+    .await?;
+    Ok(position)
+}
+
+/// Refuses where the records are in another database than the read models.
+pub(super) async fn records_are_here(connection: &mut PgConnection) -> Result<(), QueryError> {
+    let here: bool = sqlx::query_scalar(
+        "select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                        where n.nspname = 'log' and c.relname = 'usage_records')",
+    )
+    .fetch_one(connection)
+    .await?;
+    if here { Ok(()) } else { Err(QueryError::RecordsElsewhere) }
+}

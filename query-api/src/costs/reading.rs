@@ -1,0 +1,72 @@
+//! What a report is read from: the coarsest of what is kept that can answer it.
+
+/// What usage is kept in, from what is the least to read to what has everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reading {
+    /// By the day of UTC, project, feature, provider and model.
+    Daily,
+    /// By the hour, project and feature.
+    ByFeature,
+    /// By the hour, project, feature, provider and model.
+    Hourly,
+    /// By the quarter of an hour and all that usage is attributed to.
+    QuarterHourly,
+    /// The records themselves, in the log.
+    Records,
+}
+
+impl Reading {
+    /// The table.
+    pub(super) const fn table(self) -> &'static str {
+        match self {
+            Self::Daily => "read.usage_daily",
+            Self::ByFeature => "read.usage_by_feature",
+            Self::Hourly => "read.usage_hourly",
+            Self::QuarterHourly => "read.usage_quarter_hourly",
+            Self::Records => "log.usage_records",
+        }
+    }
+
+    /// The column of when it happened.
+    pub(super) const fn time(self) -> &'static str {
+        match self {
+            Self::Daily => "day",
+            Self::ByFeature | Self::Hourly => "hour",
+            Self::QuarterHourly => "quarter_hour",
+            Self::Records => "occurred_at",
+        }
+    }
+
+    /// The SQL of the sums.
+    pub(super) fn sums(self) -> String {
+        match self {
+            Self::Daily | Self::ByFeature | Self::Hourly | Self::QuarterHourly => SUMS.to_owned(),
+            Self::Records => format!(
+                "count(*) as requests, count(error_type) as failed_requests,
+                 count(*) filter (where cost_pico is null and not {UNBILLED}) as unpriced_requests,
+                 count(*) filter (where {UNBILLED}) as unbilled_requests,
+                 sum(input_tokens)::bigint as input_tokens,
+                 sum(cached_input_tokens)::bigint as cached_input_tokens,
+                 sum(cache_write_tokens)::bigint as cache_write_tokens,
+                 sum(output_tokens)::bigint as output_tokens,
+                 sum(reasoning_tokens)::bigint as reasoning_tokens,
+                 sum(cost_pico) * 0.000000000001 as cost"
+            ),
+        }
+    }
+}
+
+/// Sums over rows of a rollup, and over such sums.
+pub(super) const SUMS: &str = "sum(requests)::bigint as requests,
+    sum(failed_requests)::bigint as failed_requests,
+    sum(unpriced_requests)::bigint as unpriced_requests,
+    sum(unbilled_requests)::bigint as unbilled_requests,
+    sum(input_tokens)::bigint as input_tokens,
+    sum(cached_input_tokens)::bigint as cached_input_tokens,
+    sum(cache_write_tokens)::bigint as cache_write_tokens,
+    sum(output_tokens)::bigint as output_tokens,
+    sum(reasoning_tokens)::bigint as reasoning_tokens, sum(cost) as cost";
+
+/// A request that failed and used nothing has no cost to know. The rollups count the same.
+const UNBILLED: &str = "(cost_pico is null and error_type is not null and units is null
+    and input_tokens = 0 and output_tokens = 0)";

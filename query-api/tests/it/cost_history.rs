@@ -1,0 +1,351 @@
+//! Reports by everything, in any time zone, as known at any position: equal to an independent fold
+//! of the same records.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Datelike as _, Duration, DurationRound as _, TimeDelta, Utc};
+use event_log::usage::{Fate, NewUsage};
+use event_schemas::{Amount, MemberId, OrganizationEvent, ProjectId, Unit, Units};
+use serde_json::{Value, json};
+
+use crate::costs::{priced, record};
+use crate::support::{World, id, path, time};
+
+const ACME: u128 = 1;
+const OTHER: u128 = 2;
+const PROJECTS: [u128; 2] = [10, 11];
+const ALICE: u128 = 20;
+
+/// A generator of our own, so that a failure comes again.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.0 >> 33) % below
+    }
+
+    fn small(&mut self, below: u64) -> i64 {
+        i64::try_from(self.below(below)).expect("small")
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        let index = self.below(u64::try_from(from.len()).expect("few"));
+        from[usize::try_from(index).expect("few")]
+    }
+}
+
+/// What was recorded, with when the log learned of it.
+struct Entry {
+    position: i64,
+    recorded_at: DateTime<Utc>,
+    usage: NewUsage,
+}
+
+/// From a Friday to the next Thursday: a week and a month begin meanwhile, and summer time.
+fn one(dice: &mut Dice, number: i64) -> NewUsage {
+    let at = time("2026-03-27T00:00:00Z") + Duration::seconds(dice.small(6 * 86_400));
+    let currency = if dice.one_in(4) { "EUR" } else { "USD" };
+    let mut usage = NewUsage {
+        project_id: ProjectId(id(dice.pick(&PROJECTS))),
+        member_id: dice.one_in(2).then(|| MemberId(id(ALICE))),
+        end_user: dice.one_in(3).then(|| format!("user-{}", dice.below(4))),
+        feature: dice.pick(&["chat", "search", ""]).to_owned(),
+        provider: dice.pick(&["openai", "anthropic"]).to_owned(),
+        model: dice.pick(&["m", "n"]).to_owned(),
+        input_tokens: dice.small(100_000),
+        service_tier: dice.one_in(5).then(|| "batch".to_owned()),
+        price: (!dice.one_in(5)).then(|| priced(1 + dice.small(999_999_999_999), currency)),
+        ..record(number, &at.to_rfc3339(), None)
+    };
+    if dice.one_in(3) {
+        usage.tags.insert("team".to_owned(), dice.pick(&["red", "it's \"blue\""]).to_owned());
+    }
+    if dice.one_in(4) {
+        usage.units = [(Unit::WebSearches, 1 + dice.small(3)), (Unit::Pages, dice.small(2))]
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .collect();
+    }
+    if dice.one_in(6) {
+        usage.error_type = Some("timeout".to_owned());
+        if dice.one_in(2) {
+            usage = NewUsage {
+                input_tokens: 0,
+                cached_input_tokens: 0,
+                cache_write_tokens: 0,
+                output_tokens: 0,
+                reasoning_tokens: 0,
+                units: Units::NONE,
+                price: None,
+                ..usage
+            };
+        }
+    }
+    usage
+}
+
+/// Batches of two organizations and events, hours and days apart from each other.
+async fn history(dice: &mut Dice) -> (World, Vec<Entry>) {
+    let world = World::new().await;
+    for (organization, name) in [(ACME, "Acme"), (OTHER, "Other")] {
+        world.organization(organization, "2026-01-01T00:00:00Z", name).await;
+    }
+    for project in PROJECTS {
+        world.project(ACME, project, "2026-01-01T00:00:00Z", &format!("P{project}")).await;
+    }
+    world.member(ACME, ALICE, "2026-01-01T00:00:00Z", "alice").await;
+    let mut entries = Vec::new();
+    for batch in 0..40 {
+        if dice.one_in(2) {
+            // The clock goes on: the log takes the later of its own time and this one.
+            let minutes = dice.pick(&[1, 7, 40, 90, 1_500]);
+            let later = "update log.head set recorded_at = greatest(recorded_at, clock_timestamp())
+                             + $1 * interval '1 minute'";
+            sqlx::query(later).bind(minutes).execute(&world.owner).await.expect("it is later");
+        }
+        let size = dice.small(30) + 1;
+        let usage: Vec<_> = (0..size).map(|n| one(dice, 1_000 * batch + n)).collect();
+        if dice.one_in(3) {
+            world.usage(OTHER, usage).await;
+            let renamed = OrganizationEvent::Updated { name: None, seat_limit: Some(50) };
+            world.append(OTHER, OTHER, "2026-03-01T00:00:00Z", renamed).await;
+            continue;
+        }
+        let written = world.usage(ACME, usage.clone()).await;
+        let recorded_at = sqlx::query_scalar("select recorded_at from log.head");
+        let recorded_at = recorded_at.fetch_one(&world.owner).await.expect("a head");
+        for (usage, fate) in usage.into_iter().zip(written.fates) {
+            let Fate::Recorded { position } = fate else { panic!("{fate:?}") };
+            entries.push(Entry { position, recorded_at, usage });
+        }
+    }
+    world.project_all().await;
+    (world, entries)
+}
+
+/// How far a zone is from UTC, in minutes.
+fn offset(zone: &str, at: DateTime<Utc>) -> i64 {
+    match zone {
+        "UTC" => 0,
+        "Asia/Kolkata" => 330,
+        "Asia/Kathmandu" => 345,
+        "Europe/Berlin" if at < time("2026-03-29T01:00:00Z") => 60,
+        "Europe/Berlin" => 120,
+        "America/New_York" => -240,
+        other => panic!("{other} is not known here"),
+    }
+}
+
+fn value(usage: &NewUsage, by: &str, zone: &str) -> Value {
+    let local = usage.occurred_at + Duration::minutes(offset(zone, usage.occurred_at));
+    match by {
+        "organization_id" => json!(id(ACME)),
+        "project_id" => json!(usage.project_id),
+        "api_key_id" | "service_account_id" => Value::Null,
+        "member_id" => json!(usage.member_id),
+        "end_user" => json!(usage.end_user),
+        "feature" => json!(usage.feature),
+        "provider" => json!(usage.provider),
+        "model" => json!(usage.model),
+        "service_tier" => json!(usage.service_tier),
+        "error_type" => json!(usage.error_type),
+        "tag:team" => json!(usage.tags.get("team")),
+        "hour" => {
+            let hour = local.duration_trunc(TimeDelta::hours(1)).expect("an hour");
+            let hour = hour - Duration::minutes(offset(zone, usage.occurred_at));
+            json!(hour.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+        }
+        "day" => json!(local.format("%Y-%m-%d").to_string()),
+        "week" => {
+            let monday = i64::from(local.weekday().num_days_from_monday());
+            json!((local - Duration::days(monday)).format("%Y-%m-%d").to_string())
+        }
+        "month" => json!(local.format("%Y-%m").to_string()),
+        other => panic!("{other} is not known here"),
+    }
+}
+
+/// Requests, failed ones, tokens, cost and units, by group and line.
+type Sums = BTreeMap<String, (i64, i64, i64, i128, BTreeMap<String, i64>)>;
+
+fn folded<'a>(entries: impl Iterator<Item = &'a Entry>, by: &[&str], zone: &str) -> Sums {
+    let mut sums = Sums::new();
+    for Entry { usage, .. } in entries {
+        let group: Vec<Value> = by.iter().map(|by| value(usage, by, zone)).collect();
+        let used = usage.input_tokens + usage.output_tokens > 0 || !usage.units.is_empty();
+        let status = match (usage.price, &usage.error_type) {
+            (Some(_), _) => "priced",
+            (None, Some(_)) if !used => "not_billed",
+            (None, _) => "unpriced",
+        };
+        let currency = usage.price.map(|price| price.currency);
+        let sum = sums.entry(json!([group, status, currency]).to_string()).or_default();
+        sum.0 += 1;
+        sum.1 += i64::from(usage.error_type.is_some());
+        sum.2 += usage.input_tokens;
+        sum.3 += usage.price.map_or(0, |price| i128::from(price.cost_pico));
+        for (unit, count) in usage.units.iter() {
+            *sum.4.entry(unit.to_string()).or_default() += count;
+        }
+    }
+    sums
+}
+
+fn reported(rows: &Value, by: &[&str]) -> Sums {
+    let mut sums = Sums::new();
+    for row in rows.as_array().expect("rows") {
+        let group: Vec<&Value> = by.iter().map(|by| &row[*by]).collect();
+        let number = |field: &str| row[field].as_i64().expect("a number");
+        let cost = row["cost"].as_str().map(|cost| cost.parse::<Amount>().expect("exact").pico());
+        let units = row.get("units").cloned().unwrap_or_else(|| json!({}));
+        let sum = (
+            number("requests"),
+            number("failed_requests"),
+            number("input_tokens"),
+            cost.unwrap_or(0),
+            serde_json::from_value(units).expect("units"),
+        );
+        let key = json!([group, row["price_status"], row["currency"]]).to_string();
+        assert!(sums.insert(key, sum).is_none(), "one row a line: {row}");
+    }
+    sums
+}
+
+const DIMENSIONS: [&str; 16] = [
+    "organization_id",
+    "project_id",
+    "api_key_id",
+    "member_id",
+    "service_account_id",
+    "end_user",
+    "feature",
+    "provider",
+    "model",
+    "service_tier",
+    "error_type",
+    "tag:team",
+    "hour",
+    "day",
+    "week",
+    "month",
+];
+const ZONES: [&str; 5] =
+    ["UTC", "Asia/Kolkata", "Asia/Kathmandu", "Europe/Berlin", "America/New_York"];
+
+/// Up to three dimensions.
+fn some_dimensions(dice: &mut Dice) -> Vec<&'static str> {
+    let mut by = Vec::new();
+    // Most reports ask for what is summed up beforehand.
+    let coarse = ["project_id", "feature", "provider", "model", "day", "week", "month", "hour"];
+    for _ in 0..=dice.below(3) {
+        let from = if dice.one_in(3) { &DIMENSIONS[..] } else { &coarse[..] };
+        let dimension = dice.pick(from);
+        if !by.contains(&dimension) {
+            by.push(dimension);
+        }
+    }
+    by
+}
+
+#[tokio::test]
+async fn a_report_at_any_position_is_the_fold_of_what_stood_before_it() {
+    let mut dice = Dice(7);
+    let (world, entries) = history(&mut dice).await;
+    let head = world.log.head().await.expect("a head");
+    for round in 0..250 {
+        let (by, zone) = (some_dimensions(&mut dice), dice.pick(&ZONES));
+        let words: Vec<&str> = by.iter().map(|by| by.trim_end_matches("_id")).collect();
+        let mut query = format!("by={}&time_zone={zone}", words.join(","));
+        let position = dice.one_in(2).then(|| dice.small(u64::try_from(head).expect("small") + 1));
+        if let Some(position) = position {
+            query.push_str(&format!("&at_position={position}"));
+        }
+        let known_at = dice.one_in(3).then(|| {
+            let near = entries[usize::try_from(dice.below(entries.len() as u64)).expect("few")]
+                .recorded_at;
+            near + Duration::microseconds(dice.pick(&[-1, 0, 1, 3_600_000_000]))
+        });
+        if let Some(known_at) = known_at {
+            query.push_str(&format!("&as_of={}", known_at.format("%Y-%m-%dT%H:%M:%S%.6fZ")));
+        }
+        let from = dice.one_in(3).then(|| {
+            time("2026-03-28T00:00:00Z") + Duration::minutes(15 * dice.pick(&[0, 1, 4, 70]))
+        });
+        if let Some(from) = from {
+            query.push_str(&format!("&from={}", from.format("%Y-%m-%dT%H:%M:%SZ")));
+        }
+        let feature = dice.one_in(4).then_some("chat");
+        if let Some(feature) = feature {
+            query.push_str(&format!("&feature={feature}"));
+        }
+        let known = entries.iter().filter(|entry| {
+            position.is_none_or(|position| entry.position <= position)
+                && known_at.is_none_or(|known_at| entry.recorded_at <= known_at)
+                && from.is_none_or(|from| entry.usage.occurred_at >= from)
+                && feature.is_none_or(|feature| entry.usage.feature == feature)
+        });
+        let expected = folded(known, &by, zone);
+        let report = world.found(&path(ACME, &format!("/costs?{query}"))).await.json();
+        assert_eq!(reported(&report["rows"], &by), expected, "{round}: {query}");
+        let totals: i64 = report["totals"]
+            .as_array()
+            .expect("totals")
+            .iter()
+            .map(|total| total["requests"].as_i64().expect("a number"))
+            .sum();
+        assert_eq!(totals, expected.values().map(|sum| sum.0).sum::<i64>(), "{round}: {query}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_attributed_to_nobody_is_a_line_of_its_own() {
+    let (world, entries) = history(&mut Dice(11)).await;
+    for (by, field) in [("member", "member"), ("end_user", "end_user"), ("tag:team", "tag:team")] {
+        let report = world.found(&path(ACME, &format!("/costs?by={by}"))).await.json();
+        let rows = report["rows"].as_array().expect("rows").iter();
+        let (nobodys, of_all): (i64, i64) = rows.fold((0, 0), |(nobodys, of_all), row| {
+            assert_eq!(row["unattributed"], row[field].is_null(), "{row}");
+            let requests = row["requests"].as_i64().expect("a number");
+            (nobodys + if row["unattributed"] == true { requests } else { 0 }, of_all + requests)
+        });
+        assert!(nobodys > 0 && nobodys < of_all, "{by}: {nobodys} of {of_all}");
+        assert_eq!(of_all, i64::try_from(entries.len()).expect("few"), "{by}");
+    }
+}
+
+#[tokio::test]
+async fn ready_made_reports_group_by_what_they_say() {
+    let (world, entries) = history(&mut Dice(13)).await;
+    let check = async |report: &str, by: [&str; 2]| {
+        let answer = world.found(&path(ACME, &format!("/costs?report={report}"))).await.json();
+        assert_eq!(reported(&answer["rows"], &by), folded(entries.iter(), &by, "UTC"), "{report}");
+    };
+    check("weekly_by_project", ["week", "project_id"]).await;
+    check("monthly_by_organization", ["month", "organization_id"]).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_and_never_left_out() {
+    let (world, _) = history(&mut Dice(17)).await;
+    let world = world.waiting_at_most(std::time::Duration::ZERO);
+    let ask = async |query: &str| world.get(&path(ACME, &format!("/costs?{query}"))).await;
+    let head = world.log.head().await.expect("a head");
+    ask(&format!("at_position={}", head + 1)).await.assert_problem(503, "not-yet-visible", "later");
+    // Without one month, the records of a batch are there in part.
+    let detach = "alter table log.usage_records detach partition log.usage_records_2026_03";
+    sqlx::query(detach).execute(&world.owner).await.expect("it is detached");
+    ask("by=end_user").await.assert_problem(422, "records-archived", "by end user");
+    let sums = ask("by=feature").await;
+    assert_eq!(sums.status, 200, "what is summed up stays: {}", sums.text);
+    // Where the read models stand alone, the log is not there at all.
+    sqlx::query("alter schema log rename to elsewhere").execute(&world.owner).await.expect("gone");
+    for query in ["by=tag:team", "by=feature&as_of=2100-01-01", "by=feature&at_position=1"] {
+        ask(query).await.assert_problem(422, "records-elsewhere", query);
+    }
+    assert_eq!(ask("by=feature").await.json()["rows"], sums.json()["rows"]);
+}
