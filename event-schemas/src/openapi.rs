@@ -5,10 +5,10 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, Currency,
-    Environment, ExportId, GroupId, InviteId, LotId, MemberId, OrganizationId, OrganizationRole,
-    Permission, PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, ReviewDecision,
-    ReviewLineId, RoleId, SensitiveAction, ServiceAccountId,
+    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, CreditPolicy,
+    Currency, Environment, ExportId, GroupId, InviteId, LotId, MemberId, OrganizationId,
+    OrganizationRole, Permission, PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole,
+    ReviewDecision, ReviewLineId, RoleId, SensitiveAction, ServiceAccountId,
 };
 
 macro_rules! schema {
@@ -76,4 +76,5 @@ schema! {
     SensitiveAction => one_of!(SensitiveAction),
     ReviewDecision => one_of!(ReviewDecision),
     PriceStatus => one_of!(PriceStatus),
+    CreditPolicy => one_of!(CreditPolicy),
 }

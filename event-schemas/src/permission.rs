@@ -56,7 +56,7 @@ words! {
         ApiKeysUpdate = "api_keys.update",
         /// See credits and their movements.
         CreditsRead = "credits.read",
-        /// Buy and grant credits.
+        /// Buy, grant, refund and transfer credits, and say what happens when they run out.
         CreditsUpdate = "credits.update",
         /// See usage and cost.
         UsageRead = "usage.read",

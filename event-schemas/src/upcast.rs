@@ -4,6 +4,8 @@
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use serde_json::{Map, Value};
 
+use crate::credit_account::PRIORITY_DEFAULT;
+
 /// Every upcaster, in the order in which they apply.
 pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
     vec![
@@ -19,6 +21,8 @@ pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
             payload.insert("rotation_days".to_owned(), Value::Null);
             payload.insert("scopes".to_owned(), Value::Null);
         }),
+        next("credits.purchased", "1", "2", with_priority),
+        next("credits.granted", "1", "2", with_priority),
     ]
 }
 
@@ -42,6 +46,11 @@ fn next(
 fn copy(payload: &mut Map<String, Value>, from: &str, to: &str) {
     let value = payload.get(from).cloned().unwrap_or_default();
     payload.insert(to.to_owned(), value);
+}
+
+/// Before lots had a priority, all had the same.
+fn with_priority(payload: &mut Map<String, Value>) {
+    payload.insert("priority".to_owned(), PRIORITY_DEFAULT.into());
 }
 
 impl EventUpcaster for Next {

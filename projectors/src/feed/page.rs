@@ -18,6 +18,17 @@ pub enum UsagePage {
     Records(Vec<UsageBatch>),
 }
 
+/// A batch of usage records of which some stand on a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageBatchOfPage {
+    /// The batch.
+    pub batch_id: Uuid,
+    /// The position of its first record, on this page or on one before.
+    pub first_position: i64,
+    /// When the log learned of it, whole: a batch commits at once.
+    pub recorded_at: DateTime<Utc>,
+}
+
 /// All that stands in the log after one position and up to another.
 #[derive(Debug, Clone)]
 pub struct FeedPage {
@@ -39,6 +50,34 @@ impl FeedPage {
     /// Where it ends.
     pub(crate) fn end(&self) -> Place {
         Place { position: self.upto, stream_sequence: self.stream_sequence }
+    }
+
+    /// The batches of the page's usage records, each once, by id.
+    pub fn usage_batches(&self) -> Vec<UsageBatchOfPage> {
+        let mut batches: Vec<UsageBatchOfPage> = match &self.usage {
+            UsagePage::Runs(runs) => runs
+                .iter()
+                .map(|run| UsageBatchOfPage {
+                    batch_id: run.batch_id,
+                    first_position: run.first_position,
+                    recorded_at: run.recorded_at,
+                })
+                .collect(),
+            UsagePage::Records(batches) => batches
+                .iter()
+                .filter_map(|part| {
+                    let first = part.records.first()?;
+                    Some(UsageBatchOfPage {
+                        batch_id: first.batch_id,
+                        first_position: part.first_position - i64::from(first.ordinal),
+                        recorded_at: part.recorded_at,
+                    })
+                })
+                .collect(),
+        };
+        batches.sort_unstable_by_key(|batch| batch.batch_id);
+        batches.dedup_by_key(|batch| batch.batch_id);
+        batches
     }
 
     /// The page's usage records as something to select from, within the page's transaction; none
