@@ -151,6 +151,9 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(break_glass::review::review_break_glass))
         .routes(routes!(credits::purchase::purchase_credits))
         .routes(routes!(credits::grant::grant_credits))
+        .routes(routes!(credits::refund::refund_credits))
+        .routes(routes!(credits::transfer::transfer_credits))
+        .routes(routes!(credits::policy::change_credit_policy))
         .routes(routes!(price_lists::publish::publish_price_list))
         .merge(with_body_limit(routes!(usage::route::record_usage), USAGE_BODY_BYTES_MAX))
 }

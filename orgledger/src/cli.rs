@@ -105,6 +105,8 @@ pub(crate) enum Command {
     Costs(CostsArgs),
     /// What was bought, given and used
     Balance(BalanceArgs),
+    /// What a balance was, each movement and each day's usage, and what it came to
+    Statement(StatementArgs),
     /// Fill a read model anew beside the one in service, and switch to it
     Rebuild(RebuildArgs),
     /// Wrap every key of a person with the first of the master keys, so that the others can go
@@ -336,9 +338,33 @@ pub(crate) struct BalanceArgs {
     /// The organization, by name or id
     #[arg(long)]
     pub organization: String,
+    /// What was so at this time (RFC 3339, a whole hour), or at the end of this day (UTC); without it
+    /// what is so now
+    #[arg(long)]
+    pub as_of: Option<AsOf>,
     /// How to print
     #[arg(long, default_value = "table")]
     pub format: TableOrJson,
+}
+
+/// What a balance was, each movement and each day's usage, and what it came to.
+#[derive(Args)]
+pub(crate) struct StatementArgs {
+    /// The organization, by name or id
+    #[arg(long)]
+    pub organization: String,
+    /// In this currency only
+    #[arg(long)]
+    pub currency: Option<Currency>,
+    /// From this whole hour on (RFC 3339), or from the start of this day (UTC)
+    #[arg(long, value_parser = hour)]
+    pub from: Option<DateTime<Utc>>,
+    /// Up to this whole hour, or the start of this day, which is not part of it
+    #[arg(long, value_parser = hour)]
+    pub to: Option<DateTime<Utc>>,
+    /// How to print
+    #[arg(long, default_value = "table")]
+    pub format: CostsFormat,
 }
 
 /// How to print.

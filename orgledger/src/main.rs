@@ -64,6 +64,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::AccessRegister(args) => report::access_register::run(place, args).await,
         Command::Costs(args) => report::costs::run(place, args).await,
         Command::Balance(args) => report::balance::run(place, args).await,
+        Command::Statement(args) => report::statement::run(place, args).await,
         Command::Rebuild(args) => rebuild::run(place, &args).await,
         Command::RewrapKeys => rewrap_keys::run(place).await,
         Command::Status(args) => report::status::run(place, &args).await,

@@ -152,7 +152,9 @@ pub(crate) async fn disagreement(
     build: &Build,
 ) -> Result<Option<String>, sqlx::Error> {
     let schema = build.schema(projection.name);
-    tx.execute(format!("set local search_path to {schema}").as_str()).await?;
+    // Here all of each table is read.
+    let settings = format!("set local search_path to {schema}; set local enable_seqscan to on");
+    tx.execute(settings.as_str()).await?;
     for check in projection.checks {
         let found: Option<String> = sqlx::query_scalar(check).fetch_optional(&mut *tx).await?;
         if found.is_some() {

@@ -143,7 +143,6 @@ async fn build(
     let build = begin(read, projection, leftover).await?;
     sweep(read, projection).await?;
     let mut place = chase(read, feed, projection, build.place, progress).await?;
-    check(read, projection, &build).await?;
     let mut connection = read.acquire().await?;
     let way = views::way_to(&mut connection, projection, &build).await?;
     let serving = builds::find(&mut connection, projection.name, State::Serving).await?;
@@ -181,18 +180,6 @@ async fn build(
         position: place.position,
         seconds: 0.0,
     })
-}
-
-/// Refuses a build that does not agree with itself. It is asked before the last transaction, which
-/// stops the live projector and has at most [`SWITCH_BEHIND_MAX`] entries left to apply.
-async fn check(read: &PgPool, projection: &Registered, build: &Build) -> Result<(), RunError> {
-    let mut tx = read.begin().await?;
-    let found = builds::disagreement(&mut tx, projection, build).await?;
-    tx.rollback().await?;
-    match found {
-        Some(what) => Err(RunError::Disagrees { projection: projection.name, what }),
-        None => Ok(()),
-    }
 }
 
 /// Makes the build to fill, or finds the one that was left half full.
@@ -246,7 +233,8 @@ async fn chase(
 }
 
 /// The last transaction: stops the live projector by locking the row of the build in service,
-/// applies what that one is ahead, and puts the new one in its place.
+/// applies what that one is ahead, and puts the new one in its place, where that agrees with itself.
+/// Readers go on meanwhile.
 async fn switch(
     read: &PgPool,
     feed: &Feed,
@@ -267,6 +255,9 @@ async fn switch(
             let page = pages.next().await?;
             place = builds::apply(&mut tx, projection, &building, &page).await?;
         }
+    }
+    if let Some(what) = builds::disagreement(&mut tx, projection, &building).await? {
+        return Err(RunError::Disagrees { projection: projection.name, what });
     }
     if let Some(serving) = serving {
         builds::retire(&mut tx, &serving).await?;

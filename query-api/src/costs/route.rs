@@ -8,14 +8,14 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, Utc};
 use event_schemas::Permission;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::dimension::Dimension;
 use super::export::to_csv;
 use super::report::{CostReport, CostsQuery, READS, costs};
 use crate::organizations::OrganizationRef;
-use crate::parameters::{OrganizationPath, Refusals, time_or_date};
+use crate::parameters::{OrganizationPath, Refusals, from_text, time_or_date};
 use crate::snapshot::Rows;
 use crate::state::{QueryState, Reflecting, highest};
 use crate::viewer::Viewer;
@@ -42,15 +42,6 @@ impl FromStr for HourBound {
             )
         })
     }
-}
-
-fn from_text<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    T: FromStr<Err = String>,
-    D: Deserializer<'de>,
-{
-    let text = String::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
 /// `feature,project`.

@@ -27,7 +27,7 @@ impl Story {
     }
 
     fn amount(&mut self) -> Amount {
-        Amount::from_pico(i128::from(self.random.next()) * 5)
+        Amount::from_pico(i128::from(self.random.next()) * 20)
     }
 
     fn credits_come(&mut self) -> Option<(OrganizationId, Currency, CreditAccountEvent)> {
