@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use api_conventions::RatePolicy;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use event_schemas::Currency;
 
 const ABOUT: &str = "\
 The system of record for an organization's use of AI: who may do what, which keys exist, what was \
@@ -338,10 +339,9 @@ pub(crate) struct BalanceArgs {
     /// The organization, by name or id
     #[arg(long)]
     pub organization: String,
-    /// What was so at this time (RFC 3339, a whole hour), or at the end of this day (UTC); without it
-    /// what is so now
-    #[arg(long)]
-    pub as_of: Option<AsOf>,
+    /// The time to look at: a whole hour, or a date, which means its end in UTC
+    #[arg(long, value_parser = parse_end_of_day)]
+    pub as_of: Option<DateTime<Utc>>,
     /// How to print
     #[arg(long, default_value = "table")]
     pub format: TableOrJson,
@@ -356,11 +356,11 @@ pub(crate) struct StatementArgs {
     /// In this currency only
     #[arg(long)]
     pub currency: Option<Currency>,
-    /// From this whole hour on (RFC 3339), or from the start of this day (UTC)
-    #[arg(long, value_parser = hour)]
+    /// From when on: a whole hour, or a date, which means its beginning in UTC
+    #[arg(long, value_parser = parse_time)]
     pub from: Option<DateTime<Utc>>,
-    /// Up to this whole hour, or the start of this day, which is not part of it
-    #[arg(long, value_parser = hour)]
+    /// Until before when: a whole hour, or a date, which means its beginning in UTC
+    #[arg(long, value_parser = parse_time)]
     pub to: Option<DateTime<Utc>>,
     /// How to print
     #[arg(long, default_value = "table")]

@@ -3,6 +3,7 @@
 mod api;
 mod cli;
 mod command_line;
+mod crossings;
 mod demo;
 mod dev;
 mod expiry;
@@ -11,6 +12,7 @@ mod import;
 mod importing;
 mod installation;
 mod kept;
+mod lots_left;
 mod probe;
 mod rebuild;
 mod remote;
@@ -19,6 +21,7 @@ mod rewrap_keys;
 mod serve;
 mod services;
 mod show;
+mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -83,6 +86,7 @@ fn log_to_stderr(cli: &Cli) {
         | Command::AccessRegister(_)
         | Command::Costs(_)
         | Command::Balance(_)
+        | Command::Statement(_)
         | Command::Rebuild(_)
         | Command::RewrapKeys
         | Command::Status(_)

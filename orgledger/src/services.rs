@@ -18,7 +18,7 @@ use query_api::{QueryState, WAIT_MAX_DEFAULT};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::watch::{Receiver, channel};
 use tokio::task::JoinSet;
 
 use crate::cli::{PlaceArgs, RateArgs};
@@ -42,12 +42,12 @@ const LOTS_CONNECTIONS_MAX: u32 = 2;
 
 /// Says when to end: once, to everybody.
 #[derive(Clone)]
-pub(crate) struct Shutdown(watch::Receiver<bool>);
+pub(crate) struct Shutdown(Receiver<bool>);
 
 impl Shutdown {
     /// Ends on Ctrl-C or on the signal that service managers send.
     pub(crate) fn on_signal() -> anyhow::Result<Self> {
-        let (end, ended) = watch::channel(false);
+        let (end, ended) = channel(false);
         let mut terminate =
             tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         tokio::spawn(async move {
@@ -140,7 +140,7 @@ pub(crate) async fn queries(
 pub(crate) async fn postgres_feed(
     log: &PgConnectOptions,
     vault: Vault,
-    own_head: Option<watch::Receiver<i64>>,
+    own_head: Option<Receiver<i64>>,
 ) -> anyhow::Result<Feed> {
     let pool = database::pool(log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let head = HeadWatch::start(pool.clone(), own_head);
@@ -204,7 +204,7 @@ pub(crate) async fn watchers(
 pub(crate) async fn relay(
     log: &PgConnectOptions,
     jetstream: JetStreamConfig,
-    own_head: Option<watch::Receiver<i64>>,
+    own_head: Option<Receiver<i64>>,
     shutdown: Shutdown,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
     let pool = database::pool(log, Role::Relay, 4).await?;

@@ -35,10 +35,7 @@ pub(crate) trait Watch: Send + Sync + 'static {
     const EVERY: Duration;
 
     /// Puts on record what is to be seen at a time.
-    fn look(
-        eyes: &Eyes,
-        now: DateTime<Utc>,
-    ) -> impl Future<Output = anyhow::Result<()>> + Send;
+    fn look(eyes: &Eyes, now: DateTime<Utc>) -> impl Future<Output = anyhow::Result<()>> + Send;
 }
 
 /// Looks until the process ends.

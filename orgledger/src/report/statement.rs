@@ -1,9 +1,9 @@
 //! `orgledger statement`.
 
+use query_api::balances;
 use query_api::balances::statement::{
     OrganizationStatement, Statement, StatementQuery, statement, to_csv,
 };
-use query_api::balances::{self};
 
 use super::{failed, text, up_to_date};
 use crate::cli::{CostsFormat, PlaceArgs, StatementArgs};

@@ -1,8 +1,11 @@
 //! One account, as the log leaves it: lots in the order in which they are drawn, what was used beyond
 //! them, and the legs that each entry posts.
 //!
-//! Between two events of an account the order of its lots stays, and a lot's end falls between two
-//! batches. So what is drawn for several records is what is drawn for their sum, wherever a page ends.
+//! A record draws what had not ended when the request was made, and whose end is not on record. Between
+//! two events of an account the order of its lots stays, and an earlier record may draw what a later
+//! one may and lots before those: what it lacks there it takes from the same lots in the same order. So
+//! what is drawn of each lot follows from sums alone, in whichever order records come and wherever a
+//! page ends.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +52,7 @@ impl Lot {
         (self.expires_at.is_none(), self.expires_at, self.priority, self.position)
     }
 
-    /// Whether something of it can be drawn by what the log learns at that time. Its time is over
-    /// then, whether that is on record or not.
+    /// Whether something of it can be drawn for what happened at that time.
     fn is_open(&self, at: DateTime<Utc>) -> bool {
         self.remaining.is_positive() && self.expires_at.is_none_or(|end| end > at)
     }
@@ -76,13 +78,21 @@ pub(super) struct Account {
     lots: BTreeMap<DrawOrder, Lot>,
 }
 
+/// Usage while the same lots had not ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    /// When the last of it was.
+    pub(super) at: DateTime<Utc>,
+    /// What it cost.
+    pub(super) amount: Amount,
+}
+
 /// Where and when an event stands.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entered {
     pub(super) position: i64,
     pub(super) sequence: i64,
     pub(super) occurred_at: DateTime<Utc>,
-    pub(super) recorded_at: DateTime<Utc>,
 }
 
 impl Default for Account {
@@ -108,11 +118,11 @@ impl Account {
         self.lots.values()
     }
 
-    /// What was used, as far as the log learned of it at one time.
-    pub(super) fn consume(&mut self, amount: Amount, recorded_at: DateTime<Utc>, legs: &mut Legs) {
-        self.totals.consumed = self.totals.consumed + amount;
-        legs.post(Leg::Consumed, None, amount);
-        self.draw(amount, recorded_at, legs);
+    /// What was used while the same lots had not ended.
+    pub(super) fn consume(&mut self, part: Part, legs: &mut Legs) {
+        self.totals.consumed = self.totals.consumed + part.amount;
+        legs.post(Leg::Consumed, None, part.amount);
+        self.draw(part.amount, part.at, legs);
     }
 
     /// What an event does; answers what that is to the balance, where it is a movement.
@@ -127,22 +137,22 @@ impl Account {
             CreditAccountEvent::Purchased { lot_id, amount, expires_at, priority, .. } => {
                 self.totals.purchased = self.totals.purchased + *amount;
                 let lot = lot("purchased", *lot_id, *amount, *expires_at, *priority, at);
-                Some(self.credit(Leg::Purchased, lot, at.recorded_at, legs))
+                Some(self.credit(Leg::Purchased, lot, legs))
             }
             CreditAccountEvent::Granted { lot_id, amount, expires_at, priority, .. } => {
                 self.totals.granted = self.totals.granted + *amount;
                 let lot = lot("granted", *lot_id, *amount, *expires_at, *priority, at);
-                Some(self.credit(Leg::Granted, lot, at.recorded_at, legs))
+                Some(self.credit(Leg::Granted, lot, legs))
             }
             CreditAccountEvent::TransferredIn { lot_id, amount, expires_at, priority, .. } => {
                 self.totals.transferred_in = self.totals.transferred_in + *amount;
                 let lot = lot("transferred_in", *lot_id, *amount, *expires_at, *priority, at);
-                Some(self.credit(Leg::TransferredIn, lot, at.recorded_at, legs))
+                Some(self.credit(Leg::TransferredIn, lot, legs))
             }
             CreditAccountEvent::Refunded { lot_id, amount, .. } => {
                 self.totals.refunded = self.totals.refunded + *amount;
                 legs.post(Leg::Refunded, None, *amount);
-                let taken = self.take(*lot_id, *amount, at.recorded_at, legs);
+                let taken = self.take(*lot_id, *amount, at.occurred_at, legs);
                 if let Some(lot) = self.lot(*lot_id) {
                     lot.refunded = lot.refunded + taken;
                 }
@@ -151,7 +161,7 @@ impl Account {
             CreditAccountEvent::TransferredOut { lot_id, amount, .. } => {
                 self.totals.transferred_out = self.totals.transferred_out + *amount;
                 legs.post(Leg::TransferredOut, None, *amount);
-                let taken = self.take(*lot_id, *amount, at.recorded_at, legs);
+                let taken = self.take(*lot_id, *amount, at.occurred_at, legs);
                 if let Some(lot) = self.lot(*lot_id) {
                     lot.transferred_out = lot.transferred_out + taken;
                 }
@@ -179,24 +189,16 @@ impl Account {
     }
 
     /// A new lot, which first makes up for what was used when none was there.
-    fn credit(
-        &mut self,
-        source: Leg,
-        mut lot: Lot,
-        recorded_at: DateTime<Utc>,
-        legs: &mut Legs,
-    ) -> Amount {
+    fn credit(&mut self, source: Leg, mut lot: Lot, legs: &mut Legs) -> Amount {
         let amount = lot.amount;
         legs.post(source, None, -amount);
         legs.post(Leg::Lots, Some(lot.id), amount);
         self.balance = self.balance + amount;
-        if lot.is_open(recorded_at) {
-            let settled = lot.take(self.overdraft);
-            lot.drawn = lot.drawn + settled;
-            self.overdraft = self.overdraft - settled;
-            legs.post(Leg::Lots, Some(lot.id), -settled);
-            legs.post(Leg::Overdraft, None, settled);
-        }
+        let settled = lot.take(self.overdraft);
+        lot.drawn = lot.drawn + settled;
+        self.overdraft = self.overdraft - settled;
+        legs.post(Leg::Lots, Some(lot.id), -settled);
+        legs.post(Leg::Overdraft, None, settled);
         self.add(lot);
         amount
     }
@@ -207,13 +209,13 @@ impl Account {
         &mut self,
         lot_id: LotId,
         amount: Amount,
-        recorded_at: DateTime<Utc>,
+        at: DateTime<Utc>,
         legs: &mut Legs,
     ) -> Amount {
         let taken = self.lot(lot_id).map_or(Amount::ZERO, |lot| lot.take(amount));
         legs.post(Leg::Lots, Some(lot_id.0), -taken);
         self.balance = self.balance - taken;
-        self.draw(amount - taken, recorded_at, legs);
+        self.draw(amount - taken, at, legs);
         taken
     }
 

@@ -43,6 +43,14 @@ impl Entry<'_> {
         }
     }
 
+    /// When a lot ends that comes with it.
+    pub(super) fn end(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Event(_, event) => movement(event).and_then(|movement| movement.expires_at),
+            Self::Usage(_) => None,
+        }
+    }
+
     /// The lot that it names.
     pub(super) fn lot_id(&self) -> Option<Uuid> {
         match self {
@@ -52,9 +60,9 @@ impl Entry<'_> {
     }
 }
 
-/// All of a page, in order. Between the parts of a batch nothing else stands.
-pub(super) fn of(page: &FeedPage, used: Vec<Used>) -> Result<Vec<Entry<'_>>, ProjectionError> {
-    let mut entries: Vec<Entry<'_>> = used.into_iter().map(Entry::Usage).collect();
+/// A page's events of accounts, in order.
+pub(super) fn events(page: &FeedPage) -> Result<Vec<Entry<'_>>, ProjectionError> {
+    let mut entries = Vec::new();
     for recorded in &page.events {
         match Stream::of(recorded)? {
             Stream::CreditAccount => entries.push(Entry::Event(recorded, events::read(recorded)?)),
@@ -70,7 +78,6 @@ pub(super) fn of(page: &FeedPage, used: Vec<Used>) -> Result<Vec<Entry<'_>>, Pro
             | Stream::Person => {}
         }
     }
-    entries.sort_by_key(|entry| (entry.position(), entry.key()));
     Ok(entries)
 }
 

@@ -45,12 +45,14 @@ impl Projection for Balances {
     }
 
     async fn apply(&self, tx: &mut PgConnection, page: &FeedPage) -> Result<(), ProjectionError> {
+        let mut entries = entries::events(page)?;
         let source = page.usage_source(tx).await?;
-        let used = match &source {
-            Some(source) => usage::add(tx, page, source).await?,
-            None => Vec::new(),
-        };
-        let entries = entries::of(page, used)?;
+        if let Some(source) = &source {
+            let used = usage::add(tx, page, source, &entries).await?;
+            entries.extend(used.into_iter().map(Entry::Usage));
+        }
+        // Between the parts of a batch nothing else stands.
+        entries.sort_by_key(|entry| (entry.position(), entry.key()));
         if entries.is_empty() {
             return Ok(());
         }
@@ -81,8 +83,7 @@ async fn enter(
     let key @ (organization_id, currency) = entry.key();
     let account = accounts.entry(key).or_default();
     let before = account.balance;
-    let recorded_at = entry.recorded_at();
-    let booked_on = recorded_at.date_naive();
+    let booked_on = entry.recorded_at().date_naive();
     let booked = |position| journal::Entry { organization_id, currency, booked_on, position };
     match entry {
         Entry::Event(recorded, event) => {
@@ -90,7 +91,6 @@ async fn enter(
                 position: recorded.position,
                 sequence: recorded.sequence,
                 occurred_at: recorded.occurred_at,
-                recorded_at,
             };
             let mut legs = journal.entry(booked(Some(recorded.position)));
             let amount = account.apply(event, at, &mut legs);
@@ -101,7 +101,8 @@ async fn enter(
             }
         }
         Entry::Usage(used) => {
-            account.consume(used.amount, recorded_at, &mut journal.entry(booked(None)));
+            let mut legs = journal.entry(booked(None));
+            used.parts.iter().for_each(|part| account.consume(*part, &mut legs));
             // Rare: only then the records are looked at one by one.
             if let (Some(exhausted), Some(source)) = (account.crossed(before), source) {
                 account.exhausted = exhausted;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use event_log::UsageRun;
-use event_schemas::{RecordedEvent, UsageBatch};
+use event_schemas::{OrganizationId, RecordedEvent, UsageBatch};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -23,6 +23,8 @@ pub enum UsagePage {
 pub struct UsageBatchOfPage {
     /// The batch.
     pub batch_id: Uuid,
+    /// Whose records they are.
+    pub organization_id: OrganizationId,
     /// The position of its first record, on this page or on one before.
     pub first_position: i64,
     /// When the log learned of it, whole: a batch commits at once.
@@ -59,6 +61,7 @@ impl FeedPage {
                 .iter()
                 .map(|run| UsageBatchOfPage {
                     batch_id: run.batch_id,
+                    organization_id: run.organization_id,
                     first_position: run.first_position,
                     recorded_at: run.recorded_at,
                 })
@@ -69,6 +72,7 @@ impl FeedPage {
                     let first = part.records.first()?;
                     Some(UsageBatchOfPage {
                         batch_id: first.batch_id,
+                        organization_id: first.organization_id,
                         first_position: part.first_position - i64::from(first.ordinal),
                         recorded_at: part.recorded_at,
                     })

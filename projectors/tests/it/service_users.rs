@@ -48,7 +48,7 @@ async fn migrate_to_before(owner: &PgConnectOptions) {
 async fn build_as_before(options: &PgConnectOptions, organization: Uuid) {
     let mut projector = database::connect(options, Role::Projector).await.unwrap();
     let (tables, version) = (Balances::tables(), Balances::VERSION);
-    let views: String = Balances::VIEWS
+    let views: Vec<String> = Balances::VIEWS
         .iter()
         .map(|view| {
             format!(
@@ -57,6 +57,7 @@ async fn build_as_before(options: &PgConnectOptions, organization: Uuid) {
             )
         })
         .collect();
+    let views = views.concat();
     let sql = format!(
         "begin;
          insert into read.builds (projection, version, state) values ('balances', {version}, 'serving');

@@ -1,10 +1,11 @@
 //! Credits bought, drawn and gone, in few accounts.
 
 use chrono::{DateTime, Duration, Utc};
-use event_log::{Append, NewEvent, clock};
+use event_log::{Append, NewEvent};
 use event_schemas::{Actor, Amount, CreditAccountEvent, CreditAccountId, Currency, OrganizationId};
 use uuid::Uuid;
 
+use super::history::{beginning, minute};
 use super::random::Random;
 use super::usage::{Usage, organizations};
 use super::{House, metadata};
@@ -17,14 +18,13 @@ pub(crate) use naive::Naive;
 pub(crate) struct Dealings {
     random: Random,
     usage: Usage,
-    began: DateTime<Utc>,
     lots: Vec<(OrganizationId, Currency, Uuid)>,
 }
 
 impl Dealings {
     pub(crate) fn new(seed: u64) -> Self {
         let usage = Usage::new(seed);
-        Self { random: Random::new(seed), usage, began: clock::now(), lots: vec![] }
+        Self { random: Random::new(seed), usage, lots: vec![] }
     }
 
     /// One more thing, now.
@@ -37,7 +37,13 @@ impl Dealings {
             Some((of, currency, lot)) => (of, currency, self.leaves(of, currency, lot)),
             None => self.comes(),
         };
-        Self::enter(house, organization_id, currency, &event).await;
+        let at = self.at();
+        Self::enter_at(house, organization_id, currency, &event, at).await;
+    }
+
+    /// Some time of those in which usage is.
+    fn at(&mut self) -> DateTime<Utc> {
+        minute(i64::try_from(self.random.below(180 * 24 * 60)).unwrap())
     }
 
     /// Appends an event of an account.
@@ -47,10 +53,20 @@ impl Dealings {
         currency: Currency,
         event: &CreditAccountEvent,
     ) {
+        Self::enter_at(house, organization_id, currency, event, beginning()).await;
+    }
+
+    async fn enter_at(
+        house: &House,
+        organization_id: OrganizationId,
+        currency: Currency,
+        event: &CreditAccountEvent,
+        at: DateTime<Utc>,
+    ) {
         let id = CreditAccountId::of(organization_id, currency).to_string();
         let metadata = metadata(&Actor::operator("test"));
         let of = Some(organization_id);
-        let event = NewEvent::new(event, id.into(), of, metadata, clock::now()).unwrap();
+        let event = NewEvent::new(event, id.into(), of, metadata, at).unwrap();
         house.log.append(Append { events: vec![event], ..Append::default() }).await.unwrap();
     }
 
@@ -78,13 +94,10 @@ impl Dealings {
         let currency = self.currency();
         let lot = self.random.uuid();
         self.lots.push((organization_id, currency, lot));
-        // Some end while the history is made.
+        // Most end while something is used.
         let expires_at = match self.random.below(5) {
-            0 => Some(self.began - Duration::days(1)),
-            1 | 2 => Some(
-                self.began + Duration::milliseconds(i64::try_from(self.random.below(400)).unwrap()),
-            ),
-            3 => Some(self.began + Duration::days(400)),
+            0 => Some(beginning() - Duration::days(1)),
+            1..=3 => Some(self.at()),
             _ => None,
         };
         let (lot_id, amount) = (lot.into(), pico(1 + self.random.below(150)));
@@ -157,7 +170,7 @@ impl Dealings {
                 organization_id,
                 lot_id,
                 currency,
-                expires_at: self.began,
+                expires_at: beginning(),
             },
         }
     }

@@ -53,14 +53,14 @@ impl Naive {
     /// What the log comes to.
     pub(crate) async fn of(house: &House) -> Self {
         let events: Vec<(i64, DateTime<Utc>, Json<CreditAccountEvent>)> = sqlx::query_as(
-            "select position, recorded_at, jsonb_set(payload::jsonb, '{type}', to_jsonb(event_type))
+            "select position, occurred_at, jsonb_set(payload::jsonb, '{type}', to_jsonb(event_type))
              from log.events where aggregate_type = 'credit_account'",
         )
         .fetch_all(&house.owner)
         .await
         .unwrap();
         let records: Vec<(i64, DateTime<Utc>, String, i64)> = sqlx::query_as(
-            "select b.first_position + r.ordinal, b.recorded_at,
+            "select b.first_position + r.ordinal, r.occurred_at,
                  r.organization_id || ' ' || r.currency, r.cost_pico
              from log.usage_records r join log.usage_batches b using (batch_id)
              where r.cost_pico is not null",
@@ -128,9 +128,13 @@ impl Naive {
                     ..NaiveLot::default()
                 };
                 self.lots.insert(lot_id.0, lot);
-                // What was used beyond the lots before is drawn from it, if it can be drawn at all.
                 let owed = std::mem::take(&mut self.balances.get_mut(&of).unwrap().overdraft);
-                self.draw(&of, at, owed);
+                // Owed is what was used, whenever that was.
+                let lot = self.lots.get_mut(&lot_id.0).unwrap();
+                let settled = lot.remaining.min(owed);
+                lot.remaining -= settled;
+                lot.drawn += settled;
+                self.balances.get_mut(&of).unwrap().overdraft = owed - settled;
             }
             CreditAccountEvent::Refunded { lot_id, amount, .. } => {
                 let lot = self.lots.get_mut(&lot_id.0).unwrap();
