@@ -2,7 +2,7 @@
 //! left it again.
 //!
 //! What was used is not among it: usage is another lane of the log. What is left of a lot comes in as
-//! [`LotLeft`], from the balances; see `docs/adr/0016-what-is-left-of-a-lot.md`.
+//! [`LotLeft`], from the balances; see `docs/adr/0018-what-is-left-of-a-lot.md`.
 
 use std::collections::BTreeMap;
 
