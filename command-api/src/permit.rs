@@ -5,6 +5,7 @@
 //! What somebody cannot see does not exist for them: an organization they are not of, or a project
 //! they are not in, is answered like one that is not there.
 
+use api_conventions::authentication::Presented;
 use domain::organization::{Access, Authority, Organization, OrganizationError};
 use domain::project::{Project, ProjectError};
 use domain::service_account::{ServiceAccount, ServiceAccountError};
@@ -118,6 +119,32 @@ impl Session<'_> {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Refuses who may not do this in all of another organization than the one that they ask about.
+    ///
+    /// A credential is good for one organization. Beyond it count those whom the other one knows by
+    /// themselves: the operator, where it has let them in, and whoever signed in there with the same
+    /// issuer and address. To anybody else it is not there.
+    pub(crate) async fn permit_elsewhere(
+        &mut self,
+        organization_id: OrganizationId,
+        permission: Permission,
+    ) -> Result<(), Refusal> {
+        if matches!(self.authority(), Authority::Operator | Authority::System) {
+            return self.permit(organization_id, permission).await;
+        }
+        let Some(Presented::SignedIn(signed_in)) = self.presented() else {
+            return Err(OrganizationError::NotFound.into());
+        };
+        let organization = self.read::<Organization>(organization_id).await?;
+        let member_id = organization.signed_in(&signed_in.issuer, &signed_in.email);
+        let access = member_id.and_then(|member_id| organization.access_of(member_id));
+        let access = access.ok_or(OrganizationError::NotFound)?;
+        if access.organization.contains(permission) {
+            return Ok(());
+        }
+        Err(Refusal::NotPermitted { permission })
     }
 
     /// Refuses who may not make somebody a member with this role. Where there has been no owner yet,

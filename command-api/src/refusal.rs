@@ -162,6 +162,9 @@ pub enum ExecuteError {
     /// What is a person's could not be sealed or opened.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// What is left of lots is not known, or not as of the account's last event.
+    #[error("the balances have not come as far as the account; try again in a moment")]
+    BalancesBehind,
     /// The database failed.
     #[error("the log's database failed: {0}")]
     Database(#[from] sqlx::Error),

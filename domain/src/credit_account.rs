@@ -1,23 +1,31 @@
-//! A credit account: what an organization bought and was given in one currency, lot by lot.
+//! A credit account: what an organization bought and was given in one currency, lot by lot, and what
+//! left it again.
+//!
+//! What was used is not among it: usage is another lane of the log. What is left of a lot comes in as
+//! [`LotLeft`], from the balances; see `docs/adr/0018-what-is-left-of-a-lot.md`.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use event_schemas::money::AMOUNT_MAX;
-use event_schemas::{Amount, CreditAccountEvent, Currency, LotId, OrganizationId};
+use event_schemas::{Amount, CreditAccountEvent, CreditPolicy, Currency, LotId, OrganizationId};
 use serde::{Deserialize, Serialize};
 
 use crate::Decider;
 use crate::organization::OpenOrganization;
-use crate::text::{self, TextError};
+use crate::text::TextError;
 
-/// A credit account; its first credits open it.
+mod command;
+mod decide;
+
+pub use command::{Addition, CreditAccountCommand, Crossing, Incoming, LotLeft, Outgoing};
+
+/// A credit account; its first event opens it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CreditAccount {
-    /// It has had no credits.
+    /// Nothing was ever said of it.
     #[default]
     Absent,
-    /// It has had credits.
+    /// It has had credits, or was given a policy.
     Open(CreditAccountDetails),
 }
 
@@ -28,63 +36,52 @@ pub struct CreditAccountDetails {
     currency: Currency,
     lots: BTreeMap<LotId, Lot>,
     credited: Amount,
+    policy: CreditPolicy,
+    /// How many events the account has: its stream's sequence.
+    events: i64,
+    /// The last position at which it was crossed that it ran out, or no longer had.
+    crossed_at: i64,
+    exhausted: bool,
 }
 
-/// A lot: one purchase or grant.
+/// Where a lot came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LotOrigin {
+    /// It was bought.
+    Purchase,
+    /// It was given.
+    Grant,
+    /// It came from another organization.
+    Transfer,
+}
+
+/// A lot: one purchase, grant or transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lot {
     /// How much it was at first, in the account's currency.
     pub amount: Amount,
+    /// How much of it was refunded or transferred.
+    pub gone: Amount,
     /// Until when it can be used.
     pub expires_at: Option<DateTime<Utc>>,
-}
-
-/// What can be asked of a credit account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CreditAccountCommand {
-    /// Buy credits.
-    Purchase {
-        /// The organization.
-        organization: OpenOrganization,
-        /// The lot that the purchase will be.
-        lot_id: LotId,
-        /// How much, in units of the currency; above zero.
-        amount: Amount,
-        /// The account's currency.
-        currency: Currency,
-        /// Until when they can be used.
-        expires_at: Option<DateTime<Utc>>,
-        /// The invoice or order.
-        reference: Option<String>,
-        /// The time.
-        now: DateTime<Utc>,
-    },
-    /// Give credits.
-    Grant {
-        /// The organization.
-        organization: OpenOrganization,
-        /// The lot that the grant will be.
-        lot_id: LotId,
-        /// How much, in units of the currency; above zero.
-        amount: Amount,
-        /// The account's currency.
-        currency: Currency,
-        /// Until when they can be used.
-        expires_at: Option<DateTime<Utc>>,
-        /// Why.
-        reason: Option<String>,
-        /// The time.
-        now: DateTime<Utc>,
-    },
+    /// Which of two lots that expire at the same time is drawn first: the lower.
+    pub priority: u16,
+    /// Where it came from.
+    pub origin: LotOrigin,
+    /// Whether it is on record that its time is over.
+    pub expired: bool,
 }
 
 /// Why a credit account refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CreditAccountError {
-    /// It belongs to another organization.
+    /// It belongs to another organization, or was never heard of.
     #[error("there is no such credit account")]
     NotFound,
-    /// Nothing, or less, was to be credited.
+    /// The account has no such lot.
+    #[error("the account has no lot {0}")]
+    LotNotFound(LotId),
+    /// Nothing, or less, was to be moved.
     #[error("the amount {amount} is not above zero")]
     AmountNotPositive {
         /// The amount asked for.
@@ -113,137 +110,63 @@ pub enum CreditAccountError {
     /// The lot was credited before.
     #[error("the lot {0} exists already")]
     LotAlreadyExists(LotId),
+    /// Only what was bought is paid back.
+    #[error(
+        "the lot {0} was not bought here; only what was bought is refunded, where it was bought"
+    )]
+    NotPurchased(LotId),
+    /// The lot's time is over.
+    #[error("the lot {0} has expired")]
+    LotExpired(LotId),
+    /// The lot's time is not over.
+    #[error("the lot {0} has not expired")]
+    LotNotYetExpired(LotId),
+    /// Less is left of the lot.
+    #[error("{left} is left of the lot, less than {asked}")]
+    NotEnoughLeft {
+        /// What is left.
+        left: Amount,
+        /// The amount asked for.
+        asked: Amount,
+    },
+    /// Nothing is left of the lot.
+    #[error("nothing is left of the lot")]
+    NothingLeft,
+    /// What was read of the lot is of another state of the account.
+    #[error("the balances and the account are not of the same moment")]
+    LotLeftOutdated,
+    /// Credits go to another organization.
+    #[error("a transfer goes to another organization")]
+    TransferToItself,
     /// A text is not as it must be.
     #[error(transparent)]
     Text(#[from] TextError),
 }
 
-impl Decider for CreditAccount {
-    const STREAM: &'static str = "credit_account";
-    type Command = CreditAccountCommand;
-    type Event = CreditAccountEvent;
-    type Error = CreditAccountError;
-
-    fn decide(
-        &self,
-        command: CreditAccountCommand,
-    ) -> Result<Vec<CreditAccountEvent>, CreditAccountError> {
-        match command {
-            CreditAccountCommand::Purchase {
-                organization,
-                lot_id,
-                amount,
-                currency,
-                expires_at,
-                reference,
-                now,
-            } => {
-                let organization_id = organization.organization_id();
-                self.takes_lot(organization_id, currency, lot_id, Lot { amount, expires_at }, now)?;
-                let reference = text::reason(reference.as_deref())?;
-                Ok(vec![CreditAccountEvent::Purchased {
-                    organization_id,
-                    lot_id,
-                    amount,
-                    currency,
-                    expires_at,
-                    reference,
-                }])
-            }
-            CreditAccountCommand::Grant {
-                organization,
-                lot_id,
-                amount,
-                currency,
-                expires_at,
-                reason,
-                now,
-            } => {
-                let organization_id = organization.organization_id();
-                self.takes_lot(organization_id, currency, lot_id, Lot { amount, expires_at }, now)?;
-                let reason = text::reason(reason.as_deref())?;
-                Ok(vec![CreditAccountEvent::Granted {
-                    organization_id,
-                    lot_id,
-                    amount,
-                    currency,
-                    expires_at,
-                    reason,
-                }])
-            }
-        }
-    }
-
-    fn evolve(&mut self, event: &CreditAccountEvent) {
-        match event {
-            CreditAccountEvent::Purchased {
-                organization_id,
-                lot_id,
-                amount,
-                currency,
-                expires_at,
-                reference: _,
-            }
-            | CreditAccountEvent::Granted {
-                organization_id,
-                lot_id,
-                amount,
-                currency,
-                expires_at,
-                reason: _,
-            } => {
-                let lot = Lot { amount: *amount, expires_at: *expires_at };
-                let mut account = std::mem::take(self).opened(*organization_id, *currency);
-                account.credited(*lot_id, lot);
-                *self = Self::Open(account);
-            }
-        }
-    }
-}
-
 impl CreditAccount {
-    /// Whether a lot can be credited to it, now.
-    fn takes_lot(
-        &self,
-        organization_id: OrganizationId,
-        currency: Currency,
-        lot_id: LotId,
-        lot: Lot,
-        now: DateTime<Utc>,
-    ) -> Result<(), CreditAccountError> {
-        let Lot { amount, expires_at } = lot;
-        if !amount.is_positive() {
-            return Err(CreditAccountError::AmountNotPositive { amount });
-        }
-        if let Some(expires_at) = expires_at.filter(|end| *end <= now) {
-            return Err(CreditAccountError::ExpiryInThePast { expires_at });
-        }
-        match self {
-            Self::Absent => {}
-            Self::Open(account) => account.takes_lot(organization_id, currency, lot_id)?,
-        }
-        match self.credited().checked_add(amount) {
-            Some(_) => Ok(()),
-            None => Err(CreditAccountError::BalanceTooLarge { amount }),
-        }
-    }
-
-    /// All that was ever credited, expired lots included, in the account's currency.
+    /// All that ever came in, expired lots included, in the account's currency.
     pub fn credited(&self) -> Amount {
-        match self {
-            Self::Absent => Amount::ZERO,
-            Self::Open(account) => account.credited,
-        }
+        self.details().map_or(Amount::ZERO, |account| account.credited)
     }
 
-    /// The organization, once it has had credits.
+    /// The organization, once there is something to say of it.
     pub fn organization_id(&self) -> Option<OrganizationId> {
         self.details().map(|account| account.organization_id)
     }
 
-    /// The currency, once it has had credits.
+    /// The currency, once there is something to say of it.
     pub fn currency(&self) -> Option<Currency> {
         self.details().map(|account| account.currency)
+    }
+
+    /// What a gateway is told where it has run out.
+    pub fn policy(&self) -> CreditPolicy {
+        self.details().map_or(CreditPolicy::Allow, |account| account.policy)
+    }
+
+    /// How many events it has: what is read of its lots elsewhere must be of as many.
+    pub fn events(&self) -> i64 {
+        self.details().map_or(0, |account| account.events)
     }
 
     /// The lots, in order of id.
@@ -253,53 +176,22 @@ impl CreditAccount {
             .flat_map(|account| account.lots.iter().map(|(id, lot)| (*id, *lot)))
     }
 
+    /// The lot, where the account of that organization and currency has it.
+    pub fn lot(
+        &self,
+        organization_id: OrganizationId,
+        lot_id: LotId,
+    ) -> Result<Lot, CreditAccountError> {
+        let account = self.details().filter(|account| account.organization_id == organization_id);
+        let lot = account.and_then(|account| account.lots.get(&lot_id));
+        lot.copied().ok_or(CreditAccountError::LotNotFound(lot_id))
+    }
+
     fn details(&self) -> Option<&CreditAccountDetails> {
         match self {
             Self::Absent => None,
             Self::Open(account) => Some(account),
         }
-    }
-
-    fn opened(self, organization_id: OrganizationId, currency: Currency) -> CreditAccountDetails {
-        match self {
-            Self::Open(account) => account,
-            Self::Absent => CreditAccountDetails {
-                organization_id,
-                currency,
-                lots: BTreeMap::new(),
-                credited: Amount::ZERO,
-            },
-        }
-    }
-}
-
-impl CreditAccountDetails {
-    fn takes_lot(
-        &self,
-        organization_id: OrganizationId,
-        currency: Currency,
-        lot_id: LotId,
-    ) -> Result<(), CreditAccountError> {
-        if organization_id != self.organization_id {
-            return Err(CreditAccountError::NotFound);
-        }
-        if currency != self.currency {
-            return Err(CreditAccountError::CurrencyMismatch {
-                account: self.currency,
-                asked: currency,
-            });
-        }
-        if self.lots.contains_key(&lot_id) {
-            return Err(CreditAccountError::LotAlreadyExists(lot_id));
-        }
-        Ok(())
-    }
-
-    fn credited(&mut self, lot_id: LotId, lot: Lot) {
-        self.lots.insert(lot_id, lot);
-        // What was decided fits; a state folds whatever the log holds without failing.
-        let most = Amount::from_pico(AMOUNT_MAX);
-        self.credited = self.credited.checked_add(lot.amount).unwrap_or(most);
     }
 }
 

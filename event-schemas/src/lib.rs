@@ -38,7 +38,7 @@ pub use access_review::{
 pub use actor::{Actor, ActorKind, EventMetadata};
 pub use api_key::{ApiKeyEvent, KeyOwner};
 pub use approval::{ApprovalEvent, SensitiveRequest};
-pub use credit_account::CreditAccountEvent;
+pub use credit_account::{CreditAccountEvent, CreditPolicy, PRIORITY_DEFAULT};
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
     AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, ExportId, GroupId,

@@ -5,8 +5,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, Currency,
-    Environment, ExportId, GroupId, InviteId, LotId, Measure, MemberId, OrganizationId,
+    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, CreditPolicy,
+    Currency, Environment, ExportId, GroupId, InviteId, LotId, Measure, MemberId, OrganizationId,
     OrganizationRole, Percent, Permission, PersonId, PriceListId, PriceStatus, ProjectId,
     ProjectRole, Rate, Rates, ReviewDecision, ReviewLineId, RoleId, SensitiveAction,
     ServiceAccountId, Unit, Units,
@@ -99,6 +99,7 @@ schema! {
     ReviewDecision => one_of!(ReviewDecision),
     PriceStatus => one_of!(PriceStatus),
     Unit => one_of!(Unit),
+    CreditPolicy => one_of!(CreditPolicy),
 }
 
 impl PartialSchema for Units {

@@ -56,7 +56,7 @@ words! {
         ApiKeysUpdate = "api_keys.update",
         /// See credits and their movements.
         CreditsRead = "credits.read",
-        /// Buy and grant credits.
+        /// Buy, grant, refund and transfer credits, and say what happens when they run out.
         CreditsUpdate = "credits.update",
         /// Set the organization's own prices, and what comes on top of those of all.
         PricesUpdate = "prices.update",

@@ -5,6 +5,7 @@ use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use serde_json::{Map, Value};
 
 use crate::RecordedEvent;
+use crate::credit_account::PRIORITY_DEFAULT;
 
 /// Every upcaster, in the order in which they apply.
 pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
@@ -22,6 +23,8 @@ pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
             payload.insert("scopes".to_owned(), Value::Null);
         }),
         next("price_list.published", "1", "2", price_list_v2),
+        next("credits.purchased", "1", "2", with_priority),
+        next("credits.granted", "1", "2", with_priority),
     ]
 }
 
@@ -64,6 +67,11 @@ fn next(
 fn copy(payload: &mut Map<String, Value>, from: &str, to: &str) {
     let value = payload.get(from).cloned().unwrap_or_default();
     payload.insert(to.to_owned(), value);
+}
+
+/// Before lots had a priority, all had the same.
+fn with_priority(payload: &mut Map<String, Value>) {
+    payload.insert("priority".to_owned(), PRIORITY_DEFAULT.into());
 }
 
 impl EventUpcaster for Next {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use api_conventions::RatePolicy;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use event_schemas::Currency;
 
 const ABOUT: &str = "\
 The system of record for an organization's use of AI: who may do what, which keys exist, what was \
@@ -108,6 +109,8 @@ pub(crate) enum Command {
     /// Give analysts logins of Postgres that see the reports of some organizations
     #[command(subcommand)]
     Analyst(AnalystCommand),
+    /// What a balance was, each movement and each day's usage, and what it came to
+    Statement(StatementArgs),
     /// Fill a read model anew beside the one in service, and switch to it
     Rebuild(RebuildArgs),
     /// Wrap every key of a person with the first of the master keys, so that the others can go
@@ -388,9 +391,43 @@ pub(crate) struct BalanceArgs {
     /// The organization, by name or id
     #[arg(long)]
     pub organization: String,
+    /// The time to look at: a whole hour, or a date, which means its end in UTC
+    #[arg(long, value_parser = parse_end_of_day)]
+    pub as_of: Option<DateTime<Utc>>,
     /// How to print
     #[arg(long, default_value = "table")]
     pub format: TableOrJson,
+}
+
+/// What a balance was, each movement and each day's usage, and what it came to.
+#[derive(Args)]
+pub(crate) struct StatementArgs {
+    /// The organization, by name or id
+    #[arg(long)]
+    pub organization: String,
+    /// In this currency only
+    #[arg(long)]
+    pub currency: Option<Currency>,
+    /// From when on: a whole hour, or a date, which means its beginning in UTC
+    #[arg(long, value_parser = parse_time)]
+    pub from: Option<DateTime<Utc>>,
+    /// Until before when: a whole hour, or a date, which means its beginning in UTC
+    #[arg(long, value_parser = parse_time)]
+    pub to: Option<DateTime<Utc>>,
+    /// How to print
+    #[arg(long, default_value = "table")]
+    pub format: StatementFormat,
+}
+
+/// How to print a statement.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatementFormat {
+    /// For the terminal; amounts are rounded
+    Table,
+    /// For programs; amounts have all their digits
+    Json,
+    /// For spreadsheets; amounts have all their digits
+    Csv,
 }
 
 /// How to print.

@@ -61,8 +61,8 @@ pub(crate) async fn start(
             Ok(())
         });
     }
-    let expiry = services::expiry(&executor, &installation.read, shutdown.clone()).await?;
-    parts.spawn(expiry);
+    let watchers = services::watchers(&executor, &installation.read, shutdown.clone()).await?;
+    parts.spawn(watchers);
     let known = Arc::new(commands.credentials().clone());
     let authenticator = Arc::clone(commands.authenticator());
     let queries = services::query_state(&installation.read, authenticator).await?;

@@ -4,6 +4,7 @@ mod analyst;
 mod api;
 mod cli;
 mod command_line;
+mod crossings;
 mod demo;
 mod dev;
 mod expiry;
@@ -12,6 +13,7 @@ mod import;
 mod importing;
 mod installation;
 mod kept;
+mod lots_left;
 mod probe;
 mod rebuild;
 mod remote;
@@ -20,6 +22,7 @@ mod rewrap_keys;
 mod serve;
 mod services;
 mod show;
+mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -65,6 +68,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::AccessRegister(args) => report::access_register::run(place, args).await,
         Command::Costs(args) => report::costs::run(place, args).await,
         Command::Balance(args) => report::balance::run(place, args).await,
+        Command::Statement(args) => report::statement::run(place, args).await,
         Command::Rebuild(args) => rebuild::run(place, &args).await,
         Command::Analyst(command) => analyst::run(place, command).await,
         Command::RewrapKeys => rewrap_keys::run(place).await,
@@ -84,6 +88,7 @@ fn log_to_stderr(cli: &Cli) {
         | Command::AccessRegister(_)
         | Command::Costs(_)
         | Command::Balance(_)
+        | Command::Statement(_)
         | Command::Rebuild(_)
         | Command::Analyst(_)
         | Command::RewrapKeys

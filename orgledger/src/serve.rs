@@ -36,7 +36,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
         Role::CommandApi => {
             let commands = services::command_api(&installation).await?;
             let ready = commands.executor().log().pool().clone();
-            parts.spawn(services::expiry(commands.executor(), &installation.read, end).await?);
+            parts.spawn(services::watchers(commands.executor(), &installation.read, end).await?);
             (api::commands(commands), ready)
         }
         Role::QueryApi => {

@@ -18,11 +18,15 @@ use query_api::{QueryState, WAIT_MAX_DEFAULT};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::watch::{Receiver, channel};
 use tokio::task::JoinSet;
 
 use crate::cli::{PlaceArgs, RateArgs};
+use crate::crossings::Crossings;
+use crate::expiry::{self, Expiry};
 use crate::installation::Installation;
+use crate::lots_left::LotsOfBalances;
+use crate::watch::{self, Eyes};
 
 /// How long requests that have begun may take to finish at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
@@ -33,14 +37,17 @@ const QUERY_CONNECTIONS_MAX: u32 = 16;
 /// Connections that the projectors hold at most: two for each projection, and the listener's.
 pub(crate) const PROJECTOR_CONNECTIONS_MAX: u32 = 12;
 
+/// Connections that commands hold at most to ask what is left of lots of credits.
+const LOTS_CONNECTIONS_MAX: u32 = 2;
+
 /// Says when to end: once, to everybody.
 #[derive(Clone)]
-pub(crate) struct Shutdown(watch::Receiver<bool>);
+pub(crate) struct Shutdown(Receiver<bool>);
 
 impl Shutdown {
     /// Ends on Ctrl-C or on the signal that service managers send.
     pub(crate) fn on_signal() -> anyhow::Result<Self> {
-        let (end, ended) = watch::channel(false);
+        let (end, ended) = channel(false);
         let mut terminate =
             tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         tokio::spawn(async move {
@@ -81,7 +88,10 @@ pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
 pub(crate) async fn command_api(installation: &Installation) -> anyhow::Result<CommandApi> {
     let log = EventLog::open(&installation.log, installation.master_keys()?).await?;
     report_queue(&log);
-    let register = installation.register(Executor::new(log, installation.pepper()?))?;
+    let read = database::pool(&installation.read, Role::Reader, LOTS_CONNECTIONS_MAX).await?;
+    let executor = Executor::new(log, installation.pepper()?)
+        .with_lots_left(Arc::new(LotsOfBalances { read }));
+    let register = installation.register(executor)?;
     let authenticator = Arc::new(installation.authenticator()?);
     Ok(CommandApi::with_credentials(register, authenticator))
 }
@@ -130,7 +140,7 @@ pub(crate) async fn queries(
 pub(crate) async fn postgres_feed(
     log: &PgConnectOptions,
     vault: Vault,
-    own_head: Option<watch::Receiver<i64>>,
+    own_head: Option<Receiver<i64>>,
 ) -> anyhow::Result<Feed> {
     let pool = database::pool(log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let head = HeadWatch::start(pool.clone(), own_head);
@@ -172,17 +182,20 @@ pub(crate) async fn projectors(
     Ok(Projectors::run(config, shutdown.wait()))
 }
 
-/// Puts on record what ends by time alone, until the end.
-pub(crate) async fn expiry(
+/// Puts on record what read models show and the log does not have, until the end.
+pub(crate) async fn watchers(
     executor: &Executor,
     read: &PgConnectOptions,
     shutdown: Shutdown,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
-    // Whatever has ended, in any organization.
-    let read = database::pool(read, Role::Operator, 1).await?;
-    let run = crate::expiry::run(executor.clone(), read, shutdown);
+    // Whatever there is to be seen, in any organization.
+    let read = database::pool(read, Role::Operator, 2).await?;
+    expiry::check(&read).await;
+    let eyes = Eyes { executor: executor.clone(), read };
+    let expiry = watch::run::<Expiry>(eyes.clone(), shutdown.clone());
+    let crossings = watch::run::<Crossings>(eyes, shutdown);
     Ok(async move {
-        run.await;
+        tokio::join!(expiry, crossings);
         Ok(())
     })
 }
@@ -191,7 +204,7 @@ pub(crate) async fn expiry(
 pub(crate) async fn relay(
     log: &PgConnectOptions,
     jetstream: JetStreamConfig,
-    own_head: Option<watch::Receiver<i64>>,
+    own_head: Option<Receiver<i64>>,
     shutdown: Shutdown,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
     let pool = database::pool(log, Role::Relay, 4).await?;

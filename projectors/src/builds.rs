@@ -145,6 +145,25 @@ pub(crate) async fn apply(
     Ok(Place { position: page.upto, stream_sequence: page.stream_sequence })
 }
 
+/// The first thing in a build that does not agree with the rest of it.
+pub(crate) async fn disagreement(
+    tx: &mut PgConnection,
+    projection: &Registered,
+    build: &Build,
+) -> Result<Option<String>, sqlx::Error> {
+    let schema = build.schema(projection.name);
+    // Here all of each table is read.
+    let settings = format!("set local search_path to {schema}; set local enable_seqscan to on");
+    tx.execute(settings.as_str()).await?;
+    for check in projection.checks {
+        let found: Option<String> = sqlx::query_scalar(check).fetch_optional(&mut *tx).await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 /// The schemas of builds that are out of service.
 pub(crate) async fn retired_schemas(
     connection: &mut PgConnection,

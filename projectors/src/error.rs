@@ -33,6 +33,14 @@ pub enum RunError {
         /// This program's.
         known: i32,
     },
+    /// What a build holds does not agree with itself. It does not go into service.
+    #[error("the new build of {projection} does not go into service: {what}")]
+    Disagrees {
+        /// The projection.
+        projection: &'static str,
+        /// The first disagreement.
+        what: String,
+    },
     /// The build was replaced or given up by another process meanwhile.
     #[error("another process has replaced the build of {projection}")]
     Replaced {

@@ -50,6 +50,10 @@ pub trait Projection: Send + Sync + 'static {
     /// The tables that readers see, each through the view `read.<table>`.
     const VIEWS: &'static [&'static str];
 
+    /// Questions to its tables that find what does not agree with each other, a line of text each. A
+    /// build goes into service only where none finds anything. Their names are not qualified.
+    const CHECKS: &'static [&'static str] = &[];
+
     /// The SQL that creates its tables. Their names are not qualified.
     fn tables() -> &'static str;
 
@@ -91,6 +95,7 @@ pub struct Registered {
     /// [`Projection::VIEWS`].
     pub views: &'static [&'static str],
     pub(crate) tables: &'static str,
+    pub(crate) checks: &'static [&'static str],
     projection: Arc<dyn Apply>,
 }
 
@@ -102,6 +107,7 @@ impl Registered {
             version: P::VERSION,
             views: P::VIEWS,
             tables: P::tables(),
+            checks: P::CHECKS,
             projection: Arc::new(projection),
         }
     }

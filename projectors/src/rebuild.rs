@@ -233,7 +233,8 @@ async fn chase(
 }
 
 /// The last transaction: stops the live projector by locking the row of the build in service,
-/// applies what that one is ahead, and puts the new one in its place.
+/// applies what that one is ahead, and puts the new one in its place, where that agrees with itself.
+/// Readers go on meanwhile.
 async fn switch(
     read: &PgPool,
     feed: &Feed,
@@ -254,6 +255,9 @@ async fn switch(
             let page = pages.next().await?;
             place = builds::apply(&mut tx, projection, &building, &page).await?;
         }
+    }
+    if let Some(what) = builds::disagreement(&mut tx, projection, &building).await? {
+        return Err(RunError::Disagrees { projection: projection.name, what });
     }
     if let Some(serving) = serving {
         builds::retire(&mut tx, &serving).await?;

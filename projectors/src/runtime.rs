@@ -156,6 +156,7 @@ impl Failures {
         let pause = match error {
             RunError::Projection(ProjectionError::Unreadable { .. })
             | RunError::Newer { .. }
+            | RunError::Disagrees { .. }
             | RunError::Unknown { .. } => PAUSE_STOPPED,
             RunError::Projection(ProjectionError::Sqlx(_))
             | RunError::Feed(_)

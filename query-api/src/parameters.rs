@@ -1,12 +1,14 @@
 //! The parameters of requests, and what every request can be refused with.
 
+use std::str::FromStr;
+
 use api_conventions::problem::ProblemSchema;
 use api_conventions::{AsOf, Cursor, Limit, Position};
 use event_schemas::{
     AccessReviewId, ApiKeyId, GroupId, InviteId, MemberId, OrganizationId, ProjectId, RoleId,
     ServiceAccountId,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use utoipa::openapi::{KnownFormat, Object, OneOf, Schema, SchemaFormat, Type};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
@@ -60,6 +62,16 @@ pub(crate) fn time_or_date() -> Schema {
         .description(Some("A time (RFC 3339), or a date (UTC)."))
         .examples(["2026-01-31"])
         .into()
+}
+
+/// A parameter that is read from its text.
+pub(crate) fn from_text<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: FromStr<Err = String>,
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
 }
 
 /// What the parameters of temporal queries have in common.

@@ -4,9 +4,11 @@ use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use domain::credit_account::{CreditAccount, CreditAccountCommand};
+use domain::credit_account::{Addition, CreditAccount, CreditAccountCommand};
 use domain::text;
-use event_schemas::{Amount, CreditAccountId, Currency, LotId, OrganizationId, Permission};
+use event_schemas::{
+    Amount, CreditAccountId, Currency, LotId, OrganizationId, PRIORITY_DEFAULT, Permission,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,6 +31,9 @@ pub struct PurchaseCreditsRequest {
     /// Until when they can be used; without one, for ever.
     #[serde(default)]
     pub expires_at: Option<DateTime<Utc>>,
+    /// Which of two lots that expire at the same time is drawn first: the lower; without one, 100.
+    #[serde(default)]
+    pub priority: Option<u16>,
     /// The invoice or order.
     #[serde(default)]
     pub reference: Option<String>,
@@ -66,15 +71,17 @@ impl Command for PurchaseCredits {
         let organization = session.open_organization(self.organization_id).await?;
         let account = CreditAccountId::of(self.organization_id, request.currency);
         let lot_id: LotId = session.new_id();
-        let command = CreditAccountCommand::Purchase {
+        let addition = Addition {
             organization,
             lot_id,
             amount: request.amount,
             currency: request.currency,
             expires_at: request.expires_at,
-            reference: request.reference.clone(),
+            priority: request.priority.unwrap_or(PRIORITY_DEFAULT),
             now: session.now(),
         };
+        let reference = request.reference.clone();
+        let command = CreditAccountCommand::Purchase { addition, reference };
         session.execute::<CreditAccount>(account, command).await?;
         Ok(CreditsAdded { lot_id })
     }

@@ -20,6 +20,7 @@ pub use command::{Answer, Command, CommandContext, Done, ExpectedSequence, Secre
 pub use session::Session;
 
 use crate::api_keys::secret::Pepper;
+use crate::credits::LotsLeft;
 use crate::refusal::ExecuteError;
 use batch::Batch;
 use locks::Locks;
@@ -34,12 +35,19 @@ pub struct Executor {
     aggregates: Aggregates,
     locks: Arc<Locks>,
     pepper: Pepper,
+    lots_left: Option<Arc<dyn LotsLeft>>,
 }
 
 impl Executor {
     /// An executor on a log; secrets are hashed with the pepper.
     pub fn new(log: EventLog, pepper: Pepper) -> Self {
-        Self { aggregates: Aggregates::new(log), locks: Arc::default(), pepper }
+        Self { aggregates: Aggregates::new(log), locks: Arc::default(), pepper, lots_left: None }
+    }
+
+    /// The same, where what is left of lots can be asked. Without it credits only come in.
+    #[must_use]
+    pub fn with_lots_left(self, lots_left: Arc<dyn LotsLeft>) -> Self {
+        Self { lots_left: Some(lots_left), ..self }
     }
 
     /// A session that only reads, in somebody's name, bringing states up to the log where
@@ -106,7 +114,8 @@ impl Executor {
             // this process nobody can get in between again.
             let guards = self.locks.hold(&touched).await;
             let mut session =
-                Session::new(&self.aggregates, &self.locks, &self.pepper, up_to_date, guards);
+                Session::new(&self.aggregates, &self.locks, &self.pepper, up_to_date, guards)
+                    .with_lots_left(self.lots_left.as_deref());
             let decisions = batch.decide(&mut session).await?;
             touched = session.touched();
             if decisions.has_refusal() {

@@ -25,6 +25,7 @@ pub(crate) fn failure(error: &ExecuteError) -> &'static str {
         | ExecuteError::Database(_)
         | ExecuteError::Json(_)
         | ExecuteError::Vault(_)
+        | ExecuteError::BalancesBehind
         | ExecuteError::Random(_) => "failed",
     }
 }

@@ -5,6 +5,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use api_conventions::authentication::Presented;
 use domain::organization::Authority;
 use domain::{Decider, Root};
 use event_log::{Aggregates, EventLog, NewEvent, StreamKey};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use super::command::{Command, CommandContext, Secret};
 use super::locks::{Guard, Locks};
 use crate::api_keys::secret::Pepper;
+use crate::credits::LotsLeft;
 use crate::edge;
 use crate::refusal::{ExecuteError, Refusal};
 
@@ -32,6 +34,7 @@ pub struct Session<'a> {
     aggregates: &'a Aggregates,
     locks: &'a Locks,
     pepper: &'a Pepper,
+    lots_left: Option<&'a dyn LotsLeft>,
     /// Whether states are brought up to the log when they are first looked at.
     up_to_date: bool,
     guards: Vec<Guard>,
@@ -66,6 +69,7 @@ impl<'a> Session<'a> {
             aggregates,
             locks,
             pepper,
+            lots_left: None,
             up_to_date,
             guards,
             streams: HashMap::new(),
@@ -74,6 +78,11 @@ impl<'a> Session<'a> {
             reader: Authority::Nobody,
             reader_name: String::new(),
         }
+    }
+
+    /// Says where what is left of lots is asked.
+    pub(super) fn with_lots_left(self, lots_left: Option<&'a dyn LotsLeft>) -> Self {
+        Self { lots_left, ..self }
     }
 
     /// Says in whose name it reads.
@@ -226,6 +235,16 @@ impl<'a> Session<'a> {
     /// What secrets are hashed with.
     pub(crate) fn pepper(&self) -> &Pepper {
         self.pepper
+    }
+
+    /// Where what is left of lots is asked.
+    pub(crate) fn lots_left(&self) -> Option<&'a dyn LotsLeft> {
+        self.lots_left
+    }
+
+    /// What was presented, where a command runs and it was not the operator's credential.
+    pub(crate) fn presented(&self) -> Option<&'a Presented> {
+        self.current.as_ref().and_then(|current| current.context.presented.as_ref())
     }
 
     /// The log, for what is found by another thing than its stream.

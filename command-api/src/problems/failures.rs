@@ -24,6 +24,7 @@ pub(super) fn problem(error: ExecuteError) -> Problem {
         ExecuteError::Log(error) => append(&error),
         ExecuteError::Load(error) => load(&error),
         ExecuteError::Vault(error) => vault(&error),
+        ExecuteError::BalancesBehind => said(UNAVAILABLE, &error).retry_after_seconds(RETRY_AFTER),
         ExecuteError::Database(error) => Problem::database(&error),
         ExecuteError::Json(error) => Problem::internal(&error),
         ExecuteError::Random(_) => Problem::internal(&error),

@@ -169,6 +169,19 @@ problem_kinds! { pub(super) OWN:
     ///
     /// Create a new key.
     API_KEY_EXPIRED = "api-key-expired" CONFLICT "The API key has expired";
+    /// Less is left of the lot of credits than was to be taken out.
+    ///
+    /// Ask for less (`left` is what there is), or for no amount in particular: then all that is left is
+    /// taken.
+    NOT_ENOUGH_LEFT = "not-enough-left" CONFLICT "Less is left of the lot";
+    /// The lot of credits was given or came from another organization.
+    ///
+    /// Only what was bought is refunded, in the organization that bought it: transfer it back first.
+    LOT_NOT_PURCHASED = "lot-not-purchased" CONFLICT "The lot was not bought here";
+    /// The time of the lot of credits is over.
+    ///
+    /// What was left of it is gone; use another lot.
+    LOT_EXPIRED = "lot-expired" CONFLICT "The lot has expired";
     /// The price list is another provider's.
     ///
     /// Publish it under another name, or as that provider's.

@@ -22,14 +22,14 @@ use super::kinds::{
     API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_STILL_OPEN,
     DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED,
     INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED,
-    LOGIN_TAKEN, MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
-    ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN,
-    PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
-    SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED,
-    TOO_MANY,
+    LOGIN_TAKEN, LOT_EXPIRED, LOT_NOT_PURCHASED, MEMBER_ABOVE_OWN, MEMBER_PRESENT,
+    MEMBER_SUSPENDED, NAME_TAKEN, NOT_ENOUGH_LEFT, NOT_YET_EXPIRED, ORGANIZATION_ARCHIVED,
+    OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED,
+    ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED,
+    SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED, TOO_MANY,
 };
 use super::{failures, not_found, said};
-use crate::refusal::Refusal;
+use crate::refusal::{ExecuteError, Refusal};
 
 pub(super) fn problem(refusal: Refusal) -> Problem {
     match refusal {
@@ -237,10 +237,21 @@ fn access_review(error: &AccessReviewError) -> Problem {
 fn credit_account(error: &CreditAccountError) -> Problem {
     use CreditAccountError as Refused;
     match error {
-        Refused::NotFound => not_found(),
+        Refused::NotFound | Refused::LotNotFound(_) => not_found(),
         Refused::AmountNotPositive { .. } | Refused::BalanceTooLarge { .. } => {
             said(INVALID_VALUE, error).with("field", "amount")
         }
+        Refused::TransferToItself => said(INVALID_VALUE, error).with("field", "to_organization_id"),
+        Refused::NotPurchased(_) => said(LOT_NOT_PURCHASED, error).with("field", "lot_id"),
+        Refused::LotExpired(_) => said(LOT_EXPIRED, error).with("field", "lot_id"),
+        Refused::LotNotYetExpired(_) => said(NOT_YET_EXPIRED, error),
+        Refused::NotEnoughLeft { left, .. } => {
+            said(NOT_ENOUGH_LEFT, error).with("field", "amount").with("left", left.to_string())
+        }
+        Refused::NothingLeft => said(NOT_ENOUGH_LEFT, error)
+            .with("field", "lot_id")
+            .with("left", event_schemas::Amount::ZERO.to_string()),
+        Refused::LotLeftOutdated => failures::problem(ExecuteError::BalancesBehind),
         Refused::CurrencyMismatch { .. } => said(INVALID_VALUE, error).with("field", "currency"),
         Refused::ExpiryInThePast { .. } => {
             said(EXPIRY_IN_THE_PAST, error).with("field", "expires_at")

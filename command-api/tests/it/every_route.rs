@@ -43,6 +43,7 @@ impl Ids {
             "access_review",
             "line",
             "export",
+            "lot",
         ];
         Self(names.into_iter().zip((1..).map(id)).collect())
     }
@@ -70,6 +71,9 @@ impl Ids {
             "due_at": "2999-01-01T00:00:00Z"});
         let review = app.operator().post(&format!("{of}/access-reviews"), review).await;
         let access_review = review.id("access_review_id");
+        let bought = json!({"amount": "5", "currency": "USD"});
+        let lot =
+            app.operator().post(&format!("{of}/credits/purchases"), bought).await.id("lot_id");
         let line = app.review_lines(&access_review).await[0].0.clone();
         Self(BTreeMap::from([
             ("access_review", access_review),
@@ -83,6 +87,7 @@ impl Ids {
             ("break_glass", break_glass),
             // Nothing here needs one: ids of nothing.
             ("export", uuid::Uuid::from_u128(0x7001 << 64).to_string()),
+            ("lot", lot),
             ("approval", uuid::Uuid::from_u128(0x7000 << 64).to_string()),
             ("group", group),
             ("role", role),
@@ -147,6 +152,10 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "rename_api_key" => json!({"name": "production-chat"}),
         "rotate_api_key" => json!({"grace_seconds": 60}),
         "purchase_credits" | "grant_credits" => json!({"amount": "5", "currency": "USD"}),
+        "refund_credits" => json!({"lot_id": id("lot"), "currency": "USD"}),
+        "transfer_credits" => json!({"lot_id": id("lot"), "currency": "USD",
+            "to_organization_id": uuid::Uuid::from_u128(0x7002 << 64)}),
+        "change_credit_policy" => json!({"currency": "USD", "policy": "block"}),
         "publish_price_list" => json!({"catalogue": "c", "provider": "p", "currency": "USD",
             "models": [{"model": "m", "matches": {"equals": "m"}, "rates": {"input_tokens": "1"}}]}),
         "publish_own_prices" => {
@@ -275,7 +284,9 @@ async fn what_is_another_organizations_is_not_there() {
         };
         let nobodys = not_found(&unknown).await;
         let is_nested = route.path.matches('{').count() > 1
-            || body(&route.id, &theirs).is_some_and(|body| body.get("project_id").is_some());
+            || body(&route.id, &theirs).is_some_and(|body| {
+                ["project_id", "lot_id"].iter().any(|id| body.get(id).is_some())
+            });
         if is_nested {
             assert_eq!(not_found(&foreign).await, nobodys, "{}", route.id);
             let absent = Ids::unknown().with_organization(foreign.0["organization"].clone());

@@ -2,9 +2,14 @@ use event_schemas::money::AMOUNT_MAX;
 use event_schemas::{Amount, CreditAccountEvent as Was, Currency, OrganizationId};
 use proptest::prelude::*;
 
-use super::{CreditAccount, CreditAccountCommand as Ask, CreditAccountError as Refused};
+use super::{
+    Addition, CreditAccount, CreditAccountCommand as Ask, CreditAccountError as Refused, LotLeft,
+    Outgoing,
+};
 use crate::testing::{self, acme, assert_replayable, at, folded, id, open_organization, step};
 use crate::text::TextError;
+
+mod leaving;
 
 #[track_caller]
 fn check(given: &[Was], when: Ask, then: Result<Vec<Was>, Refused>) {
@@ -30,16 +35,20 @@ fn credit(lot: u128, pico: i128) -> Credit {
 }
 
 impl Credit {
-    fn purchase(self, reference: Option<&str>) -> Ask {
-        Ask::Purchase {
+    fn addition(self) -> Addition {
+        Addition {
             organization: open_organization(self.of),
             lot_id: id(self.lot),
             amount: Amount::from_pico(self.pico),
             currency: self.currency,
             expires_at: self.expires.map(at),
-            reference: reference.map(str::to_owned),
+            priority: 7,
             now: at(0),
         }
+    }
+
+    fn purchase(self, reference: Option<&str>) -> Ask {
+        Ask::Purchase { addition: self.addition(), reference: reference.map(str::to_owned) }
     }
 
     fn purchased(self, reference: Option<&str>) -> Was {
@@ -49,20 +58,13 @@ impl Credit {
             amount: Amount::from_pico(self.pico),
             currency: self.currency,
             expires_at: self.expires.map(at),
+            priority: 7,
             reference: reference.map(str::to_owned),
         }
     }
 
     fn grant(self, reason: Option<&str>) -> Ask {
-        Ask::Grant {
-            organization: open_organization(self.of),
-            lot_id: id(self.lot),
-            amount: Amount::from_pico(self.pico),
-            currency: self.currency,
-            expires_at: self.expires.map(at),
-            reason: reason.map(str::to_owned),
-            now: at(0),
-        }
+        Ask::Grant { addition: self.addition(), reason: reason.map(str::to_owned) }
     }
 
     fn granted(self, reason: Option<&str>) -> Was {
@@ -72,6 +74,7 @@ impl Credit {
             amount: Amount::from_pico(self.pico),
             currency: self.currency,
             expires_at: self.expires.map(at),
+            priority: 7,
             reason: reason.map(str::to_owned),
         }
     }
@@ -141,7 +144,8 @@ fn an_account_says_what_it_holds() {
     assert_eq!(CreditAccount::default().credited(), Amount::ZERO);
 }
 
-fn any_credit() -> impl Strategy<Value = Ask> {
+/// What is asked, with evidence of a run of the account that knows it well or badly.
+fn any_command() -> impl Strategy<Value = (Ask, i128)> {
     let pico = prop_oneof![
         8 => 1..i128::from(u64::MAX),
         1 => Just(0),
@@ -150,32 +154,56 @@ fn any_credit() -> impl Strategy<Value = Ask> {
     let of = prop_oneof![8 => Just(acme()), 1 => Just(id(0xbe))];
     let currency = prop_oneof![8 => Just(Currency::USD), 1 => Just(euro())];
     let expires = prop::option::of(0..9_i64);
-    (of, 1..9_u128, pico, currency, expires, any::<bool>()).prop_map(
-        |(of, lot, pico, currency, expires, bought)| {
+    (of, 1..9_u128, pico, currency, expires, 0..7_u8, any::<bool>()).prop_map(
+        |(of, lot, pico, currency, expires, kind, whole)| {
             let credit = Credit { of, lot, pico, currency, expires };
-            if bought { credit.purchase(None) } else { credit.grant(None) }
+            let ask = match kind {
+                0 => credit.purchase(None),
+                1 => credit.grant(None),
+                2 => Ask::Expire { lot_id: id(lot), now: at(expires.unwrap_or(9)) },
+                3 | 4 => Ask::Refund {
+                    outgoing: leaving::out(lot, (!whole).then_some(pico), pico, 0),
+                    reference: None,
+                },
+                5 => leaving::transfer(leaving::out(lot, (!whole).then_some(pico), pico, 0)),
+                _ => leaving::cross(whole, i64::try_from(lot).unwrap()),
+            };
+            (ask, pico)
         },
     )
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
+    /// Whatever is asked, and whatever the balances are said to know: no lot is over-drawn, no
+    /// crossing is told twice, and what has come in is the sum of the lots.
     #[test]
-    fn credited_is_the_sum_of_the_lots(asked in prop::collection::vec(any_credit(), 1..30)) {
+    fn any_history_holds(asked in prop::collection::vec(any_command(), 1..40)) {
         let mut state = CreditAccount::default();
         let mut history = vec![];
-        for command in asked {
+        for (command, _) in asked {
             let before = state.clone();
+            let command = leaving::knowing(command, state.events());
             let caused = step(&mut state, &mut history, command).unwrap_or(0);
             prop_assert_eq!(caused == 0, state == before);
-            let amounts = || history.iter().map(|event| match event {
-                Was::Purchased { amount, .. } | Was::Granted { amount, .. } => *amount,
-            });
-            prop_assert_eq!(state.lots().count(), history.len());
-            prop_assert_eq!(state.lots().map(|(_, lot)| lot.amount).sum::<Amount>(), amounts().sum());
-            prop_assert_eq!(state.credited(), amounts().sum());
+            prop_assert_eq!(state.events(), i64::try_from(history.len()).unwrap());
+            prop_assert_eq!(state.lots().map(|(_, lot)| lot.amount).sum::<Amount>(), state.credited());
             prop_assert!(state.credited().pico() <= AMOUNT_MAX);
+            for (_, lot) in state.lots() {
+                prop_assert!(lot.gone <= lot.amount, "{lot:?}");
+            }
+            let crossings: Vec<_> = history.iter().filter_map(|event| match event {
+                Was::Exhausted { crossed_at, .. } => Some((true, *crossed_at)),
+                Was::Restored { crossed_at, .. } => Some((false, *crossed_at)),
+                Was::Purchased { .. } | Was::Granted { .. } | Was::Refunded { .. }
+                | Was::TransferredOut { .. } | Was::TransferredIn { .. } | Was::Expired { .. }
+                | Was::PolicyChanged { .. } => None,
+            }).collect();
+            prop_assert!(crossings.first().is_none_or(|(exhausted, _)| *exhausted));
+            for pair in crossings.windows(2) {
+                prop_assert!(pair[0].0 != pair[1].0 && pair[0].1 < pair[1].1, "{crossings:?}");
+            }
         }
         assert_replayable(&state, &history);
     }

@@ -177,7 +177,8 @@ async fn credits(story: &Story<'_>, organization_id: OrganizationId) -> anyhow::
         let request = PurchaseCreditsRequest {
             amount: amount.parse()?,
             currency: Currency::USD,
-            expires_at: Some(midnight("2026-12-31")?),
+            expires_at: Some(midnight("2036-12-31")?),
+            priority: None,
             reference: Some(reference.to_owned()),
         };
         story.on(day, &PurchaseCredits { organization_id, request }).await?;
@@ -185,7 +186,9 @@ async fn credits(story: &Story<'_>, organization_id: OrganizationId) -> anyhow::
     let request = GrantCreditsRequest {
         amount: "10".parse()?,
         currency: Currency::USD,
-        expires_at: Some(midnight("2026-03-31")?),
+        // Drawn before what was bought, and not over while anybody looks at the demonstration.
+        expires_at: Some(midnight("2036-06-30")?),
+        priority: None,
         reason: Some("welcome credits".to_owned()),
     };
     story.on("2025-09-15", &GrantCredits { organization_id, request }).await?;

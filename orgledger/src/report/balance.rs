@@ -1,5 +1,6 @@
 //! `orgledger balance`.
 
+use query_api::Temporal;
 use query_api::balances::{self, OrganizationBalance, balance};
 
 use super::{failed, text, up_to_date};
@@ -13,7 +14,8 @@ const TABLE_PLACES: u32 = 2;
 pub(crate) async fn run(place: &PlaceArgs, args: BalanceArgs) -> anyhow::Result<()> {
     let installation = Installation::open_existing(place).await?;
     let mut snapshot = up_to_date(&installation, balances::READS).await?;
-    let found = balance(&mut snapshot, &args.organization.parse()?)
+    let temporal = Temporal { as_of: args.as_of, at_position: None };
+    let found = balance(&mut snapshot, &args.organization.parse()?, temporal)
         .await
         .map_err(|error| failed(error, &args.organization))?;
     drop(snapshot);
@@ -31,21 +33,22 @@ pub(crate) async fn table_of(
     organization: &str,
 ) -> anyhow::Result<String> {
     let mut snapshot = up_to_date(installation, balances::READS).await?;
-    Ok(table(&balance(&mut snapshot, &organization.parse()?).await?))
+    Ok(table(&balance(&mut snapshot, &organization.parse()?, Temporal::NOW).await?))
 }
 
 fn table(found: &OrganizationBalance) -> String {
     let rows = found.balances.iter().map(|one| {
-        let amounts = [one.purchased, one.granted, one.consumed, one.balance];
+        let moved = one.transferred_in - one.refunded - one.transferred_out - one.expired;
+        let amounts = [one.purchased, one.granted, moved, one.consumed, one.balance];
         let mut row = vec![one.currency.clone()];
         row.extend(amounts.map(|amount| amount.rounded_for_display(TABLE_PLACES)));
         row
     });
-    let headings = ["currency", "purchased", "granted", "consumed", "balance"];
+    let headings = ["currency", "purchased", "granted", "moved", "consumed", "balance"];
     format!(
         "{}: credits, position {} (rounded to {TABLE_PLACES} places)\n{}",
         found.organization,
         found.position,
-        text::table(&headings, &[1, 2, 3, 4], rows.collect())
+        text::table(&headings, &[1, 2, 3, 4, 5], rows.collect())
     )
 }

@@ -3,6 +3,7 @@
 pub(crate) mod access_register;
 pub(crate) mod balance;
 pub(crate) mod costs;
+pub(crate) mod statement;
 pub(crate) mod status;
 pub(crate) mod text;
 

@@ -8,6 +8,7 @@ mod demonstration;
 mod deployment;
 mod development;
 mod erasure;
+mod finance;
 mod imports;
 mod real_data;
 mod rebuilds;

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use event_log::UsageRun;
-use event_schemas::{RecordedEvent, UsageBatch};
+use event_schemas::{OrganizationId, RecordedEvent, UsageBatch};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::Place;
 use super::usage::{self, Span, UsageSource};
@@ -15,6 +16,19 @@ pub enum UsagePage {
     Runs(Vec<UsageRun>),
     /// The records themselves.
     Records(Vec<UsageBatch>),
+}
+
+/// A batch of usage records of which some stand on a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageBatchOfPage {
+    /// The batch.
+    pub batch_id: Uuid,
+    /// Whose records they are.
+    pub organization_id: OrganizationId,
+    /// The position of its first record, on this page or on one before.
+    pub first_position: i64,
+    /// When the log learned of it, whole: a batch commits at once.
+    pub recorded_at: DateTime<Utc>,
 }
 
 /// All that stands in the log after one position and up to another.
@@ -38,6 +52,36 @@ impl FeedPage {
     /// Where it ends.
     pub(crate) fn end(&self) -> Place {
         Place { position: self.upto, stream_sequence: self.stream_sequence }
+    }
+
+    /// The batches of the page's usage records, each once, by id.
+    pub fn usage_batches(&self) -> Vec<UsageBatchOfPage> {
+        let mut batches: Vec<UsageBatchOfPage> = match &self.usage {
+            UsagePage::Runs(runs) => runs
+                .iter()
+                .map(|run| UsageBatchOfPage {
+                    batch_id: run.batch_id,
+                    organization_id: run.organization_id,
+                    first_position: run.first_position,
+                    recorded_at: run.recorded_at,
+                })
+                .collect(),
+            UsagePage::Records(batches) => batches
+                .iter()
+                .filter_map(|part| {
+                    let first = part.records.first()?;
+                    Some(UsageBatchOfPage {
+                        batch_id: first.batch_id,
+                        organization_id: first.organization_id,
+                        first_position: part.first_position - i64::from(first.ordinal),
+                        recorded_at: part.recorded_at,
+                    })
+                })
+                .collect(),
+        };
+        batches.sort_unstable_by_key(|batch| batch.batch_id);
+        batches.dedup_by_key(|batch| batch.batch_id);
+        batches
     }
 
     /// The page's usage records as something to select from, within the page's transaction; none

@@ -6,10 +6,12 @@ use embedded::testing::{TestDatabase, test_database, test_nats_url, unique_name}
 use event_log::HeadWatch;
 use event_log::database::{self, Holds, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
+use event_schemas::{Amount, CreditAccountEvent, Currency};
 use projectors::{Config, Feed, JetStreamFeed, Projectors, all, catch_up, rebuild, status};
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
+use crate::support::credits::Dealings;
 use crate::support::history::Story;
 use crate::support::usage::Usage;
 use crate::support::{House, fingerprints};
@@ -115,6 +117,17 @@ async fn a_batch_in_several_messages_counts_once() {
     let house = House::with(&Story::new(54).tell(1)).await;
     // As many as a rebuild applies in its last transaction, in pages of one message.
     let (organization_id, records) = Usage::new(55).batch(990);
+    // Credits that last for half of it: they run out within a message.
+    let purchased = CreditAccountEvent::Purchased {
+        organization_id,
+        lot_id: uuid::Uuid::from_u128(1).into(),
+        amount: Amount::from_pico(400 * i128::from(i64::MAX)),
+        currency: Currency::USD,
+        expires_at: None,
+        priority: 100,
+        reference: None,
+    };
+    Dealings::enter(&house, organization_id, Currency::USD, &purchased).await;
     let head = house.use_up(organization_id, &records).await;
     house.catch_up().await;
     let expected = house.fingerprints().await;

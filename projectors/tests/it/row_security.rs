@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use event_log::database::{self, Role};
-use event_schemas::OrganizationId;
+use event_schemas::{Amount, CreditAccountEvent, Currency, OrganizationId};
 use projectors::{all, rebuild};
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::support::catalogue::wrong;
+use crate::support::credits::Dealings;
 use crate::support::history::Story;
 use crate::support::usage::Usage;
 use crate::support::{House, access_register};
@@ -121,7 +122,7 @@ async fn two_organizations() -> (House, [Uuid; 2]) {
         "select string_agg('select organization_id from ' || oid::regclass, ' intersect ')
              || ' order by 1 limit 2'
          from pg_class where relnamespace = 'read'::regnamespace and relkind = 'v'
-             and relname !~ '^(usage_|last_use$)'",
+             and relname !~ '^(usage_|last_use$|credit_usage|credit_crossings$)'",
     )
     .fetch_one(&house.owner)
     .await
@@ -130,7 +131,20 @@ async fn two_organizations() -> (House, [Uuid; 2]) {
     let organizations = <[Uuid; 2]>::try_from(found);
     let organizations = organizations.expect("the story has rows in every view");
     let mut usage = Usage::new(51);
+    let other: Currency = "XTS".parse().unwrap();
     for organization in organizations {
+        let organization_id = OrganizationId(organization);
+        let few = CreditAccountEvent::Granted {
+            organization_id,
+            lot_id: organization.into(),
+            amount: Amount::from_pico(1),
+            currency: other,
+            expires_at: None,
+            priority: 100,
+            reason: None,
+        };
+        Dealings::enter(&house, organization_id, other, &few).await;
+        house.use_up(organization_id, &[usage.at_cost(Some((2, other)))]).await;
         let mut records = usage.batch(40).1;
         records[0].units = [(event_schemas::Unit::WebSearches, 1)].into_iter().collect();
         house.use_up(OrganizationId(organization), &records).await;

@@ -47,17 +47,26 @@ async fn migrate_to_before(owner: &PgConnectOptions) {
 /// holds what nobody has, so that it can be told from what is built from the log.
 async fn build_as_before(options: &PgConnectOptions, organization: Uuid) {
     let mut projector = database::connect(options, Role::Projector).await.unwrap();
-    let tables = Balances::tables();
+    let (tables, version) = (Balances::tables(), Balances::VERSION);
+    let views: Vec<String> = Balances::VIEWS
+        .iter()
+        .map(|view| {
+            format!(
+                "create view read.{view} as select * from read_balances_1.{view};
+                 grant select on read.{view} to orgledger_reader;"
+            )
+        })
+        .collect();
+    let views = views.concat();
     let sql = format!(
         "begin;
-         insert into read.builds (projection, version, state) values ('balances', 1, 'serving');
+         insert into read.builds (projection, version, state) values ('balances', {version}, 'serving');
          create schema read_balances_1;
          set local search_path to read_balances_1;
          {tables};
-         insert into balances (organization_id, currency) values ('{organization}', 'XTS');
-         create view read.balances as select * from read_balances_1.balances;
-         create view read.credit_movements as select * from read_balances_1.credit_movements;
-         grant select on read.balances, read.credit_movements to orgledger_reader;
+         insert into balances values ('{organization}', 'XTS', 0, 0, 0, 0, 0, 0, 0, 0, 0, 'allow',
+             false, 0);
+         {views}
          commit"
     );
     (&mut projector).execute(sql.as_str()).await.unwrap();

@@ -80,7 +80,9 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations/{organization_id}/balance",
         "/v1/organizations/{organization_id}/break-glass",
         "/v1/organizations/{organization_id}/costs",
+        "/v1/organizations/{organization_id}/credit-lots",
         "/v1/organizations/{organization_id}/credit-movements",
+        "/v1/organizations/{organization_id}/credits/authorization",
         "/v1/organizations/{organization_id}/groups",
         "/v1/organizations/{organization_id}/groups/{group_id}",
         "/v1/organizations/{organization_id}/groups/{group_id}/members",
@@ -102,6 +104,7 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations/{organization_id}/service-accounts",
         "/v1/organizations/{organization_id}/service-accounts/{service_account_id}",
         "/v1/organizations/{organization_id}/settings",
+        "/v1/organizations/{organization_id}/statement",
         "/v1/organizations/{organization_id}/suggestions",
         "/v1/status",
     ];

@@ -11,7 +11,8 @@ use command_api::api_keys::{
     RevokeApiKeyRequest, RotateApiKey, RotateApiKeyRequest,
 };
 use command_api::credits::{
-    GrantCredits, GrantCreditsRequest, PurchaseCredits, PurchaseCreditsRequest,
+    ChangeCreditPolicy, ChangeCreditPolicyRequest, GrantCredits, GrantCreditsRequest,
+    PurchaseCredits, PurchaseCreditsRequest, RefundCredits, RefundCreditsRequest,
 };
 use command_api::invites::{RevokeInvite, SendInvite, SendInviteRequest};
 use command_api::members::{
@@ -38,9 +39,9 @@ use domain::project::ProjectError;
 use embedded::testing::unique_name;
 use event_schemas::permission::{organization_role_allows, project_role_allows};
 use event_schemas::{
-    AccessReviewId, ApiKeyId, Currency, InviteId, MemberId, OrganizationId, OrganizationRole,
-    Permission, ProjectId, ProjectRole, ReviewDecision, ReviewLineId, ReviewScope,
-    ServiceAccountId,
+    AccessReviewId, ApiKeyId, CreditPolicy, Currency, InviteId, LotId, MemberId, OrganizationId,
+    OrganizationRole, Permission, ProjectId, ProjectRole, ReviewDecision, ReviewLineId,
+    ReviewScope, ServiceAccountId,
 };
 
 use crate::support::{App, by_operator};
@@ -74,6 +75,8 @@ enum Verb {
     RevokeKey,
     PurchaseCredits,
     GrantCredits,
+    RefundCredits,
+    ChangeCreditPolicy,
     OpenAccessReview,
     AttestLine,
     AttestLines,
@@ -111,6 +114,8 @@ const VERBS: &[(Verb, Permission, bool)] = &[
     (V::RevokeKey, Permission::ApiKeysUpdate, true),
     (V::PurchaseCredits, Permission::CreditsUpdate, false),
     (V::GrantCredits, Permission::CreditsUpdate, false),
+    (V::RefundCredits, Permission::CreditsUpdate, false),
+    (V::ChangeCreditPolicy, Permission::CreditsUpdate, false),
     (V::OpenAccessReview, Permission::AccessReviewsUpdate, false),
     (V::AttestLine, Permission::AccessReviewsUpdate, false),
     (V::AttestLines, Permission::AccessReviewsUpdate, false),
@@ -140,6 +145,7 @@ struct Stage {
     api_key_id: ApiKeyId,
     invite_id: InviteId,
     access_review_id: AccessReviewId,
+    lot_id: LotId,
     asking: MemberId,
 }
 
@@ -156,6 +162,18 @@ async fn add(
 ) -> MemberId {
     let request = AddMemberRequest { login: unique_name(), email: None, role: Some(role) };
     done(executor, &AddMember { organization_id, request }).await.member_id
+}
+
+/// Some credits to take out again.
+async fn bought(executor: &Executor, organization_id: OrganizationId) -> LotId {
+    let request = PurchaseCreditsRequest {
+        amount: "1".parse().expect("an amount"),
+        currency: usd(),
+        expires_at: None,
+        priority: None,
+        reference: None,
+    };
+    done(executor, &PurchaseCredits { organization_id, request }).await.lot_id
 }
 
 impl Stage {
@@ -213,6 +231,7 @@ impl Stage {
             api_key_id: ApiKeyId::from(uuid::Uuid::nil()),
             invite_id,
             access_review_id: AccessReviewId::from(uuid::Uuid::nil()),
+            lot_id: bought(executor, organization_id).await,
             asking,
         };
         let key = stage.create_key(Some(member_id), None);
@@ -367,6 +386,7 @@ impl Stage {
                     amount: "1".parse().expect("an amount"),
                     currency: usd(),
                     expires_at: None,
+                    priority: None,
                     reference: None,
                 };
                 ask!(PurchaseCredits { organization_id, request })
@@ -376,9 +396,21 @@ impl Stage {
                     amount: "1".parse().expect("an amount"),
                     currency: usd(),
                     expires_at: None,
+                    priority: None,
                     reason: None,
                 };
                 ask!(GrantCredits { organization_id, request })
+            }
+            V::RefundCredits => {
+                let (lot_id, currency) = (self.lot_id, usd());
+                let request =
+                    RefundCreditsRequest { lot_id, currency, amount: None, reference: None };
+                ask!(RefundCredits { organization_id, request })
+            }
+            V::ChangeCreditPolicy => {
+                let policy = CreditPolicy::Block;
+                let request = ChangeCreditPolicyRequest { currency: usd(), policy };
+                ask!(ChangeCreditPolicy { organization_id, request })
             }
             V::OpenAccessReview => ask!(self.open_review()),
             V::AttestLine => {

@@ -6,12 +6,14 @@ use api_conventions::{Authenticator, Limits, OperatorCredential, limits};
 use axum::Router;
 use command_api::api_keys::secret::Pepper;
 use command_api::break_glass::{ApproveBreakGlass, RequestBreakGlass, RequestBreakGlassRequest};
+use command_api::credits::{LeftOfLot, LotsLeft};
 use command_api::{CommandApi, CommandContext, Executor};
+use domain::credit_account::LotLeft;
 use domain::organization::Authority;
 use embedded::testing::{TestDatabase, test_database, unique_name};
 use event_log::EventLog;
 use event_log::database::{Holds, migrate};
-use event_schemas::{Actor, EventMetadata};
+use event_schemas::{Actor, CreditAccountId, Currency, EventMetadata, LotId, OrganizationId};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -196,7 +198,8 @@ impl Process {
             .await
             .expect("the log opens");
         let pepper = Pepper::new(vec![7; 32]).expect("long enough");
-        let executor = Executor::new(log, pepper);
+        let lots_left = Arc::new(AllLeft { pool: database.pool().await });
+        let executor = Executor::new(log, pepper).with_lots_left(lots_left);
         let credential = OperatorCredential::new("ops", OPERATOR_SECRET).expect("long enough");
         let authenticator = Arc::new(Authenticator::new(credential));
         let api = CommandApi::new(executor.clone(), authenticator);
@@ -212,6 +215,40 @@ impl Process {
     /// The operator, at this process.
     pub(crate) fn operator(&self) -> Client {
         Client::new(self.router.clone(), Some(OPERATOR_SECRET))
+    }
+}
+
+/// Balances of organizations that have used nothing: what did not leave a lot is left of it.
+struct AllLeft {
+    pool: PgPool,
+}
+
+impl LotsLeft for AllLeft {
+    fn left(
+        &self,
+        organization_id: OrganizationId,
+        currency: Currency,
+        lot_id: LotId,
+    ) -> LeftOfLot<'_> {
+        Box::pin(async move {
+            let (events, position, left): (i64, Option<i64>, Option<String>) = sqlx::query_as(
+                "select count(*), max(position), (sum(
+                     case when event_type in ('credits.refunded', 'credits.transferred_out')
+                          then -(payload ->> 'amount')::numeric
+                          else (payload ->> 'amount')::numeric end)
+                     filter (where payload ->> 'lot_id' = $2))::text
+                 from log.events where aggregate_type = 'credit_account' and aggregate_id = $1",
+            )
+            .bind(CreditAccountId::of(organization_id, currency).to_string())
+            .bind(lot_id.to_string())
+            .fetch_one(&self.pool)
+            .await?;
+            Ok(left.map(|left| LotLeft {
+                amount: left.parse().expect("an amount"),
+                events,
+                position: position.unwrap_or(0),
+            }))
+        })
     }
 }
 

@@ -202,7 +202,8 @@ impl Founding {
     async fn money(&mut self) {
         let bought =
             json!({ "amount": "50", "currency": "USD", "reference": self.word("invoice") });
-        self.make("/credits/purchases", &bought).await;
+        let bought = self.make("/credits/purchases", &bought).await;
+        self.keep("lot_id", &bought["lot_id"]);
         let granted = json!({ "amount": "5", "currency": "USD", "reason": self.word("trial") });
         self.make("/credits/grants", &granted).await;
         let usage = json!({ "records": [{

@@ -3,20 +3,22 @@
 use chrono::{DateTime, Duration, Utc};
 use event_log::NewEvent;
 use event_schemas::{
-    AccessReviewEvent, Actor, Amount, ApiKeyEvent, ApprovalEvent, CreditAccountEvent,
-    CreditAccountId, Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId,
-    OrganizationRole, OrganizationSettings, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent,
-    SecuritySettings, SensitiveAction, ServiceAccountEvent, StreamEvent,
+    AccessReviewEvent, Actor, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, CreditAccountId,
+    Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole,
+    OrganizationSettings, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent, SecuritySettings,
+    SensitiveAction, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
 use super::metadata;
 use super::random::Random;
 
+mod credits;
 mod oversight;
 mod reviews;
 mod shared;
 
+use credits::Credits;
 use oversight::Oversight;
 use reviews::Reviews;
 use shared::Shared;
@@ -92,6 +94,7 @@ pub(crate) struct Story {
     shared: Shared,
     oversight: Oversight,
     reviews: Reviews,
+    credits: Credits,
 }
 
 impl Story {
@@ -109,6 +112,7 @@ impl Story {
             shared: Shared::default(),
             oversight: Oversight::default(),
             reviews: Reviews::default(),
+            credits: Credits::default(),
         }
     }
 
@@ -138,7 +142,7 @@ impl Story {
         if self.organizations.is_empty() {
             return Some(self.organization());
         }
-        match self.random.below(62) {
+        match self.random.below(66) {
             0 => Some(self.organization()),
             1 => self.organization_changes(),
             2..=5 => self.invite(),
@@ -421,34 +425,5 @@ impl Story {
             _ => ApiKeyEvent::Expired {},
         };
         Some((of, Event::ApiKey(key, event)))
-    }
-
-    fn credits(&mut self) -> Option<(Uuid, Event)> {
-        let of = self.random.pick(&self.organizations)?;
-        let currency: Currency = if self.random.one_in(3) { "EUR" } else { "USD" }.parse().unwrap();
-        let lot_id = self.random.uuid().into();
-        let amount = Amount::from_pico(i128::from(self.random.next()) * 1_000_003);
-        let organization_id = of.into();
-        let event = if self.random.one_in(2) {
-            let reference = Some(format!("invoice {}", self.minutes));
-            CreditAccountEvent::Purchased {
-                organization_id,
-                lot_id,
-                amount,
-                currency,
-                expires_at: None,
-                reference,
-            }
-        } else {
-            CreditAccountEvent::Granted {
-                organization_id,
-                lot_id,
-                amount,
-                currency,
-                expires_at: None,
-                reason: None,
-            }
-        };
-        Some((of, Event::Credits(currency, event)))
     }
 }

@@ -1,6 +1,7 @@
 //! A log, read models beside it, and histories to fill them with.
 
 pub(crate) mod catalogue;
+pub(crate) mod credits;
 pub(crate) mod history;
 pub(crate) mod naive;
 pub(crate) mod probe;

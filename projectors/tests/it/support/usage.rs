@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 use event_log::usage::{NewUsage, Price, UsageWrite, UsageWriter};
-use event_schemas::{Actor, OrganizationId};
+use event_schemas::{Actor, Currency, OrganizationId};
 use uuid::Uuid;
 
 use super::history::beginning;
@@ -20,18 +20,29 @@ pub(crate) struct Usage {
     requests: usize,
 }
 
+/// The organizations that use something, the same in every story.
+pub(crate) fn organizations() -> Vec<Uuid> {
+    (1..=3).map(Uuid::from_u128).collect()
+}
+
 impl Usage {
     pub(crate) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let mut some = |n: usize| (0..n).map(|_| random.uuid()).collect::<Vec<_>>();
-        let (organizations, projects, keys) = (some(3), some(4), some(5));
-        Self { random, organizations, projects, keys, requests: 0 }
+        let (projects, keys) = (some(4), some(5));
+        Self { random, organizations: organizations(), projects, keys, requests: 0 }
     }
 
     /// Some records of one organization, over half a year.
     pub(crate) fn batch(&mut self, count: usize) -> (OrganizationId, Vec<NewUsage>) {
         let organization = self.random.pick(&self.organizations).unwrap();
         (OrganizationId(organization), (0..count).map(|_| self.record()).collect())
+    }
+
+    /// One record at that cost, or at none.
+    pub(crate) fn at_cost(&mut self, price: Option<(i64, Currency)>) -> NewUsage {
+        let price = price.map(|(cost_pico, currency)| Price { version: 1, cost_pico, currency });
+        NewUsage { price, ..self.record() }
     }
 
     fn record(&mut self) -> NewUsage {

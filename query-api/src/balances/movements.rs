@@ -1,4 +1,4 @@
-//! Balances: credits bought and given, less what was used.
+//! What came into an account and left it, but for usage.
 
 use api_conventions::{Cursor, Limit, Page, Path, Problem, Query};
 use axum::extract::State;
@@ -8,108 +8,45 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::{QueryBuilder, Row as _};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
+use super::{READS, amount};
 use crate::error::QueryError;
-use crate::organizations::{self, OrganizationRef};
-use crate::parameters::{ListQuery, NowQuery, OrganizationPath, Point as _, Refusals};
-use crate::snapshot::{Projection, Rows, Snapshot};
-use crate::state::{QueryState, Reflecting, highest};
+use crate::organizations;
+use crate::parameters::{ListQuery, OrganizationPath, Point as _, Refusals};
+use crate::snapshot::{Rows, Snapshot};
+use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 use crate::viewer::Viewer;
 
-/// What a balance is read from: the register knows the organization, the balances its credits.
-pub const READS: &[Projection] = &[Projection::AccessRegister, Projection::Balances];
-
-/// An organization's balances.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct OrganizationBalance {
-    /// The organization.
-    #[schema(value_type = Uuid)]
-    pub organization_id: OrganizationId,
-    /// Its name.
-    pub organization: String,
-    /// The position of the log that this reflects.
-    pub position: i64,
-    /// One for each currency, by its letters.
-    pub balances: Vec<Balance>,
-}
-
-/// A balance in one currency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = BalanceView)]
-pub struct Balance {
-    /// The currency.
-    pub currency: String,
-    /// What was bought.
-    #[schema(value_type = String, example = "500.000000000000")]
-    pub purchased: Amount,
-    /// What was given.
-    #[schema(value_type = String)]
-    pub granted: Amount,
-    /// What was used, of all that could be priced.
-    #[schema(value_type = String)]
-    pub consumed: Amount,
-    /// Bought and given, less used. Below zero where more was used.
-    #[schema(value_type = String)]
-    pub balance: Amount,
-}
-
-/// Credits that came in.
+/// Credits that came in or left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CreditMovement {
     /// The position of its event.
     pub position: i64,
-    /// `purchased` or `granted`.
+    /// The event's id.
+    pub event_id: Uuid,
+    /// `purchased`, `granted`, `transferred_in`, `refunded`, `transferred_out` or `expired`.
     pub kind: String,
-    /// The lot that it is.
+    /// The lot that it is, or was taken from.
     #[schema(value_type = Uuid)]
     pub lot_id: LotId,
-    /// How much.
+    /// What it did to the balance: below zero where it left.
     #[schema(value_type = String)]
     pub amount: Amount,
     /// In which currency.
     pub currency: String,
-    /// Until when it can be used.
+    /// Until when it can be used; of what expired, until when it could.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Of a transfer, the organization that it came from or went to.
+    #[schema(value_type = Option<Uuid>)]
+    pub other_organization_id: Option<OrganizationId>,
     /// The invoice, order or reason.
     pub note: Option<String>,
     /// Who entered it, as `kind:id`.
     pub actor: String,
     /// When it happened.
     pub occurred_at: DateTime<Utc>,
-}
-
-/// Reads an amount, which is selected as text: no float touches it.
-pub(crate) fn amount(row: &PgRow, column: &str) -> Result<Amount, QueryError> {
-    row.try_get::<String, _>(column)?.parse().map_err(QueryError::unreadable)
-}
-
-/// The balances of an organization, archived or not.
-pub async fn balance(
-    snapshot: &mut Snapshot,
-    organization: &OrganizationRef,
-) -> Result<OrganizationBalance, QueryError> {
-    let (organization_id, organization) = organizations::find(snapshot, organization).await?;
-    let rows = sqlx::query(
-        "select currency, purchased::text, granted::text, consumed::text,
-             (purchased + granted - consumed)::text as balance
-         from read.balances where organization_id = $1 order by currency collate \"C\"",
-    )
-    .bind(organization_id.0)
-    .fetch_all(snapshot.connection())
-    .await?;
-    let read = |row: &PgRow| {
-        Ok(Balance {
-            currency: row.try_get("currency")?,
-            purchased: amount(row, "purchased")?,
-            granted: amount(row, "granted")?,
-            consumed: amount(row, "consumed")?,
-            balance: amount(row, "balance")?,
-        })
-    };
-    let balances = rows.iter().map(read).collect::<Result<_, QueryError>>()?;
-    let position = snapshot.position();
-    Ok(OrganizationBalance { organization_id, organization, position, balances })
 }
 
 /// Which movements.
@@ -160,7 +97,7 @@ impl CreditMovementsQuery {
     }
 }
 
-/// What came in, in the order of the log.
+/// What came in and left, in the order of the log.
 pub async fn credit_movements(
     snapshot: &mut Snapshot,
     query: &CreditMovementsQuery,
@@ -169,7 +106,8 @@ pub async fn credit_movements(
     organizations::check_exists(snapshot, query.organization_id, query.temporal).await?;
     let at_position = query.temporal.at_position.unwrap_or(snapshot.position());
     let mut statement = QueryBuilder::new(
-        "select position, kind, lot_id, amount::text, currency, expires_at, note, actor, occurred_at
+        "select position, event_id, kind, lot_id, amount::text, currency, expires_at,
+             other_organization_id, note, actor, occurred_at
          from read.credit_movements where organization_id = ",
     );
     statement.push_bind(query.organization_id.0);
@@ -197,38 +135,25 @@ pub async fn credit_movements(
     Ok(Page { items, next_cursor })
 }
 
-fn movement(row: &PgRow) -> Result<CreditMovement, QueryError> {
+pub(super) fn movement(row: &PgRow) -> Result<CreditMovement, QueryError> {
     Ok(CreditMovement {
         position: row.try_get("position")?,
+        event_id: row.try_get("event_id")?,
         kind: row.try_get("kind")?,
         lot_id: LotId(row.try_get("lot_id")?),
         amount: amount(row, "amount")?,
         currency: row.try_get("currency")?,
         expires_at: row.try_get("expires_at")?,
+        other_organization_id: row
+            .try_get::<Option<Uuid>, _>("other_organization_id")?
+            .map(OrganizationId),
         note: row.try_get("note")?,
         actor: row.try_get("actor")?,
         occurred_at: row.try_get("occurred_at")?,
     })
 }
 
-/// The balances of an organization.
-#[utoipa::path(get, path = "/v1/organizations/{organization_id}/balance",
-    operation_id = "get_balance", tag = "credits", params(OrganizationPath, NowQuery),
-    responses((status = 200, body = OrganizationBalance), Refusals))]
-pub(crate) async fn get_balance(
-    State(state): State<QueryState>,
-    Path(path): Path<OrganizationPath>,
-    viewer: Viewer,
-    Query(query): Query<NowQuery>,
-) -> Result<Reflecting<OrganizationBalance>, Problem> {
-    viewer.must(Permission::CreditsRead)?;
-    let rows = Rows::Of(path.organization_id);
-    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
-    let body = balance(&mut snapshot, &OrganizationRef::Id(path.organization_id)).await?;
-    Ok(Reflecting::new(snapshot.position(), body))
-}
-
-/// The credits that came in, in the order of the log.
+/// The credits that came in and left, in the order of the log. Usage is not among them.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/credit-movements",
     operation_id = "list_credit_movements", tag = "credits",
     params(OrganizationPath, ListQuery),

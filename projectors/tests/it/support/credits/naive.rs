@@ -1,0 +1,232 @@
+//! What credits come to record by record, in whole pico-units, by the rules as a person would apply
+//! them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use event_schemas::{Amount, CreditAccountEvent, Currency, OrganizationId};
+use sqlx::PgPool;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::super::House;
+
+/// A lot in whole pico-units.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct NaiveLot {
+    pub(crate) remaining: i128,
+    pub(crate) drawn: i128,
+    pub(crate) refunded: i128,
+    pub(crate) transferred_out: i128,
+    pub(crate) expired: i128,
+    of: String,
+    order: (bool, Option<DateTime<Utc>>, u16, i64),
+}
+
+/// An account in whole pico-units.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct NaiveBalance {
+    pub(crate) consumed: i128,
+    pub(crate) overdraft: i128,
+    pub(crate) balance: i128,
+    pub(crate) exhausted: bool,
+}
+
+/// What happened at a position.
+enum What {
+    Event(CreditAccountEvent),
+    Used(String, i128),
+}
+
+type LotRow = (Uuid, String, Option<DateTime<Utc>>, i32, i64, Vec<String>);
+
+/// All accounts.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Naive {
+    pub(crate) balances: BTreeMap<String, NaiveBalance>,
+    pub(crate) lots: BTreeMap<Uuid, NaiveLot>,
+    /// By account and position: whether it ran out, and the balance then.
+    pub(crate) crossings: BTreeMap<(String, i64), (bool, i128)>,
+}
+
+impl Naive {
+    /// What the log comes to.
+    pub(crate) async fn of(house: &House) -> Self {
+        let events: Vec<(i64, DateTime<Utc>, Json<CreditAccountEvent>)> = sqlx::query_as(
+            "select position, occurred_at, jsonb_set(payload::jsonb, '{type}', to_jsonb(event_type))
+             from log.events where aggregate_type = 'credit_account'",
+        )
+        .fetch_all(&house.owner)
+        .await
+        .unwrap();
+        let records: Vec<(i64, DateTime<Utc>, String, i64)> = sqlx::query_as(
+            "select b.first_position + r.ordinal, r.occurred_at,
+                 r.organization_id || ' ' || r.currency, r.cost_pico
+             from log.usage_records r join log.usage_batches b using (batch_id)
+             where r.cost_pico is not null",
+        )
+        .fetch_all(&house.owner)
+        .await
+        .unwrap();
+        let mut all: BTreeMap<i64, (DateTime<Utc>, What)> = BTreeMap::new();
+        all.extend(events.into_iter().map(|(p, at, Json(event))| (p, (at, What::Event(event)))));
+        all.extend(
+            records.into_iter().map(|(p, at, of, cost)| (p, (at, What::Used(of, cost.into())))),
+        );
+        let mut naive = Self::default();
+        for (position, (at, what)) in all {
+            let of = match what {
+                What::Event(event) => naive.event(position, at, &event),
+                What::Used(of, cost) => {
+                    naive.balances.entry(of.clone()).or_default().consumed += cost;
+                    naive.draw(&of, at, cost);
+                    of
+                }
+            };
+            naive.look(position, of);
+        }
+        naive
+    }
+
+    fn draw(&mut self, of: &str, at: DateTime<Utc>, amount: i128) {
+        for _ in 0..amount {
+            let open = self.lots.values_mut().filter(|lot| {
+                lot.of == of && lot.remaining > 0 && lot.order.1.is_none_or(|end| end > at)
+            });
+            match open.min_by_key(|lot| lot.order) {
+                Some(lot) => {
+                    lot.remaining -= 1;
+                    lot.drawn += 1;
+                }
+                None => self.balances.entry(of.to_owned()).or_default().overdraft += 1,
+            }
+        }
+    }
+
+    fn event(&mut self, position: i64, at: DateTime<Utc>, event: &CreditAccountEvent) -> String {
+        let account = |id: &OrganizationId, currency: &Currency| format!("{id} {currency}");
+        let of = match event {
+            CreditAccountEvent::Purchased { organization_id, currency, .. }
+            | CreditAccountEvent::Granted { organization_id, currency, .. }
+            | CreditAccountEvent::TransferredIn { organization_id, currency, .. }
+            | CreditAccountEvent::Refunded { organization_id, currency, .. }
+            | CreditAccountEvent::TransferredOut { organization_id, currency, .. }
+            | CreditAccountEvent::Expired { organization_id, currency, .. } => {
+                account(organization_id, currency)
+            }
+            other => panic!("{other:?} is not made up"),
+        };
+        self.balances.entry(of.clone()).or_default();
+        match event {
+            CreditAccountEvent::Purchased { lot_id, amount, expires_at, priority, .. }
+            | CreditAccountEvent::Granted { lot_id, amount, expires_at, priority, .. }
+            | CreditAccountEvent::TransferredIn { lot_id, amount, expires_at, priority, .. } => {
+                let lot = NaiveLot {
+                    remaining: amount.pico(),
+                    of: of.clone(),
+                    order: (expires_at.is_none(), *expires_at, *priority, position),
+                    ..NaiveLot::default()
+                };
+                self.lots.insert(lot_id.0, lot);
+                let owed = std::mem::take(&mut self.balances.get_mut(&of).unwrap().overdraft);
+                // Owed is what was used, whenever that was.
+                let lot = self.lots.get_mut(&lot_id.0).unwrap();
+                let settled = lot.remaining.min(owed);
+                lot.remaining -= settled;
+                lot.drawn += settled;
+                self.balances.get_mut(&of).unwrap().overdraft = owed - settled;
+            }
+            CreditAccountEvent::Refunded { lot_id, amount, .. } => {
+                let lot = self.lots.get_mut(&lot_id.0).unwrap();
+                let taken = lot.remaining.min(amount.pico());
+                lot.remaining -= taken;
+                lot.refunded += taken;
+                self.draw(&of, at, amount.pico() - taken);
+            }
+            CreditAccountEvent::TransferredOut { lot_id, amount, .. } => {
+                let lot = self.lots.get_mut(&lot_id.0).unwrap();
+                let taken = lot.remaining.min(amount.pico());
+                lot.remaining -= taken;
+                lot.transferred_out += taken;
+                self.draw(&of, at, amount.pico() - taken);
+            }
+            CreditAccountEvent::Expired { lot_id, .. } => {
+                let lot = self.lots.get_mut(&lot_id.0).unwrap();
+                lot.expired += lot.remaining;
+                lot.remaining = 0;
+            }
+            other => panic!("{other:?} is not made up"),
+        }
+        of
+    }
+
+    /// After each record and event: the balance, and whether it crossed.
+    fn look(&mut self, position: i64, of: String) {
+        let lots: i128 =
+            self.lots.values().filter(|lot| lot.of == of).map(|lot| lot.remaining).sum();
+        let account = self.balances.get_mut(&of).unwrap();
+        let before = account.balance;
+        account.balance = lots - account.overdraft;
+        let ran_out = before > 0 && account.balance <= 0 && !account.exhausted;
+        let is_back = account.exhausted && account.balance > 0;
+        if ran_out || is_back {
+            account.exhausted = ran_out;
+            self.crossings.insert((of, position), (ran_out, account.balance));
+        }
+    }
+
+    /// What the tables say.
+    pub(crate) async fn read(reader: &PgPool) -> Self {
+        let mut read = Self::default();
+        let balances: Vec<(String, String, String, String, bool)> = sqlx::query_as(
+            "select organization_id || ' ' || currency, consumed::text, overdraft::text,
+                 balance::text, exhausted from read.balances",
+        )
+        .fetch_all(reader)
+        .await
+        .unwrap();
+        for (of, consumed, overdraft, balance, exhausted) in balances {
+            let (consumed, overdraft) = (whole(&consumed), whole(&overdraft));
+            let balance = NaiveBalance { consumed, overdraft, balance: whole(&balance), exhausted };
+            read.balances.insert(of, balance);
+        }
+        let lots: Vec<LotRow> = sqlx::query_as(
+            "select lot_id, organization_id || ' ' || currency, expires_at, priority, position,
+                 array[remaining, drawn, refunded, transferred_out, expired]::text[]
+             from read.credit_lots",
+        )
+        .fetch_all(reader)
+        .await
+        .unwrap();
+        for (lot, of, expires_at, priority, position, amounts) in lots {
+            let amounts: Vec<i128> = amounts.iter().map(|amount| whole(amount)).collect();
+            let order =
+                (expires_at.is_none(), expires_at, u16::try_from(priority).unwrap(), position);
+            let lot_row = NaiveLot {
+                remaining: amounts[0],
+                drawn: amounts[1],
+                refunded: amounts[2],
+                transferred_out: amounts[3],
+                expired: amounts[4],
+                of,
+                order,
+            };
+            read.lots.insert(lot, lot_row);
+        }
+        let crossings: Vec<(String, i64, bool, String)> = sqlx::query_as(
+            "select organization_id || ' ' || currency, position, exhausted, balance::text
+             from read.credit_crossings",
+        )
+        .fetch_all(reader)
+        .await
+        .unwrap();
+        for (of, position, exhausted, balance) in crossings {
+            read.crossings.insert((of, position), (exhausted, whole(&balance)));
+        }
+        read
+    }
+}
+
+fn whole(amount: &str) -> i128 {
+    amount.parse::<Amount>().unwrap().pico()
+}
