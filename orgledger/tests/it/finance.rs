@@ -1,7 +1,7 @@
 //! Credits from their purchase to their end, on a running server; and every command that
 //! `docs/for-finance.md` shows.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::log::database_of;
