@@ -75,29 +75,28 @@ fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// The same JSON with `1.0` written as `1`; none where nothing in it is written so.
+/// The same JSON with `1.0` written as `1` and spaces, so that every column stays where it was; none
+/// where nothing in it is written so.
 fn with_whole_numbers(text: &[u8]) -> Option<Vec<u8>> {
-    let mut whole = Vec::with_capacity(text.len());
-    let (mut in_string, mut rest) = (false, text);
-    while let Some((&byte, after)) = rest.split_first() {
-        let taken = match byte {
-            b'\\' if in_string => 2.min(rest.len()),
+    let mut whole = text.to_vec();
+    let (mut in_string, mut at) = (false, 0);
+    while at < text.len() {
+        match text[at] {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => at += 1,
             b'.' if !in_string => {
-                let zeros = after.iter().take_while(|byte| **byte == b'0').count();
-                let goes_on = after.get(zeros).is_some_and(|next| b"123456789eE".contains(next));
-                if zeros > 0 && !goes_on {
-                    rest = &after[zeros..];
-                    continue;
+                let zeros = text[at + 1..].iter().take_while(|byte| **byte == b'0').count();
+                let after_digit = at > 0 && text[at - 1].is_ascii_digit();
+                let ends = text.get(at + 1 + zeros).is_none_or(|next| b",]} \t\r\n".contains(next));
+                if after_digit && zeros > 0 && ends {
+                    whole[at..=at + zeros].fill(b' ');
                 }
-                1
             }
-            _ => 1,
-        };
-        in_string ^= byte == b'"';
-        whole.extend_from_slice(&rest[..taken]);
-        rest = &rest[taken..];
+            _ => {}
+        }
+        at += 1;
     }
-    (whole.len() < text.len()).then_some(whole)
+    (whole != text).then_some(whole)
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {

@@ -73,6 +73,17 @@ fn a_whole_number_is_an_integer_however_it_is_written() {
 }
 
 #[test]
+fn what_is_no_number_stays_none_and_is_told_where_it_stands() {
+    for count in ["1.0.0", "1 .0", ".0", "1.", "01.0", "1.0 2"] {
+        let text = format!(r#"{{"name": "a", "items": [{{"count": {count}}}]}}"#);
+        assert!(from_json::<Order>(text.as_bytes()).is_err(), "{text}");
+    }
+    let problem = from_json::<Order>(br#"{"items": [{"count": 1.0}], "name": }"#);
+    let problem = problem.expect_err("it has no name");
+    assert!(format!("{problem:?}").contains("\"column\":37"), "{problem:?}");
+}
+
+#[test]
 fn what_is_not_json_is_told_by_line_and_column() {
     for text in ["", "{", "{\"name\": \"a\"} x", "{\"name\": \"\u{1}\"}"] {
         let problem = from_json::<Order>(text.as_bytes()).expect_err(text);

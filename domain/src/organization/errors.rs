@@ -183,7 +183,7 @@ pub enum OrganizationError {
     )]
     OwnersNeedApproval,
     /// The one who asks cannot be the second person too.
-    #[error("somebody else has to decide it: another member who may, not the one who asks")]
+    #[error("somebody else has to do it, with a credential of their own")]
     SecondPersonNeeded,
     /// A text is not as it must be.
     #[error(transparent)]

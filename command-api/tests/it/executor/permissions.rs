@@ -31,7 +31,8 @@ use command_api::projects::{
 };
 use command_api::service_accounts::{
     CreateServiceAccount, CreateServiceAccountRequest, DisableServiceAccount,
-    DisableServiceAccountRequest, RemoveServiceAccount,
+    DisableServiceAccountRequest, RemoveServiceAccount, UpdateServiceAccount,
+    UpdateServiceAccountRequest,
 };
 use command_api::{Command, CommandContext, ExecuteError, Executor, Refusal};
 use domain::organization::{Authority, OrganizationError};
@@ -65,6 +66,7 @@ enum Verb {
     AssignProjectMember,
     RemoveProjectMember,
     CreateServiceAccount,
+    UpdateServiceAccount,
     DisableServiceAccount,
     RemoveServiceAccount,
     CreateOwnKey,
@@ -104,6 +106,7 @@ const VERBS: &[(Verb, Permission, bool)] = &[
     (V::AssignProjectMember, Permission::ProjectMembersUpdate, true),
     (V::RemoveProjectMember, Permission::ProjectMembersUpdate, true),
     (V::CreateServiceAccount, Permission::ServiceAccountsUpdate, true),
+    (V::UpdateServiceAccount, Permission::ServiceAccountsUpdate, true),
     (V::DisableServiceAccount, Permission::ServiceAccountsUpdate, true),
     (V::RemoveServiceAccount, Permission::ServiceAccountsUpdate, true),
     (V::CreateOwnKey, Permission::ApiKeysOwn, true),
@@ -358,6 +361,11 @@ impl Stage {
                 let request =
                     CreateServiceAccountRequest { project_id, name: unique_name(), purpose: None };
                 ask!(CreateServiceAccount { organization_id, request })
+            }
+            V::UpdateServiceAccount => {
+                let request =
+                    UpdateServiceAccountRequest { name: Some(unique_name()), purpose: None };
+                ask!(UpdateServiceAccount { organization_id, service_account_id, request })
             }
             V::DisableServiceAccount => {
                 let request = DisableServiceAccountRequest { reason: None };

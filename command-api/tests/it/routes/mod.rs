@@ -13,6 +13,7 @@ mod many_invites;
 mod members;
 mod needs;
 mod organizations;
+mod personal_data;
 mod price_lists;
 mod projects;
 mod roles;
