@@ -239,7 +239,6 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("organization.created.name", "an organization's name"),
     ("organization.updated.name", "an organization's name"),
     ("person.erased.reason", "words about the erasure"),
-    ("price_list.published.fallback_providers", "providers of models"),
     ("price_list.published.provider", "a provider of models"),
     ("price_list.published.source", "where prices were taken from"),
     ("project.created.name", "a project's name"),
