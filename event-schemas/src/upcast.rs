@@ -22,6 +22,12 @@ pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
             payload.insert("scopes".to_owned(), Value::Null);
         }),
         next("price_list.published", "1", "2", price_list_v2),
+        next("usage.recorded", "1", "2", |payload| {
+            payload.insert("units".to_owned(), Map::new().into());
+            for field in ["service_tier", "error_type", "duration_ms"] {
+                payload.insert(field.to_owned(), Value::Null);
+            }
+        }),
     ]
 }
 
