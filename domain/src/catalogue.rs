@@ -92,11 +92,16 @@ pub enum CatalogueError {
     /// It is in neither format.
     #[error("it is not a price catalogue in the format of genai-prices or of LiteLLM: {0}")]
     NotACatalogue(#[from] serde_json::Error),
+    /// It has no models.
+    #[error("it is not a price catalogue: there are no models in it")]
+    Empty,
 }
 
 /// Reads a catalogue: a JSON array is genai-prices', an object LiteLLM's.
 pub fn read(text: &str) -> Result<Catalogue, CatalogueError> {
-    if text.trim_start().starts_with('[') { genai::read(text) } else { litellm::read(text) }
+    let is_array = text.trim_start().starts_with('[');
+    let catalogue = if is_array { genai::read(text)? } else { litellm::read(text)? };
+    if catalogue.models == 0 { Err(CatalogueError::Empty) } else { Ok(catalogue) }
 }
 
 /// A JSON object's values as they stand in the file.

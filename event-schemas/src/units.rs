@@ -235,7 +235,9 @@ impl<'de> Deserialize<'de> for Units {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Units, A::Error> {
                 let mut units = Units::NONE;
-                while let Some((unit, count)) = map.next_entry::<Unit, i64>()? {
+                while let Some(word) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+                    let unit: Unit = word.parse().map_err(serde::de::Error::custom)?;
+                    let count = map.next_value()?;
                     if units.stated(unit).is_some() {
                         let why = format!("duplicate field `{unit}`");
                         return Err(serde::de::Error::custom(why));
@@ -286,7 +288,7 @@ mod tests {
     #[test]
     fn a_unit_that_is_unknown_or_twice_there_is_named() {
         for (text, named) in [
-            (r#"{"tokens":1}"#, "unknown variant `tokens`"),
+            (r#"{"tokens":1}"#, "'tokens' is not a unit of usage"),
             (r#"{"pages":1,"pages":2}"#, "duplicate field `pages`"),
             (r#"{"pages":1.5}"#, "invalid type: floating point"),
         ] {

@@ -25,6 +25,12 @@ pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
         next("price_list.published", "1", "2", price_list_v2),
         next("credits.purchased", "1", "2", with_priority),
         next("credits.granted", "1", "2", with_priority),
+        next("usage.recorded", "1", "2", |payload| {
+            payload.insert("units".to_owned(), Map::new().into());
+            for field in ["service_tier", "error_type", "duration_ms"] {
+                payload.insert(field.to_owned(), Value::Null);
+            }
+        }),
     ]
 }
 
@@ -42,8 +48,17 @@ fn price_list_v2(payload: &mut Map<String, Value>) {
         if let Some(rates) = model.get_mut("rates").and_then(Value::as_object_mut) {
             let then = std::mem::take(rates);
             let there = then.into_iter().filter(|(_, rate)| !rate.is_null());
-            rates.extend(there.map(|(kind, rate)| (format!("{kind}_tokens"), rate)));
+            rates.extend(there.map(|(kind, rate)| (format!("{kind}_tokens"), spelled(rate))));
         }
+    }
+}
+
+/// An amount was written with all its places, a rate is without zeros at its end.
+fn spelled(rate: Value) -> Value {
+    let plain = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    match rate.as_str().filter(|text| text.contains('.')) {
+        Some(text) => plain(text).into(),
+        None => rate,
     }
 }
 

@@ -116,7 +116,7 @@ fn litellm_has_a_key_for_each_price() {
 
 #[test]
 fn what_is_no_catalogue_is_told() {
-    for text in ["", "{\"a\": 1}", "[1]", "null", "{"] {
+    for text in ["", "{}", "[]", "{\"a\": 1}", "[1]", "null", "{"] {
         assert!(read(text).is_err(), "{text}");
     }
 }

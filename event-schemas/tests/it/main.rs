@@ -242,7 +242,6 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("organization.created.name", "an organization's name"),
     ("organization.updated.name", "an organization's name"),
     ("person.erased.reason", "words about the erasure"),
-    ("price_list.published.fallback_providers", "providers of models"),
     ("price_list.published.provider", "a provider of models"),
     ("price_list.published.source", "where prices were taken from"),
     ("project.created.name", "a project's name"),
@@ -258,10 +257,12 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("service_account.updated.purpose", "what a program is for"),
     ("service_account.disabled.reason", "words about a program"),
     ("usage.recorded.end_user", "the customer's own id of their user"),
+    ("usage.recorded.error_type", "a kind of failure"),
     ("usage.recorded.feature", "a feature of the customer's product"),
     ("usage.recorded.model", "a model"),
     ("usage.recorded.provider", "a provider of models"),
     ("usage.recorded.request_id", "an id"),
+    ("usage.recorded.service_tier", "a provider's word"),
 ];
 
 /// Whether a property may hold any text at all.

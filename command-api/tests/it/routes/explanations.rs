@@ -150,7 +150,7 @@ async fn what_is_unpriced_is_told_why() {
 async fn units_that_cannot_be_are_refused() {
     let world = World::new().await;
     for (number, (fields, field)) in [
-        (json!({"units": {"smells": 1}}), "units.smells"),
+        (json!({"units": {"smells": 1}}), "units"),
         (json!({"units": {"pages": -1}}), "pages"),
         (json!({"units": {"audio_input_tokens": 1}}), "audio_input_tokens"),
         (json!({"service_tier": ""}), "service_tier"),

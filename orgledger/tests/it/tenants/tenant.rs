@@ -212,7 +212,13 @@ impl Founding {
             "model": self.word("model"), "request_id": self.word("request"),
             "end_user": self.word("end"), "tags": { self.word("tag"): self.word("value") },
             "occurred_at": "2026-01-31T12:00:00Z", "input_tokens": 10, "output_tokens": 5,
+        }, {
+            "project_id": self.id("project_id"), "provider": self.word("provider"),
+            "model": self.word("model"), "request_id": self.id("api_key_id"),
+            "occurred_at": "2026-01-31T12:00:00Z", "input_tokens": 1,
         }]});
+        // A request that is named by an id, to ask about.
+        self.ids.insert("request_id".to_owned(), self.id("api_key_id"));
         let done = self.make("/usage", &usage).await;
         assert_eq!(done["records"][0]["fate"], "recorded", "{done}");
     }
