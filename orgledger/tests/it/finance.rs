@@ -1,7 +1,7 @@
 //! Credits from their purchase to their end, on a running server; and every command that
 //! `docs/for-finance.md` shows.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::log::database_of;
@@ -48,7 +48,7 @@ impl Business {
     async fn use_up(&self, request: &str, dollars: i64) -> i64 {
         let record = json!({ "project_id": self.project, "request_id": request, "provider": "p",
             "model": "m", "feature": "search", "input_tokens": dollars * 1_000_000,
-            "occurred_at": Utc::now().to_rfc3339() });
+            "occurred_at": event_log::clock::now().to_rfc3339() });
         let path = format!("{}/usage", self.base);
         let done = self.owner.post(&path, request, &json!({ "records": [record] })).await;
         done.expect(200)["position"].as_i64().unwrap()
@@ -99,7 +99,7 @@ async fn credits_run_out_come_back_and_end() {
         .unwrap()
     };
     until("running out is on record", async || crossings().await.len() == 1).await;
-    let ends = Utc::now() + TimeDelta::seconds(4);
+    let ends = event_log::clock::now() + TimeDelta::seconds(4);
     let granted = json!({ "amount": "5", "currency": "USD", "expires_at": ends.to_rfc3339() });
     let granted = business.post("/credits/grants", "g", &granted).await;
     until("coming back is on record", async || crossings().await.len() == 2).await;
@@ -111,7 +111,7 @@ async fn credits_run_out_come_back_and_end() {
 
     // What ended while nothing ran is on record soon after the start.
     business.dev.stop().await;
-    tokio::time::sleep((ends - Utc::now()).to_std().unwrap_or_default()).await;
+    tokio::time::sleep((ends - event_log::clock::now()).to_std().unwrap_or_default()).await;
     let dev = place.start(&["dev"]).await;
     let owner = dev.client(&business.secret);
     let lots = format!("{}/credit-lots", business.base);
