@@ -149,6 +149,7 @@ fn of_parameter(described: &Value) -> Option<Value> {
         "If-Match" | "If-None-Match" => Some(json!("\"7\"")),
         "min_position" | "at_position" => Some(json!(POSITION)),
         "limit" => Some(json!(100)),
+        "open" => Some(json!(true)),
         "permission" => Some(json!("api_keys.update")),
         "as_of" | "from" => Some(json!("2026-01-31")),
         "to" => Some(json!("2026-02-28")),

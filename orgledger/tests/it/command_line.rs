@@ -16,7 +16,7 @@ async fn help(command: &[&str]) -> String {
 }
 
 /// Each command, and what its help must speak of.
-const COMMANDS: [(&[&str], &[&str]); 14] = [
+const COMMANDS: [(&[&str], &[&str]); 15] = [
     (&["dev"], &["--listen", "ORGLEDGER_LISTEN", "127.0.0.1:8080"]),
     (&["demo"], &["--fresh", "--exit", "--listen"]),
     (
@@ -44,7 +44,8 @@ const COMMANDS: [(&[&str], &[&str]); 14] = [
         &["--organization", "--as-of", "--at-position", "table", "json", "markdown", "csv"],
     ),
     (&["costs"], &["--organization", "--by", "--from", "--to", "feature", "json", "csv"]),
-    (&["balance"], &["--organization", "--format"]),
+    (&["balance"], &["--organization", "--as-of", "--format"]),
+    (&["statement"], &["--organization", "--currency", "--from", "--to", "json", "csv"]),
     (
         &["rebuild"],
         &[

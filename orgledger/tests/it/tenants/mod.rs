@@ -187,6 +187,8 @@ async fn carry_out(commands: &[Operation], own: &Tenant) {
         let is_found = match reply.status {
             // What is over, or somebody else's to decide, is there.
             200..=299 | 409 | 412 => true,
+            // A key is good for one organization: to its holder there is no other to transfer to.
+            422 => operation.id == "transfer_credits",
             403 => {
                 let is_operators = OPERATORS.contains(&&*operation.id);
                 is_operators || !reply.text.contains("/problems/forbidden")

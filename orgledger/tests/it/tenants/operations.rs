@@ -108,7 +108,7 @@ fn bodies(operation: &str) -> Vec<Value> {
         "purchase_credits" | "grant_credits" => vec![json!({"amount": "5", "currency": "USD"})],
         "refund_credits" => vec![json!({"lot_id": "{lot_id}", "currency": "USD"})],
         "transfer_credits" => vec![json!({"lot_id": "{lot_id}", "currency": "USD",
-            "to_organization_id": "{organization_id}"})],
+            "to_organization_id": "{to_organization_id}"})],
         "change_credit_policy" => vec![json!({"currency": "USD", "policy": "allow"})],
         "publish_price_list" => vec![json!({"catalogue": "c", "provider": "p", "currency": "USD",
             "models": [{"model": "m", "matches": {"equals": "m"}, "rates": {"input_tokens": "1"}}]})],

@@ -106,7 +106,13 @@ pub(super) async fn assert_seen_by_its_own(reads: &[Operation], own: &Tenant, ot
         }
     }
     // The operator's, and what has no text of anybody's.
-    let expected = ["get_status", "list_approvals", "list_refusals"];
+    let expected = [
+        "get_credit_authorization",
+        "get_status",
+        "list_approvals",
+        "list_credit_lots",
+        "list_refusals",
+    ];
     assert_eq!(Vec::from_iter(without), expected, "reads without a text of their own organization");
     let seen = own.owner.received();
     assert!(!seen.contains(&other.canary), "it works the other way round, too");

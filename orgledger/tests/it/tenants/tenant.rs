@@ -67,7 +67,9 @@ impl Founding {
         let mut founding = Self {
             canary,
             base: format!("/v1/organizations/{organization}"),
-            ids: Ids::from([("organization_id".to_owned(), organization)]),
+            ids: ["organization_id", "to_organization_id"]
+                .map(|gap| (gap.to_owned(), organization.clone()))
+                .into(),
             secrets: Vec::new(),
             operator: operator.clone(),
             owner: operator.clone(),

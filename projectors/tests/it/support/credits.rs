@@ -97,7 +97,8 @@ impl Dealings {
         // Most end while something is used.
         let expires_at = match self.random.below(5) {
             0 => Some(beginning() - Duration::days(1)),
-            1..=3 => Some(self.at()),
+            // Few times, so that it often takes the priority to tell who comes first.
+            1..=3 => Some(minute(30 * 24 * 60 * i64::try_from(1 + self.random.below(4)).unwrap())),
             _ => None,
         };
         let (lot_id, amount) = (lot.into(), pico(1 + self.random.below(150)));
