@@ -54,6 +54,14 @@ pub fn from_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     if text.trim_ascii_start().starts_with(b"[") {
         return Err(Problem::invalid("body", "it is a list and must be an object"));
     }
+    match read(text) {
+        // To JSON Schema 1.0 is an integer, to serde it is none.
+        Err(refused) => with_whole_numbers(text).map_or(Err(refused), |text| read(&text)),
+        value => value,
+    }
+}
+
+fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().is_data() {
@@ -65,6 +73,31 @@ pub fn from_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     })?;
     deserializer.end().map_err(|error| malformed(&error))?;
     Ok(value)
+}
+
+/// The same JSON with `1.0` written as `1`; none where nothing in it is written so.
+fn with_whole_numbers(text: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = Vec::with_capacity(text.len());
+    let (mut in_string, mut rest) = (false, text);
+    while let Some((&byte, after)) = rest.split_first() {
+        let taken = match byte {
+            b'\\' if in_string => 2.min(rest.len()),
+            b'.' if !in_string => {
+                let zeros = after.iter().take_while(|byte| **byte == b'0').count();
+                let goes_on = after.get(zeros).is_some_and(|next| b"123456789eE".contains(next));
+                if zeros > 0 && !goes_on {
+                    rest = &after[zeros..];
+                    continue;
+                }
+                1
+            }
+            _ => 1,
+        };
+        in_string ^= byte == b'"';
+        whole.extend_from_slice(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    (whole.len() < text.len()).then_some(whole)
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {

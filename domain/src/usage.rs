@@ -1,10 +1,12 @@
 //! A usage record as it is submitted, and what it must be like to be recorded. Usage has no stream
 //! and no state: what a record says is checked by itself.
 
+mod parts;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
-use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId};
+use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId, Units};
 
 use crate::pricing::Tokens;
 use crate::text::longer_than;
@@ -61,6 +63,15 @@ pub struct UsageRecord {
     pub output_tokens: i64,
     /// Output tokens that were reasoning.
     pub reasoning_tokens: i64,
+    /// What else it used. A total includes its parts: audio in the input is in `input_tokens`, too.
+    pub units: Units,
+    /// The service tier in the provider's words, such as `batch` or `priority`; none for the plain
+    /// one.
+    pub service_tier: Option<String>,
+    /// Why the request failed, in OpenTelemetry's `error.type`; none where it succeeded.
+    pub error_type: Option<String>,
+    /// How long the request took, in milliseconds.
+    pub duration_ms: Option<i64>,
     /// The customer's own labels.
     pub tags: BTreeMap<String, String>,
 }
@@ -114,6 +125,14 @@ pub enum UsageError {
         /// All output tokens.
         output: i64,
     },
+    /// More was a part than there was of the whole.
+    #[error("{part} are more than the {whole} that they are a part of")]
+    PartAboveWhole {
+        /// The part, by its field or unit.
+        part: &'static str,
+        /// The whole.
+        whole: &'static str,
+    },
     /// It would not have happened yet.
     #[error("occurred_at {occurred_at} is more than an hour in the future")]
     InTheFuture {
@@ -142,7 +161,10 @@ impl UsageRecord {
         required("model", &self.model)?;
         text("feature", &self.feature, FIELD_CHARS_MAX)?;
         text("end_user", self.end_user.as_deref().unwrap_or(""), FIELD_CHARS_MAX)?;
+        tier_or_error("service_tier", self.service_tier.as_deref())?;
+        tier_or_error("error_type", self.error_type.as_deref())?;
         self.counts()?;
+        self.parts()?;
         self.time(now)?;
         self.labels()
     }
@@ -164,6 +186,8 @@ impl UsageRecord {
         count("cache_write_tokens", self.cache_write_tokens)?;
         count("output_tokens", self.output_tokens)?;
         count("reasoning_tokens", self.reasoning_tokens)?;
+        count("duration_ms", self.duration_ms.unwrap_or(0))?;
+        self.units.iter().try_for_each(|(unit, used)| count(unit.as_str(), used))?;
         let cached = self.cached_input_tokens + self.cache_write_tokens;
         if cached > self.input_tokens {
             return Err(UsageError::CachedAboveInput { cached, input: self.input_tokens });
@@ -209,6 +233,11 @@ fn required(field: &'static str, value: &str) -> Result<(), UsageError> {
         return Err(UsageError::Empty { field });
     }
     text(field, value, FIELD_CHARS_MAX)
+}
+
+/// Said or not said; never said as nothing.
+fn tier_or_error(field: &'static str, value: Option<&str>) -> Result<(), UsageError> {
+    value.map_or(Ok(()), |value| required(field, value))
 }
 
 fn text(field: &'static str, value: &str, max: usize) -> Result<(), UsageError> {

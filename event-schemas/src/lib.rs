@@ -14,6 +14,7 @@ pub mod permission;
 pub mod personal;
 pub mod published;
 pub mod roles;
+mod units;
 pub mod upcast;
 pub mod usage;
 
@@ -55,4 +56,5 @@ pub use project::ProjectEvent;
 pub use refusal::RefusalEvent;
 pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;
+pub use units::{Unit, Units, Whole};
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};

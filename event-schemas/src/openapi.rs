@@ -8,7 +8,7 @@ use crate::{
     AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, Currency,
     Environment, ExportId, GroupId, InviteId, LotId, MemberId, OrganizationId, OrganizationRole,
     Permission, PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, ReviewDecision,
-    ReviewLineId, RoleId, SensitiveAction, ServiceAccountId,
+    ReviewLineId, RoleId, SensitiveAction, ServiceAccountId, Unit, Units,
 };
 
 macro_rules! schema {
@@ -76,4 +76,19 @@ schema! {
     SensitiveAction => one_of!(SensitiveAction),
     ReviewDecision => one_of!(ReviewDecision),
     PriceStatus => one_of!(PriceStatus),
+    Unit => one_of!(Unit),
 }
+
+impl PartialSchema for Units {
+    fn schema() -> RefOr<Schema> {
+        let count = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+        let names = one_of!(Unit)(ObjectBuilder::new().schema_type(Type::String));
+        let map = ObjectBuilder::new()
+            .property_names(Some(names))
+            .additional_properties(Some(count))
+            .description(Some("Counts by unit. A total includes its parts."));
+        RefOr::T(Schema::Object(map.build()))
+    }
+}
+
+impl ToSchema for Units {}

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::roles::words;
-use crate::{ApiKeyId, Currency, MemberId, OrganizationId, ProjectId, ServiceAccountId};
+use crate::{ApiKeyId, Currency, MemberId, OrganizationId, ProjectId, ServiceAccountId, Units};
 
 /// The event type of a usage record.
 pub const USAGE_RECORDED: &str = "usage.recorded";
 
 /// The version of [`RecordedUsage`]'s schema.
-pub const USAGE_RECORDED_VERSION: &str = "1";
+pub const USAGE_RECORDED_VERSION: &str = "2";
 
 words! {
     /// Whether a record could be priced.
@@ -23,6 +23,8 @@ words! {
         /// No price was known for its model, or for one of the kinds of tokens it used, when it
         /// was recorded.
         Unpriced = "unpriced",
+        /// The request failed and used nothing, so there is nothing to price.
+        NotBilled = "not_billed",
     }
 }
 
@@ -66,6 +68,19 @@ pub struct RecordedUsage {
     pub output_tokens: i64,
     /// Output tokens that were reasoning.
     pub reasoning_tokens: i64,
+    /// What else it used. A total includes its parts: audio in the input is in `input_tokens`, too.
+    #[serde(default)]
+    pub units: Units,
+    /// The service tier in the provider's words, such as `batch` or `priority`; none for the plain
+    /// one.
+    #[serde(default)]
+    pub service_tier: Option<String>,
+    /// Why the request failed, in OpenTelemetry's `error.type`; none where it succeeded.
+    #[serde(default)]
+    pub error_type: Option<String>,
+    /// How long the request took, in milliseconds.
+    #[serde(default)]
+    pub duration_ms: Option<i64>,
     /// Whether it has a cost.
     pub price_status: PriceStatus,
     /// The position of the `price_list.published` event that priced it.
@@ -76,6 +91,16 @@ pub struct RecordedUsage {
     pub currency: Option<Currency>,
     /// The customer's own labels.
     pub tags: std::collections::BTreeMap<String, String>,
+}
+
+impl RecordedUsage {
+    /// Whether nothing was used that could cost anything, and the request failed.
+    pub fn failed_without_use(&self) -> bool {
+        self.error_type.is_some()
+            && self.input_tokens == 0
+            && self.output_tokens == 0
+            && self.units.is_empty()
+    }
 }
 
 /// A batch of usage records, or a run of one, as JetStream carries it.

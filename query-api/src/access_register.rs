@@ -17,7 +17,7 @@ use crate::parameters::{OrganizationPath, Point as _, Refusals, RegisterQuery};
 use crate::snapshot::{Projection, Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
-use crate::viewer::{AnyViewer, Viewer};
+use crate::viewer::Viewer;
 
 pub use filter::RegisterFilter;
 
@@ -204,19 +204,6 @@ pub async fn access_register(
     })
 }
 
-/// The access register of every organization.
-#[utoipa::path(get, path = "/v1/access-register", operation_id = "get_all_access_registers",
-    tag = "access register", params(RegisterQuery),
-    responses((status = 200, body = AccessRegister), Refusals))]
-pub(crate) async fn get_access_register(
-    State(state): State<QueryState>,
-    viewer: AnyViewer,
-    Query(query): Query<RegisterQuery>,
-) -> Result<Reflecting<AccessRegister>, Problem> {
-    viewer.must_be_operator()?;
-    answer(&state, Rows::All, &query).await
-}
-
 /// The access register of an organization.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/access-register",
     operation_id = "get_organization_access_register", tag = "access register",
@@ -230,18 +217,7 @@ pub(crate) async fn get_organization_access_register(
 ) -> Result<Reflecting<AccessRegister>, Problem> {
     viewer.must(Permission::MembersRead)?;
     viewer.must(Permission::ProjectsRead)?;
-    answer(&state, Rows::Of(path.organization_id), &query).await
-}
-
-async fn answer(
-    state: &QueryState,
-    rows: Rows,
-    query: &RegisterQuery,
-) -> Result<Reflecting<AccessRegister>, Problem> {
-    let organization = match rows {
-        Rows::Of(organization_id) => Some(OrganizationRef::Id(organization_id)),
-        Rows::All => None,
-    };
+    let rows = Rows::Of(path.organization_id);
     let mut snapshot =
         state.snapshot(rows, &[Projection::AccessRegister], query.position_min()).await?;
     let only = RegisterFilter {
@@ -249,6 +225,7 @@ async fn answer(
         project_id: query.project_id,
         state: query.state.map(Into::into),
     };
+    let organization = Some(OrganizationRef::Id(path.organization_id));
     let query = AccessRegisterQuery { organization, temporal: query.temporal() };
     let body = access_register(&mut snapshot, &query).await?.only(only);
     Ok(Reflecting::new(snapshot.position(), body))

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::QueryError;
-use crate::parameters::{OrganizationPath, Point, Refusals};
+use crate::parameters::{OrganizationPath, Point, Refusals, time_or_date};
 use crate::snapshot::{Projection, Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
@@ -32,7 +32,7 @@ pub(crate) struct ExplainQuery {
     #[param(value_type = Option<i64>, minimum = 0)]
     at_position: Option<Position>,
     /// What was true at this time (RFC 3339), or at the end of this day (a date, in UTC).
-    #[param(value_type = Option<String>, example = "2026-01-31")]
+    #[param(schema_with = time_or_date, required = false, example = "2026-01-31")]
     as_of: Option<AsOf>,
     /// The member.
     #[param(value_type = Uuid)]

@@ -55,7 +55,6 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(service_accounts::get_service_account))
         .routes(routes!(api_keys::list_api_keys))
         .routes(routes!(api_keys::get_api_key))
-        .routes(routes!(access_register::get_access_register))
         .routes(routes!(access_register::get_organization_access_register))
         .routes(routes!(costs::get_costs))
         .routes(routes!(balances::get_balance))

@@ -74,14 +74,6 @@ impl AnyViewer {
     pub(crate) fn only_organization(&self) -> Option<OrganizationId> {
         self.0.presented.as_ref().map(api_conventions::authentication::Presented::organization_id)
     }
-
-    /// Refuses everybody but who runs orgledger.
-    pub(crate) fn must_be_operator(&self) -> Result<(), Problem> {
-        if self.0.presented.is_none() {
-            return Ok(());
-        }
-        Err(Problem::new(FORBIDDEN).with_detail("Only who runs orgledger sees all organizations."))
-    }
 }
 
 impl Viewer {

@@ -1,5 +1,5 @@
-"""Prepares what schemathesis asks about: two organizations with one of each thing. One lasts; the
-other is for commands that end something. Writes their ids as JSON.
+"""Prepares what schemathesis asks about: an organization with one of each thing that lasts, and
+one for each command that ends something. Writes their ids and their owners' secrets as JSON.
 
 usage: prepare.py BASE_URL CREDENTIAL_FILE > world.json
 """
@@ -9,6 +9,8 @@ import sys
 import urllib.request
 import uuid
 
+from operations import is_ending
+
 base, credential_file = sys.argv[1:]
 with open(credential_file, encoding="utf-8") as file:
     operator = file.read().strip()
@@ -16,6 +18,8 @@ with open(credential_file, encoding="utf-8") as file:
 
 def ask(method, path, body=None, credential=operator):
     request = urllib.request.Request(base + path, method=method)
+    if method == "PUT":
+        request.add_header("If-Match", "*")
     request.add_header("Authorization", f"Bearer {credential}")
     request.add_header("Idempotency-Key", str(uuid.uuid4()))
     if body is not None:
@@ -25,35 +29,80 @@ def ask(method, path, body=None, credential=operator):
         return json.load(response)
 
 
+def before(operation, make, ids):
+    """What must have happened before an operation can be carried out."""
+    if operation in ("end_break_glass", "review_break_glass"):
+        make(f"/break-glass/{ids['break_glass_id']}/approve")
+    if operation == "review_break_glass":
+        make(f"/break-glass/{ids['break_glass_id']}/end")
+    if operation == "close_access_review":
+        make(f"/access-reviews/{ids['access_review_id']}/lines/{ids['line_id']}/attest", {"decision": "keep"})
+    if operation == "erase_member":
+        make(f"/members/{ids['member_id']}", method="DELETE")
+    if operation == "erase_invite":
+        make(f"/invites/{ids['invite_id']}/revoke")
+
+
 def organization(name):
     created = ask("POST", "/v1/organizations", {"name": name, "owner": {"login": "owner"}})
-    organization_id = created["organization_id"]
+    organization_id, secret = created["organization_id"], created["secret"]
     of = f"/v1/organizations/{organization_id}"
-    # The operator asks for everything, and so has to be let in.
-    emergency = {"reason": "all operations are tried", "minutes": 240}
-    break_glass_id = ask("POST", f"{of}/break-glass", emergency)["break_glass_id"]
-    approve = f"{of}/break-glass/{break_glass_id}/approve"
-    ask("POST", approve, credential=created["secret"])
+
+    def make(path, body=None, method="POST"):
+        return ask(method, of + path, body, secret)
+
+    olga = make("/members", {"login": "olga", "role": "owner"})["member_id"]
+    olga_key = make("/api-keys", {"member_id": olga, "name": "of olga"})["secret"]
     member = {"login": "ada", "email": "ada@example.com", "role": "admin"}
-    member_id = ask("POST", f"{of}/members", member)["member_id"]
-    project_id = ask("POST", f"{of}/projects", {"name": "Web"})["project_id"]
-    ask("PUT", f"{of}/projects/{project_id}/members/{member_id}", {"role": "owner"})
+    member_id = make("/members", member)["member_id"]
+    project_id = make("/projects", {"name": "Web"})["project_id"]
+    make(f"/projects/{project_id}/members/{member_id}", {"role": "owner"}, "PUT")
     account = {"project_id": project_id, "name": "indexer"}
-    account_id = ask("POST", f"{of}/service-accounts", account)["service_account_id"]
+    account_id = make("/service-accounts", account)["service_account_id"]
     key = {"project_id": project_id, "member_id": member_id, "name": "of ada"}
-    api_key_id = ask("POST", f"{of}/api-keys", key)["api_key_id"]
-    invite = {"email": "eve@example.com", "role": "member"}
-    invite_id = ask("POST", f"{of}/invites", invite)["invite_id"]
-    credits = {"amount": "5", "currency": "USD"}
-    position = ask("POST", f"{of}/credits/grants", credits)["position"]
-    return position, {
+    api_key_id = make("/api-keys", key)["api_key_id"]
+    invite = make("/invites", {"email": "ivy@example.com", "role": "member"})
+    group_id = make("/groups", {"name": "Team", "role": "reader"})["group_id"]
+    make(f"/groups/{group_id}/members/{member_id}", method="PUT")
+    make(f"/projects/{project_id}/groups/{group_id}", {"role": "reader"}, "PUT")
+    role_id = make("/roles", {"name": "Watcher", "permissions": ["usage.read"]})["role_id"]
+    make(f"/roles/{role_id}/grants", {"member_id": member_id})
+    export_id = make(f"/members/{member_id}/personal-data/export")["export_id"]
+    # For the one that is to be closed: what can be said at once of every line.
+    kind = "group_memberships" if name == "close_access_review" else "organization"
+    review = {"title": "All", "due_at": "2999-01-01T00:00:00Z", "scope": {"kind": kind}}
+    opened = make("/access-reviews", review)
+    review_id = opened["access_review_id"]
+    lines = f"/access-reviews/{review_id}/lines?min_position={opened['position']}"
+    # Nobody says of themselves that they keep what they have.
+    items = make(lines, method="GET")["items"]
+    lines_of = [line["line_id"] for line in items if api_key_id in json.dumps(line)]
+    line_id = lines_of[0] if lines_of else items[0]["line_id"]
+    make("/security", {"approvals": ["grant_owner"]}, "PUT")
+    asked = ask("PUT", f"{of}/members/{member_id}/role", {"role": "owner"}, olga_key)
+    emergency = {"reason": "all operations are tried", "minutes": 240}
+    waiting = ask("POST", f"{of}/break-glass", emergency)
+    position = make("/credits/grants", {"amount": "5", "currency": "USD"})["position"]
+    world = {
+        "secret": secret,
+        "second_secret": olga_key,
+        "invite_token": invite["secret"],
         "organization_id": organization_id,
         "member_id": member_id,
         "project_id": project_id,
         "service_account_id": account_id,
         "api_key_id": api_key_id,
-        "invite_id": invite_id,
+        "invite_id": invite["invite_id"],
+        "group_id": group_id,
+        "role_id": role_id,
+        "export_id": export_id,
+        "access_review_id": review_id,
+        "line_id": line_id,
+        "approval_id": asked["approval_id"],
+        "break_glass_id": waiting["break_glass_id"],
     }
+    before(name, make, world)
+    return position, world
 
 
 def examples(value, found):
@@ -72,15 +121,19 @@ def examples(value, found):
     return found
 
 
-_, ending = organization("Ending")
-position, lasting = organization("Lasting")
 document = ask("GET", "/v1/openapi.json")
+operations = [
+    operation["operationId"] for item in document["paths"].values() for operation in item.values()
+]
+ending = {name: organization(name)[1] for name in operations if is_ending(name)}
+position, lasting = organization("Lasting")
 world = {
     "position": position,
+    "operator": operator,
     "lasting": lasting,
     "ending": ending,
     "examples": sorted(examples(document, set())),
 }
 # So that a query finds all of it, whenever it comes.
-ask("GET", f"/v1/access-register?min_position={position}")
+ask("GET", f"/v1/organizations?min_position={position}")
 json.dump(world, sys.stdout)

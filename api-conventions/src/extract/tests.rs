@@ -51,6 +51,28 @@ fn a_wrong_field_of_a_body_is_named() {
 }
 
 #[test]
+fn a_whole_number_is_an_integer_however_it_is_written() {
+    for text in [
+        r#"{"name": "a", "items": [{"count": 1.0}]}"#,
+        r#"{"name": "\"1.0\\", "items": [{"count": 20.000}, {"count": 1}]}"#,
+    ] {
+        let order = from_json::<Order>(text.as_bytes()).expect(text);
+        assert_eq!(order.name.contains(".0"), text.contains("1.0\\"), "{order:?}");
+        assert!(matches!(order.items[0].count, 1 | 20), "{order:?}");
+    }
+    let cases = [
+        (r#"{"name": "a", "items": [{"count": 1.5}]}"#, "items[0].count"),
+        (r#"{"name": "a", "items": [{"count": 1.05}]}"#, "items[0].count"),
+        (r#"{"name": "a", "items": [{"count": 1.0e9}]}"#, "items[0].count"),
+        (r#"{"name": "a", "name": "b", "items": [{"count": 1.0}]}"#, "name"),
+    ];
+    for (text, field) in cases {
+        let problem = from_json::<Order>(text.as_bytes()).expect_err(text);
+        check(&problem, crate::problem::INVALID_REQUEST, field);
+    }
+}
+
+#[test]
 fn what_is_not_json_is_told_by_line_and_column() {
     for text in ["", "{", "{\"name\": \"a\"} x", "{\"name\": \"\u{1}\"}"] {
         let problem = from_json::<Order>(text.as_bytes()).expect_err(text);

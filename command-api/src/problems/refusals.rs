@@ -288,6 +288,7 @@ fn usage_field(error: &UsageError) -> &'static str {
         | UsageError::TooLong { field, .. }
         | UsageError::ControlCharacter { field }
         | UsageError::CountOutOfRange { field, .. } => field,
+        UsageError::PartAboveWhole { part, .. } => part,
         UsageError::CachedAboveInput { .. } => "cached_input_tokens",
         UsageError::ReasoningAboveOutput { .. } => "reasoning_tokens",
         UsageError::InTheFuture { .. } | UsageError::TooLongAgo { .. } => "occurred_at",

@@ -261,6 +261,10 @@ async fn attribute(
         cache_write_tokens: record.cache_write_tokens,
         output_tokens: record.output_tokens,
         reasoning_tokens: record.reasoning_tokens,
+        units: record.units.clone(),
+        service_tier: record.service_tier.clone(),
+        error_type: record.error_type.clone(),
+        duration_ms: record.duration_ms,
         price: None,
         tags: record.tags.clone(),
     })

@@ -5,7 +5,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use domain::usage::UsageRecord;
-use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId};
+use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId, Units};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -61,6 +61,21 @@ struct SentUsageRecord {
     /// Output tokens that were reasoning.
     #[serde(default)]
     reasoning_tokens: i64,
+    /// What else it used, by unit. A total includes its parts: `audio_input_tokens` are in
+    /// `input_tokens`, too. Time is in milliseconds.
+    #[serde(default)]
+    units: Units,
+    /// The service tier in the provider's words, such as `batch` or `priority`; none for the plain
+    /// one.
+    #[serde(default)]
+    service_tier: Option<String>,
+    /// Why the request failed, in OpenTelemetry's `error.type`, such as `429` or `timeout`; none
+    /// where it succeeded. What failed costs what it says it used.
+    #[serde(default)]
+    error_type: Option<String>,
+    /// How long the request took, in milliseconds.
+    #[serde(default)]
+    duration_ms: Option<i64>,
     /// Your own labels.
     #[serde(default)]
     tags: BTreeMap<String, String>,
@@ -124,6 +139,10 @@ impl From<SentUsageRecord> for UsageRecord {
             cache_write_tokens: sent.cache_write_tokens,
             output_tokens: sent.output_tokens,
             reasoning_tokens: sent.reasoning_tokens,
+            units: sent.units,
+            service_tier: sent.service_tier,
+            error_type: sent.error_type,
+            duration_ms: sent.duration_ms,
             tags: sent.tags,
         }
     }

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use event_schemas::{Unit, Units};
+
 use crate::testing::{at, id};
 
 fn record() -> UsageRecord {
@@ -20,6 +22,10 @@ fn record() -> UsageRecord {
         cache_write_tokens: 40,
         output_tokens: 10,
         reasoning_tokens: 10,
+        units: Units::NONE,
+        service_tier: None,
+        error_type: None,
+        duration_ms: None,
         tags: BTreeMap::from([("team".to_owned(), "search".to_owned())]),
     }
 }
@@ -149,5 +155,66 @@ proptest! {
             prop_assert!(counts.into_iter().all(|count| (0..=TOKENS_MAX).contains(&count)));
             prop_assert!(record.occurred_at <= at(1));
         }
+    }
+}
+
+#[test]
+fn units_are_within_reason() {
+    let one = |unit, used| move |record: &mut UsageRecord| record.units.set(unit, used);
+    check(one(Unit::WebSearches, TOKENS_MAX), Ok(()));
+    for count in [-1, TOKENS_MAX + 1] {
+        let refused = UsageError::CountOutOfRange { field: "web_searches", count };
+        check(one(Unit::WebSearches, count), Err(refused));
+    }
+    let refused = UsageError::CountOutOfRange { field: "duration_ms", count: -1 };
+    check(|record| record.duration_ms = Some(-1), Err(refused));
+    let empty = UsageError::Empty { field: "error_type" };
+    check(|record| record.error_type = Some(String::new()), Err(empty));
+    check(|record| record.service_tier = Some("batch".to_owned()), Ok(()));
+}
+
+/// Of 100 input tokens 60 are cached and 40 written; of 20 output tokens 10 are reasoning.
+#[test]
+fn a_unit_is_not_more_than_what_it_is_a_part_of() {
+    use Unit as U;
+    let above = |part: U, whole| Err(UsageError::PartAboveWhole { part: part.as_str(), whole });
+    let (input, cached) = ("input_tokens", "cached_input_tokens");
+    for (units, then) in [
+        (vec![(U::CacheWrite1hTokens, 40)], Ok(())),
+        (
+            vec![(U::CacheWrite1hTokens, 40), (U::CacheWrite12hTokens, 1)],
+            above(U::CacheWrite12hTokens, "cache_write_tokens"),
+        ),
+        (vec![(U::AudioInputTokens, 60), (U::CachedAudioInputTokens, 60)], Ok(())),
+        (vec![(U::AudioInputTokens, 1)], above(U::AudioInputTokens, input)),
+        (
+            vec![(U::AudioInputTokens, 61), (U::CachedAudioInputTokens, 61)],
+            above(U::CachedAudioInputTokens, cached),
+        ),
+        (
+            vec![(U::AudioInputTokens, 9), (U::CachedAudioInputTokens, 10)],
+            above(U::CachedAudioInputTokens, "audio_input_tokens"),
+        ),
+        (
+            vec![(U::CachedImageInputTokens, 1)],
+            above(U::CachedImageInputTokens, "image_input_tokens"),
+        ),
+        (vec![(U::AudioOutputTokens, 6), (U::CitationTokens, 4)], Ok(())),
+        (
+            vec![(U::AudioOutputTokens, 6), (U::CitationTokens, 5)],
+            above(U::CitationTokens, "output_tokens"),
+        ),
+        (vec![(U::LowContextWebSearches, 1)], above(U::LowContextWebSearches, "web_searches")),
+        (vec![(U::OutputVideoMs, 5), (U::OutputVideo4kMs, 5)], Ok(())),
+        (vec![(U::AnnotatedPages, 1)], above(U::AnnotatedPages, "pages")),
+    ] {
+        let units: Units = units.into_iter().collect();
+        check(
+            |record| {
+                record.output_tokens = 20;
+                record.units = units;
+            },
+            then,
+        );
     }
 }

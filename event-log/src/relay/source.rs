@@ -169,6 +169,16 @@ fn text_bytes(record: &RecordedUsage) -> usize {
     texts.iter().map(|text| text.len()).sum::<usize>()
         + record.end_user.as_ref().map_or(0, String::len)
         + tags
+        + said_since_units(record)
+}
+
+/// What records have been able to say since they carry units; nothing of one that says none of it,
+/// which is cut as it always was.
+fn said_since_units(record: &RecordedUsage) -> usize {
+    let units: usize = record.units.iter().map(|(unit, _)| unit.as_str().len() + 10).sum();
+    units
+        + record.service_tier.as_ref().map_or(0, String::len)
+        + record.error_type.as_ref().map_or(0, String::len)
 }
 
 /// The batch of usage records that goes on after a position, where it stands within one.

@@ -12,9 +12,10 @@ use super::Row;
 const COLUMNS: &str = "batch_id, ordinal, organization_id, project_id, api_key_id, member_id, \
     service_account_id, end_user, feature, provider, model, request_id, occurred_at, \
     occurred_day, request_key, content_key, input_tokens, cached_input_tokens, \
-    cache_write_tokens, output_tokens, reasoning_tokens, price_version, cost_pico, currency, tags";
+    cache_write_tokens, output_tokens, reasoning_tokens, price_version, cost_pico, currency, tags, \
+    units, service_tier, error_type, duration_ms";
 
-const COLUMNS_COUNT: i16 = 25;
+const COLUMNS_COUNT: i16 = 29;
 
 /// Postgres copies into no table with row-level security. This one is the session's own, has none,
 /// and writes no WAL; the end of the transaction empties it.
@@ -69,6 +70,16 @@ pub(super) fn encode(
             None => (0..3).for_each(|_| out.optional(None)),
         }
         out.text(&serde_json::to_string(&record.tags)?);
+        match record.units.is_empty() {
+            true => out.optional(None),
+            false => out.text(&serde_json::to_string(&record.units)?),
+        }
+        out.optional(record.service_tier.as_deref().map(str::as_bytes));
+        out.optional(record.error_type.as_deref().map(str::as_bytes));
+        match record.duration_ms {
+            Some(duration_ms) => out.bigint(duration_ms),
+            None => out.optional(None),
+        }
     }
     out.0.extend_from_slice(&(-1_i16).to_be_bytes());
     Ok(out.0)

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use event_schemas::{
-    ApiKeyId, Currency, MemberId, OrganizationId, ProjectId, RecordedUsage, ServiceAccountId,
+    ApiKeyId, Currency, MemberId, OrganizationId, ProjectId, RecordedUsage, ServiceAccountId, Units,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -56,6 +56,15 @@ pub struct NewUsage {
     pub output_tokens: i64,
     /// Output tokens that were reasoning.
     pub reasoning_tokens: i64,
+    /// What else it used. A total includes its parts: audio in the input is in `input_tokens`, too.
+    pub units: Units,
+    /// The service tier in the provider's words, such as `batch` or `priority`; none for the plain
+    /// one.
+    pub service_tier: Option<String>,
+    /// Why the request failed, in OpenTelemetry's `error.type`; none where it succeeded.
+    pub error_type: Option<String>,
+    /// How long the request took, in milliseconds.
+    pub duration_ms: Option<i64>,
     /// What it cost; none where no price is known.
     pub price: Option<Price>,
     /// The customer's own labels.
@@ -120,7 +129,26 @@ impl NewUsage {
         ] {
             hash.update(tokens.to_be_bytes());
         }
+        self.more_content(&mut hash);
         short(hash)
+    }
+
+    /// What records have been able to say since they carry units. One that says none of it keeps
+    /// the key that it had before. How long a request took is no content, as when it happened is
+    /// not.
+    fn more_content(&self, hash: &mut Sha256) {
+        let texts = [("service_tier", &self.service_tier), ("error_type", &self.error_type)];
+        for (field, text) in texts {
+            if let Some(text) = text {
+                hash.update(field);
+                hash.update(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+                hash.update(text.as_bytes());
+            }
+        }
+        for (unit, count) in self.units.iter() {
+            hash.update(unit.as_str());
+            hash.update(count.to_be_bytes());
+        }
     }
 }
 

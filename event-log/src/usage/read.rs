@@ -1,6 +1,8 @@
 //! Reading usage records back.
 
-use event_schemas::{ApiKeyId, MemberId, PriceStatus, ProjectId, RecordedUsage, ServiceAccountId};
+use event_schemas::{
+    ApiKeyId, MemberId, PriceStatus, ProjectId, RecordedUsage, ServiceAccountId, Units,
+};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
@@ -17,7 +19,7 @@ pub async fn read_usage(
         "select ordinal, project_id, api_key_id, member_id, service_account_id, end_user, feature,
                 provider, model, request_id, occurred_at, input_tokens, cached_input_tokens,
                 cache_write_tokens, output_tokens, reasoning_tokens, price_version, cost_pico,
-                currency, tags
+                currency, tags, units, service_tier, error_type, duration_ms
          from log.usage_records
          where batch_id = $1 and ordinal >= $2 and occurred_day between $3 and $4
          order by ordinal limit $5",
@@ -36,7 +38,8 @@ fn record(row: &PgRow, run: &UsageRun) -> Result<RecordedUsage, sqlx::Error> {
     let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
     let currency: Option<String> = row.get(18);
     let cost_pico: Option<i64> = row.get(17);
-    Ok(RecordedUsage {
+    let units: Option<serde_json::Value> = row.get(20);
+    let mut usage = RecordedUsage {
         batch_id: run.batch_id,
         ordinal: row.get(0),
         organization_id: run.organization_id,
@@ -55,6 +58,13 @@ fn record(row: &PgRow, run: &UsageRun) -> Result<RecordedUsage, sqlx::Error> {
         cache_write_tokens: row.get(13),
         output_tokens: row.get(14),
         reasoning_tokens: row.get(15),
+        units: match units {
+            Some(units) => serde_json::from_value(units).map_err(|e| decode(Box::new(e)))?,
+            None => Units::NONE,
+        },
+        service_tier: row.get(21),
+        error_type: row.get(22),
+        duration_ms: row.get(23),
         price_status: match cost_pico {
             Some(_) => PriceStatus::Priced,
             None => PriceStatus::Unpriced,
@@ -63,5 +73,9 @@ fn record(row: &PgRow, run: &UsageRun) -> Result<RecordedUsage, sqlx::Error> {
         cost_pico,
         currency: currency.map(|c| c.parse()).transpose().map_err(|e| decode(Box::new(e)))?,
         tags: serde_json::from_value(row.get(19)).map_err(|e| decode(Box::new(e)))?,
-    })
+    };
+    if cost_pico.is_none() && usage.failed_without_use() {
+        usage.price_status = PriceStatus::NotBilled;
+    }
+    Ok(usage)
 }

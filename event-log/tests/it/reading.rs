@@ -78,7 +78,7 @@ async fn a_page_has_both_lanes_and_ends_at_an_entry() {
 #[tokio::test]
 async fn every_field_of_a_record_is_read_as_it_was_written() {
     use event_log::usage::{NewUsage, Price};
-    use event_schemas::{ApiKeyId, Currency, MemberId, PriceStatus, ServiceAccountId};
+    use event_schemas::{ApiKeyId, Currency, MemberId, PriceStatus, ServiceAccountId, Unit};
     let log = TestLog::new().await;
     let written = NewUsage {
         api_key_id: Some(ApiKeyId(crate::support::id(1))),
@@ -88,6 +88,10 @@ async fn every_field_of_a_record_is_read_as_it_was_written() {
         feature: String::new(),
         occurred_at: crate::support::at("2025-12-31T23:59:59.999999Z"),
         cache_write_tokens: 4,
+        units: [(Unit::CacheWrite1hTokens, 3), (Unit::Requests, 0)].into_iter().collect(),
+        service_tier: Some("priority".to_owned()),
+        error_type: Some("timeout".to_owned()),
+        duration_ms: Some(7_000_000_000),
         price: Some(Price { version: 9, cost_pico: 123_456_789_012, currency: Currency::USD }),
         tags: [("ключ".to_owned(), "\"quoted\"\n".to_owned())].into(),
         ..usage("request", "2026-01-01T00:00:00Z")
@@ -108,9 +112,47 @@ async fn every_field_of_a_record_is_read_as_it_was_written() {
     assert_eq!((read.request_id, read.occurred_at), (written.request_id, written.occurred_at));
     assert_eq!((read.input_tokens, read.cached_input_tokens), (100, 20));
     assert_eq!((read.cache_write_tokens, read.output_tokens, read.reasoning_tokens), (4, 30, 5));
+    assert_eq!((read.units, read.duration_ms), (written.units, written.duration_ms));
+    assert_eq!((read.service_tier, read.error_type), (written.service_tier, written.error_type));
     assert_eq!(read.price_status, PriceStatus::Priced);
     assert_eq!((read.price_version, read.cost_pico), (Some(9), Some(123_456_789_012)));
     assert_eq!((read.currency, read.tags), (Some(Currency::USD), written.tags));
+}
+
+#[tokio::test]
+async fn what_failed_and_used_nothing_is_not_unpriced() {
+    use event_log::usage::NewUsage;
+    use event_schemas::{PriceStatus, Unit};
+    let log = TestLog::new().await;
+    let nothing = NewUsage {
+        input_tokens: 0,
+        cached_input_tokens: 0,
+        output_tokens: 0,
+        reasoning_tokens: 0,
+        ..usage("silent", "2026-01-01T00:00:00Z")
+    };
+    let failed = NewUsage {
+        request_id: "failed".to_owned(),
+        error_type: Some("429".to_owned()),
+        ..nothing.clone()
+    };
+    let searched = NewUsage {
+        request_id: "searched".to_owned(),
+        units: [(Unit::WebSearches, 1)].into_iter().collect(),
+        ..failed.clone()
+    };
+    let write = usage_write(organization(5), vec![nothing, failed, searched]);
+    UsageWriter::new(&log.open().await).write(&write).await.unwrap();
+    let mut connection = log.connect(Role::Projector).await;
+    let page = read_page(&mut connection, 0, 1).await.unwrap();
+    let read = read_usage(&mut connection, &page.usage[0], 0, 3).await.unwrap();
+    for record in read {
+        let status = match &*record.request_id {
+            "failed" => PriceStatus::NotBilled,
+            _ => PriceStatus::Unpriced,
+        };
+        assert_eq!(record.price_status, status, "{}", record.request_id);
+    }
 }
 
 async fn without_triggers(owner: &mut PgConnection, change: &str) {

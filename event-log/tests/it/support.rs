@@ -223,6 +223,10 @@ pub(crate) fn usage(request_id: &str, occurred_at: &str) -> NewUsage {
         cache_write_tokens: 0,
         output_tokens: 30,
         reasoning_tokens: 5,
+        units: event_schemas::Units::NONE,
+        service_tier: None,
+        error_type: None,
+        duration_ms: None,
         price: None,
         tags: [("team".to_owned(), "a".to_owned())].into(),
     }

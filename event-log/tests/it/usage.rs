@@ -3,7 +3,7 @@
 use event_log::database::Role;
 use event_log::usage::{Fate, NewUsage, UsageWriteError, UsageWriter, UsageWritten};
 use event_log::{Append, EventLog, NewEvent};
-use event_schemas::{Currency, PriceListEvent, PriceListId};
+use event_schemas::{Currency, PriceListEvent, PriceListId, Unit};
 use sqlx::Executor as _;
 
 use crate::support::{
@@ -100,6 +100,31 @@ async fn what_identifies_a_request_is_organization_and_request_id() {
     let tagged =
         NewUsage { tags: [("team".to_owned(), "b".to_owned())].into(), ..usage("r", NOON) };
     assert_eq!(write(&process, vec![tagged]).await.fates, [Fate::Conflict]);
+}
+
+/// Records from before units were known stay duplicates of themselves: the key of one without any
+/// is computed from the fields of then.
+#[test]
+fn a_record_without_units_keeps_the_key_that_it_always_had() {
+    let key = |change: fn(&mut NewUsage)| {
+        let mut record = usage("r", NOON);
+        change(&mut record);
+        record.content_key().to_string()
+    };
+    let before = "1f25d3c8-ac91-6370-6d4b-1dc4e72a6cef";
+    assert_eq!(key(|_| {}), before);
+    assert_eq!(key(|record| record.duration_ms = Some(3)), before, "a time is no content");
+    let others = [
+        key(|record| record.units.set(Unit::Pages, 1)),
+        key(|record| record.units.set(Unit::Pages, 2)),
+        key(|record| record.units.set(Unit::Queries, 1)),
+        key(|record| record.units.set(Unit::Requests, 0)),
+        key(|record| record.service_tier = Some("batch".to_owned())),
+        key(|record| record.error_type = Some("batch".to_owned())),
+    ];
+    let distinct: std::collections::BTreeSet<&str> =
+        others.iter().map(String::as_str).chain([before]).collect();
+    assert_eq!(distinct.len(), others.len() + 1);
 }
 
 #[tokio::test]

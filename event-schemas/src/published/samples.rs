@@ -13,7 +13,7 @@ use crate::{
     PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant, ProjectId,
     ProjectRole, Rates, RecordedUsage, RefusalEvent, ReviewDecision, ReviewLine, ReviewOutcome,
     ReviewScope, RoleId, SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent,
-    ServiceAccountId,
+    ServiceAccountId, Unit,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -465,6 +465,10 @@ pub(super) fn usage() -> RecordedUsage {
         cache_write_tokens: 100,
         output_tokens: 250,
         reasoning_tokens: 120,
+        units: [(Unit::WebSearches, 2)].into_iter().collect(),
+        service_tier: None,
+        error_type: None,
+        duration_ms: Some(2_340),
         price_status: PriceStatus::Priced,
         price_version: Some(42),
         cost_pico: Some(5_625_000_000),

@@ -112,13 +112,14 @@ fn without_null(schema: RefOr<Schema>) -> RefOr<Schema> {
     }
 }
 
-/// A choice between objects of one field each is that one field and no other.
+/// A choice between objects of one field each is that one field and no other; one that says its
+/// kind has that kind's fields.
 pub(super) fn close_choices(schema: &mut RefOr<Schema>) {
     let RefOr::T(Schema::OneOf(choices)) = schema else { return };
     for choice in &mut choices.items {
         if let RefOr::T(Schema::Object(choice)) = choice
-            && choice.properties.len() == 1
-            && choice.required.len() == 1
+            && (choice.properties.contains_key("kind")
+                || (choice.properties.len() == 1 && choice.required.len() == 1))
         {
             choice.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
         }

@@ -188,6 +188,10 @@ fn day_of(day: u32, acme: &Acme) -> Vec<UsageRecord> {
                 cache_write_tokens: 0,
                 output_tokens: i64::try_from(output).unwrap_or(0),
                 reasoning_tokens: 0,
+                units: event_schemas::Units::NONE,
+                service_tier: None,
+                error_type: None,
+                duration_ms: None,
                 tags: BTreeMap::new(),
             });
         }

@@ -306,6 +306,10 @@ fn record(
         cache_write_tokens: 0,
         output_tokens: tokens(columns.output, "output_tokens")?,
         reasoning_tokens: 0,
+        units: event_schemas::Units::NONE,
+        service_tier: None,
+        error_type: None,
+        duration_ms: None,
         tags: std::collections::BTreeMap::new(),
     })
 }

@@ -130,7 +130,6 @@ mod tests {
                 "/v1/organizations/{o}/access-register",
                 "access-register get",
             ),
-            ("get_all_access_registers", "/v1/access-register", "access-register get-all"),
             ("send_invites_in_bulk", "/v1/organizations/{o}/invites/bulk", "invites send-in-bulk"),
             ("accept_invite", "/v1/invites/accept", "invites accept"),
             (

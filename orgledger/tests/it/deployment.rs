@@ -69,10 +69,10 @@ async fn four_roles_and_a_region_that_lives_on_nats_alone() {
 
     // Both are asked for what was written last, and both have everything.
     let (world, _) = histories::fold(&history, "9");
-    for queries in [&queries, &far_queries] {
+    for (queries, place) in [(&queries, &place), (&far_queries, &both)] {
         let (operator, owner) = (client.at(queries.base()), owner.at(queries.base()));
         for (asking, path) in [
-            (&operator, "/v1/access-register"),
+            (&operator, "/v1/organizations"),
             (&owner, &format!("{base}/costs")),
             (&owner, &format!("{base}/balance")),
         ] {
@@ -81,7 +81,7 @@ async fn four_roles_and_a_region_that_lives_on_nats_alone() {
                 .await;
             asking.get(&path).await.expect(200);
         }
-        let mut ours = registered(&operator.get("/v1/access-register").await.expect(200));
+        let mut ours = registered(&place.json(&["access-register", "--format", "json"]).await);
         assert!(ours.remove("Spread").is_some());
         assert_same(&ours, &world, queries.base());
         let costs = owner.get(&format!("{base}/costs")).await.expect(200);
@@ -95,7 +95,7 @@ async fn four_roles_and_a_region_that_lives_on_nats_alone() {
         .post("/v1/organizations", "k", &json!({}))
         .await
         .assert_problem(405, "method-not-allowed");
-    client.get("/v1/access-register").await.assert_problem(404, "not-found");
+    client.get("/v1/organizations").await.assert_problem(405, "method-not-allowed");
     for service in [&commands, &queries, &projectors, &relay, &far_projectors, &far_queries] {
         assert_eq!(client.at(service.base()).get("/readyz").await.status, 200);
         assert!(client.at(service.base()).get("/metrics").await.text.contains("orgledger_"));

@@ -134,7 +134,7 @@ async fn wrong_requests_are_problems_and_change_nothing() {
     // From somebody else: after this the connection is closed.
     let sender = dev.client(&credential_of(&dev).await);
     assert_eq!(sender.post(organizations, "k", &large).await.status, 413);
-    let far = client.get("/v1/access-register?min_position=1000000").await;
+    let far = client.get("/v1/organizations?min_position=1000000").await;
     assert_eq!(far.status, 503, "{}", far.text);
     let status = place.json(&["status", "--format", "json"]).await;
     // The one command that was refused to somebody is on record; all else was no command.
@@ -157,9 +157,7 @@ async fn it_tells_what_it_serves_and_how_it_fares() {
     let document = nobody.get("/v1/openapi.json").await.expect(200);
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
     let paths = document["paths"].as_object().unwrap();
-    for path in
-        ["/v1/organizations", "/v1/access-register", "/v1/organizations/{organization_id}/usage"]
-    {
+    for path in ["/v1/organizations", "/v1/status", "/v1/organizations/{organization_id}/usage"] {
         assert!(paths.contains_key(path), "{path} is not described");
     }
 

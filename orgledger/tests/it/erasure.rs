@@ -69,7 +69,7 @@ impl Deployment {
     async fn project(&self, position: i64) {
         for name in ["queries", "far queries"] {
             let client = self.services[name].client(CREDENTIAL);
-            let path = format!("/v1/access-register?min_position={position}");
+            let path = format!("/v1/organizations?min_position={position}");
             until("the projectors are there", || async { client.get(&path).await.status == 200 })
                 .await;
         }

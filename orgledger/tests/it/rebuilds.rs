@@ -9,10 +9,11 @@ use tokio::task::JoinSet;
 
 use crate::support::histories::{self, Times, World, assert_same, registered};
 use crate::support::log::{READ_MODELS, assert_sound, database_of, fingerprints};
-use crate::support::{CREDENTIAL, Client, installation, until, within};
+use crate::support::{CREDENTIAL, Client, Place, installation, until, within};
 
 /// What readers and writers share.
 struct Traffic {
+    place: Place,
     operator: Client,
     /// Whose organization it is that is busy.
     owner: Client,
@@ -70,19 +71,23 @@ async fn write(traffic: Arc<Traffic>, writer: usize) {
 async fn read(traffic: Arc<Traffic>) {
     let mut seen: BTreeMap<&str, i64> = BTreeMap::new();
     while !traffic.is_over() {
-        let Traffic { operator, owner: client, base, steady, .. } = &*traffic;
-        let register = operator.get("/v1/access-register").await;
+        let Traffic { place, operator, owner: client, base, steady, .. } = &*traffic;
+        let register = client.get(&format!("{base}/access-register")).await;
+        let all = operator.get("/v1/organizations").await;
         let costs = client.get(&format!("{base}/costs")).await;
         let balance = client.get(&format!("{base}/balance")).await;
-        for (name, answer) in [("register", &register), ("costs", &costs), ("balance", &balance)] {
+        let answers =
+            [("register", &register), ("all", &all), ("costs", &costs), ("balance", &balance)];
+        for (name, answer) in answers {
             let body = answer.expect(200);
             let position = body["position"].as_i64().unwrap();
             let before = seen.insert(name, position).unwrap_or(0);
             assert!(position >= before, "{name} went back from {before} to {position}");
         }
-        let mut world = registered(&register.json());
-        let busy = world.remove("Busy").unwrap();
-        assert_eq!(busy.members["founder"], "owner");
+        let world = registered(&register.json());
+        assert_eq!(world["Busy"].members["founder"], "owner");
+        let mut world = registered(&place.json(&["access-register", "--format", "json"]).await);
+        world.remove("Busy").unwrap();
         assert_same(&world, steady, "the untouched organizations");
         let row = &costs.json()["rows"][0];
         assert_eq!((&row["feature"], &row["requests"]), (&json!("before"), &json!(1_000)), "{row}");
@@ -135,6 +140,7 @@ async fn a_rebuild_is_the_same_and_no_reader_notices() {
     // Kept live from the beginning.
     let (steady, _) = histories::fold(&history, "9");
     let traffic = Arc::new(Traffic {
+        place: place.clone(),
         operator: client.clone(),
         owner,
         base,
@@ -206,7 +212,7 @@ async fn what_was_kept_live_from_the_beginning_is_what_a_rebuild_gives() {
     }
     let log = database_of(servers.postgres()).await;
     let head = assert_sound(&log).await;
-    client.get(&format!("/v1/access-register?min_position={head}")).await.expect(200);
+    client.get(&format!("/v1/organizations?min_position={head}")).await.expect(200);
     until("the read models are at the head", || async {
         fingerprints(&log).await.iter().all(|one| one.position == head)
     })

@@ -9,7 +9,7 @@ mod usage;
 pub use jetstream::JetStreamFeed;
 pub use page::{FeedPage, UsagePage};
 pub use postgres::PostgresFeed;
-pub use usage::UsageSource;
+pub use usage::{UNPRICED, UsageSource};
 
 use event_log::{Vault, VaultError};
 use tokio::sync::mpsc;

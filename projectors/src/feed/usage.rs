@@ -1,7 +1,7 @@
 //! A page's usage records as a table to select from.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use event_schemas::{RecordedUsage, UsageBatch};
+use event_schemas::{RecordedUsage, Units, UsageBatch};
 use sqlx::{Executor, PgConnection};
 use uuid::Uuid;
 
@@ -32,7 +32,16 @@ const COLUMNS: &[(&str, &str)] = &[
     ("price_version", "bigint"),
     ("cost_pico", "bigint"),
     ("currency", "text"),
+    ("units", "json"),
+    ("service_tier", "text"),
+    ("error_type", "text"),
+    ("duration_ms", "bigint"),
 ];
+
+/// The condition under which a record's cost is not known. A request that failed and used nothing
+/// has no cost to know.
+pub const UNPRICED: &str = "(cost_pico is null and not (error_type is not null and units is null \
+    and input_tokens = 0 and output_tokens = 0))";
 
 /// A page's usage records: those of `table` in these batches and between these days.
 #[derive(Debug, Clone)]
@@ -128,7 +137,16 @@ async fn insert(tx: &mut PgConnection, records: &[&RecordedUsage]) -> Result<(),
         .bind(column!(r => r.price_version))
         .bind(column!(r => r.cost_pico))
         .bind(column!(r => r.currency.map(|currency| currency.to_string())))
+        .bind(column!(r => units(&r.units)))
+        .bind(column!(r => r.service_tier.clone()))
+        .bind(column!(r => r.error_type.clone()))
+        .bind(column!(r => r.duration_ms))
         .execute(tx)
         .await?;
     Ok(())
+}
+
+/// As the log has them: none where there are none.
+fn units(units: &Units) -> Option<serde_json::Value> {
+    if units.is_empty() { None } else { serde_json::to_value(units).ok() }
 }

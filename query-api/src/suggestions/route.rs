@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use super::{
     READS, Suggestion, SuggestionKind, SuggestionsQuery, UNUSED_DAYS_DEFAULT, suggestions,
 };
-use crate::parameters::{OrganizationPath, Refusals};
+use crate::parameters::{OrganizationPath, Refusals, time_or_date};
 use crate::snapshot::Rows;
 use crate::state::{QueryState, Reflecting, highest};
 use crate::viewer::Viewer;
@@ -27,7 +27,7 @@ pub(crate) struct SuggestionListQuery {
     min_position: Option<Position>,
     /// The time against which ages are measured (RFC 3339), or the end of this day; now, where it is
     /// left out. What there is, is of now all the same.
-    #[param(value_type = Option<String>, example = "2026-01-31")]
+    #[param(schema_with = time_or_date, required = false, example = "2026-01-31")]
     as_of: Option<AsOf>,
     /// The most items of the page.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]

@@ -33,6 +33,10 @@ pub(crate) fn record(number: i64, at: &str, price: Option<Price>) -> NewUsage {
         cache_write_tokens: 3,
         output_tokens: 2,
         reasoning_tokens: 1,
+        units: event_schemas::Units::NONE,
+        service_tier: None,
+        error_type: None,
+        duration_ms: None,
         price,
         tags: BTreeMap::default(),
     }

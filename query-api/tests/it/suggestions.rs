@@ -44,6 +44,10 @@ fn used(number: i64, at: &str, member: Option<u128>, key: Option<u128>) -> NewUs
         cache_write_tokens: 0,
         output_tokens: 1,
         reasoning_tokens: 0,
+        units: event_schemas::Units::NONE,
+        service_tier: None,
+        error_type: None,
+        duration_ms: None,
         price: None,
         tags: BTreeMap::default(),
     }

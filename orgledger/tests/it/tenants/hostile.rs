@@ -132,6 +132,8 @@ async fn people_sign_in_at_home(shared: &Shared, stranger: &Asker, marks: &mut V
     let unknown = super::unknown(&a.ids["organization_id"]);
     let mut seen = Vec::new();
     for id in [&a.ids["organization_id"], &unknown] {
+        // Known again: by which rate they are held back hangs on what they were answered last.
+        olga.get(&b.base).await.done();
         let reply = olga.get(&format!("/v1/organizations/{id}/members")).await;
         reply.assert_refused("somebody from elsewhere");
         seen.push(reply.seen_by_who_sent(std::slice::from_ref(id)));
@@ -198,7 +200,7 @@ async fn paths_and_headers_are_refused(shared: &Shared, marks: &mut Vec<String>)
         ("a folded header", format!("x-request-id: a\r\n {mark}: 1\r\n")),
         ("two credentials", format!("authorization: Bearer {mark}\r\n")),
         ("too many headers", many),
-        ("a long header", format!("x-long: {}\r\n", mark.repeat(5_000))),
+        ("a long header", format!("x-long: {}\r\n", mark.repeat(20_000))),
         ("two lengths", "content-length: 1\r\ncontent-length: 2\r\n".to_owned()),
     ] {
         let answer = send_raw(base, &head(&format!("GET {ours}"), secret, &more)).await;

@@ -172,7 +172,7 @@ fn variants(document: &Value, path: &str, method: Method, described: &Value) -> 
             bodies(&id).into_iter().map(|body| Operation { body: Some(body), ..bare.clone() }),
         );
         let mut ids = BTreeSet::new();
-        collect_ids(document, schema, "", &mut ids);
+        IdsOf { document, within: Vec::new(), ids: &mut ids }.collect(schema, "");
         let covered: BTreeSet<String> = all.iter().flat_map(Operation::gaps).collect();
         let missing: Vec<_> = ids.iter().filter(|id| !covered.contains(*id)).collect();
         assert!(missing.is_empty(), "no body of {id} has {missing:?}");
@@ -204,33 +204,45 @@ fn gap(name: &str) -> String {
     format!("{{{}_id}}", name.trim_end_matches("_id"))
 }
 
-fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    let reference = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
-    reference.map_or(schema, |pointer| document.pointer(pointer).unwrap())
-}
-
 fn is_id(document: &Value, schema: &Value) -> bool {
     let mut ids = BTreeSet::new();
-    collect_ids(document, schema, "it", &mut ids);
+    IdsOf { document, within: Vec::new(), ids: &mut ids }.collect(schema, "it");
     !ids.is_empty()
 }
 
-/// The names of what is an id in a schema.
-fn collect_ids(document: &Value, schema: &Value, name: &str, ids: &mut BTreeSet<String>) {
-    let schema = resolved(document, schema);
-    if schema["format"] == "uuid" {
-        ids.insert(name.to_owned());
-    }
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        collect_ids(document, property, name, ids);
-    }
-    for alternatives in ["oneOf", "anyOf", "allOf"] {
-        for schema in schema[alternatives].as_array().into_iter().flatten() {
-            collect_ids(document, schema, name, ids);
+/// Collects the names of what is an id in a schema.
+struct IdsOf<'a> {
+    document: &'a Value,
+    /// The schemas that this one is a part of; some are a part of themselves.
+    within: Vec<&'a str>,
+    ids: &'a mut BTreeSet<String>,
+}
+
+impl<'a> IdsOf<'a> {
+    fn collect(&mut self, schema: &'a Value, name: &str) {
+        if let Some(reference) = schema["$ref"].as_str() {
+            if !self.within.contains(&reference) {
+                self.within.push(reference);
+                let pointer = reference.trim_start_matches('#');
+                self.collect(self.document.pointer(pointer).unwrap(), name);
+                self.within.pop();
+            }
+            return;
         }
-    }
-    if !schema["items"].is_null() {
-        collect_ids(document, &schema["items"], name, ids);
+        if schema["format"] == "uuid" {
+            self.ids.insert(name.to_owned());
+        }
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            self.collect(property, name);
+        }
+        for alternatives in ["oneOf", "anyOf", "allOf"] {
+            for schema in schema[alternatives].as_array().into_iter().flatten() {
+                self.collect(schema, name);
+            }
+        }
+        if !schema["items"].is_null() {
+            self.collect(&schema["items"], name);
+        }
     }
 }
 

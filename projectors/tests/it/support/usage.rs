@@ -64,6 +64,10 @@ impl Usage {
             cache_write_tokens: written,
             output_tokens,
             reasoning_tokens: reasoning,
+            units: event_schemas::Units::NONE,
+            service_tier: None,
+            error_type: None,
+            duration_ms: None,
             price,
             tags: BTreeMap::new(),
         }
