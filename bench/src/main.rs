@@ -56,7 +56,8 @@ async fn main() -> anyhow::Result<()> {
     if figures.wants("commit_to_visible") {
         visible::measure(&mut figures, args.seconds).await?;
     }
-    let of_ingest = ["usage_ingest", "usage_rollup_lag", "command_p50_under_ingest", "usage_rebuild"];
+    let of_ingest =
+        ["usage_ingest", "usage_rollup_lag", "command_p50_under_ingest", "usage_rebuild"];
     if of_ingest.iter().any(|name| figures.wants(name)) {
         ingest::measure(&mut figures, args.seconds, args.rounds).await?;
     }

@@ -16,8 +16,10 @@ const WRITERS: usize = 2;
 /// Answers rows a second.
 pub(super) async fn measure(database: &TestDatabase, after: i64) -> anyhow::Result<f64> {
     let pool = database.pool().await;
-    pool.execute("create table if not exists public.bare (like log.usage_records); truncate public.bare")
-        .await?;
+    pool.execute(
+        "create table if not exists public.bare (like log.usage_records); truncate public.bare",
+    )
+    .await?;
     let mut batches: Vec<Vec<Vec<u8>>> = vec![Vec::new(); WRITERS];
     let mut rows = 0_i64;
     let written: Vec<(Uuid, i32)> = sqlx::query_as(
@@ -50,7 +52,8 @@ pub(super) async fn measure(database: &TestDatabase, after: i64) -> anyhow::Resu
     .into_iter()
     .collect::<anyhow::Result<Vec<()>>>()?;
     let seconds = started.elapsed().as_secs_f64();
-    let copied: i64 = sqlx::query_scalar("select count(*) from public.bare").fetch_one(&pool).await?;
+    let copied: i64 =
+        sqlx::query_scalar("select count(*) from public.bare").fetch_one(&pool).await?;
     anyhow::ensure!(copied == rows, "{copied} rows of {rows} were copied");
     #[allow(clippy::cast_precision_loss)] // Far below 2^53.
     Ok(rows as f64 / seconds)

@@ -46,31 +46,38 @@ pub(super) async fn measure(
     let client = reqwest::Client::builder().no_proxy().build()?;
     let mut credentials = Vec::new();
     for tenant in &load.tenants {
-        credentials.push((tenant.organization_id, gateway_key(world, tenant.organization_id).await?));
+        credentials
+            .push((tenant.organization_id, gateway_key(world, tenant.organization_id).await?));
     }
     let mut rates = Vec::new();
     for _ in 0..rounds {
-        let senders = load.batches(SENDERS, records, &[BATCH]).into_iter().map(|(tenant, batches)| {
-            let body = |batch: load::Batch| {
-                batch.records.iter().map(|record| load::line(record) + "\n").collect::<String>()
-            };
-            let url =
-                format!("http://{address}/v1/organizations/{}/usage", tenant.organization_id);
-            let of_tenant = |(id, _): &&(OrganizationId, String)| *id == tenant.organization_id;
-            let credential = credentials.iter().find(of_tenant).map(|(_, secret)| secret.clone());
-            (url, credential, batches.into_iter().map(body).collect::<Vec<_>>())
-        });
+        let senders =
+            load.batches(SENDERS, records, &[BATCH]).into_iter().map(|(tenant, batches)| {
+                let body = |batch: load::Batch| {
+                    batch.records.iter().map(|record| load::line(record) + "\n").collect::<String>()
+                };
+                let url =
+                    format!("http://{address}/v1/organizations/{}/usage", tenant.organization_id);
+                let of_tenant = |(id, _): &&(OrganizationId, String)| *id == tenant.organization_id;
+                let credential =
+                    credentials.iter().find(of_tenant).map(|(_, secret)| secret.clone());
+                (url, credential, batches.into_iter().map(body).collect::<Vec<_>>())
+            });
         let senders: Vec<_> = senders.collect();
         let started = Instant::now();
         let tasks = senders.into_iter().map(|(url, credential, bodies)| {
             let client = client.clone();
             tokio::spawn(async move {
                 for body in bodies {
-                    let request = client.post(&url).bearer_auth(credential.as_deref().unwrap_or(""));
+                    let request =
+                        client.post(&url).bearer_auth(credential.as_deref().unwrap_or(""));
                     let request = request.header("content-type", "application/x-ndjson").body(body);
                     let answer = request.send().await?.error_for_status()?.text().await?;
                     let recorded = answer.matches("\"recorded\"").count();
-                    anyhow::ensure!(recorded == BATCH, "of {BATCH} records, {recorded} were recorded");
+                    anyhow::ensure!(
+                        recorded == BATCH,
+                        "of {BATCH} records, {recorded} were recorded"
+                    );
                 }
                 Ok(())
             })

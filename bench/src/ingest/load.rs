@@ -10,7 +10,7 @@ use command_api::price_lists::PublishPriceList;
 use command_api::projects::{CreateProject, CreateProjectRequest};
 use domain::usage::UsageRecord;
 use event_log::clock;
-use event_schemas::{ApiKeyId, OrganizationId, OrganizationRole, ProjectId};
+use event_schemas::{ApiKeyId, OrganizationId, OrganizationRole, ProjectId, Units};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -129,7 +129,8 @@ impl Load {
                 + i128::from(output) * output_price);
         let feature = format!("feature-{}", roll(FEATURES));
         let occurred_at = self.began - Duration::milliseconds(count(roll(600_000)));
-        let request_id = format!("chatcmpl-{:08x}-{:04x}-{number:012}", roll(1 << 32), roll(1 << 16));
+        let request_id =
+            format!("chatcmpl-{:08x}-{:04x}-{number:012}", roll(1 << 32), roll(1 << 16));
         UsageRecord {
             project_id,
             api_key_id: Some(api_key_id),
@@ -146,6 +147,10 @@ impl Load {
             cache_write_tokens: 0,
             output_tokens: output,
             reasoning_tokens: 0,
+            units: Units::NONE,
+            service_tier: None,
+            error_type: None,
+            duration_ms: None,
             tags: BTreeMap::new(),
         }
     }
@@ -191,7 +196,8 @@ async fn tenant(world: &World, number: usize) -> anyhow::Result<Tenant> {
         })
         .collect();
     let keys = world.all(&creates).await?;
-    let keys = keys.iter().enumerate().map(|(key, made)| (projects[key % PROJECTS], made.api_key_id));
+    let keys =
+        keys.iter().enumerate().map(|(key, made)| (projects[key % PROJECTS], made.api_key_id));
     Ok(Tenant { organization_id, keys: keys.collect() })
 }
 

@@ -109,9 +109,8 @@ async fn send(
         tokio::spawn(async move {
             let mut recorded = 0;
             for batch in batches {
-                let answer = recorder
-                    .record(&context(None), tenant.organization_id, &batch.records)
-                    .await?;
+                let answer =
+                    recorder.record(&context(None), tenant.organization_id, batch.records).await?;
                 let fresh = |fate: &&RecordFate| matches!(fate, RecordFate::Recorded { .. });
                 recorded += answer.records.iter().filter(fresh).count();
                 committed.add(answer.position);

@@ -1,5 +1,6 @@
 //! Usage.
 
+mod attribute;
 mod record;
 pub(crate) mod route;
 mod sent;
