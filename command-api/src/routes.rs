@@ -70,6 +70,11 @@ impl CommandApi {
         &self.credentials
     }
 
+    /// What records usage. Whoever records in this process shares its queue.
+    pub fn recorder(&self) -> &UsageRecorder {
+        &self.recorder
+    }
+
     /// What executes the commands.
     pub fn executor(&self) -> &Executor {
         &self.executor

@@ -87,7 +87,11 @@ fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 }
 
 fn form(headers: &HeaderMap) -> Result<Form, Problem> {
-    let media_type = text_of(headers, &header::CONTENT_TYPE).unwrap_or_default();
+    form_of(text_of(headers, &header::CONTENT_TYPE).unwrap_or_default())
+}
+
+/// The form that a media type names.
+pub(super) fn form_of(media_type: &str) -> Result<Form, Problem> {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/x-ndjson"

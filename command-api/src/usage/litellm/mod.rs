@@ -42,21 +42,19 @@ pub(crate) async fn record_litellm_usage(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Some(organization_id) = caller.presented.as_ref().map(Presented::organization_id) else {
-        return Err(Problem::new(FORBIDDEN)
-            .with_detail("This needs an API key of the organization whose usage it is."));
-    };
-    let about = (&caller, Some(organization_id));
-    let received = receive(&api.gate, about, request, LITELLM_BODY_BYTES_MAX).await?;
+    let received = receive(&api.gate, (&caller, None), request, LITELLM_BODY_BYTES_MAX).await?;
     let context = asked::context(&caller)?;
     let (events, fates) = match received.form {
         Form::Lines => each(lines(&received.text)?, Event::read)?,
         Form::Json | Form::CloudEvent | Form::CloudEvents => json(&received.text, Event::read)?,
     };
-    let placed = place::place(&api.executor, &context, organization_id, events).await?;
-    let (records, mut placed_fates) = placed;
+    let Some(organization_id) = caller.presented.as_ref().map(Presented::organization_id) else {
+        let why = "This needs an API key of the organization whose usage it is.";
+        return Err(Problem::new(FORBIDDEN).with_detail(why));
+    };
+    let (records, placed) = place::place(&api.executor, &context, organization_id, events).await?;
     let answer = api.recorder.record(&context, organization_id, records).await?;
     drop(received.place);
-    let answer = answered_in_order(std::mem::take(&mut placed_fates), answer);
+    let answer = answered_in_order(placed, answer);
     Ok(respond(answered_in_order(fates, answer)))
 }
