@@ -16,3 +16,4 @@ mod remote;
 mod support;
 mod tenants;
 mod tree;
+mod usage_crashes;
