@@ -56,6 +56,8 @@ pub(crate) async fn measure(
         let (rate, written) = send(&recorder, &rollup, batches).await?;
         let lag = rollup.caught_up(&world, &load.expected).await?;
         if round == 0 {
+            // As autovacuum does in a partition's first minute.
+            rollup.analyze().await?;
             continue;
         }
         anyhow::ensure!(written == counts, "{written} records of {counts} were recorded");

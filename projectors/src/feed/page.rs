@@ -50,6 +50,9 @@ impl FeedPage {
         let (table, spans) = match &self.usage {
             UsagePage::Runs(runs) => {
                 let span = |run: &UsageRun| (run.batch_id, run.first_day, run.last_day);
+                if !runs.is_empty() {
+                    sqlx::raw_sql(usage::SETTINGS).execute(&mut *tx).await?;
+                }
                 ("log.usage_records", runs.iter().map(span).collect::<Vec<_>>())
             }
             UsagePage::Records(batches) => {

@@ -1,12 +1,19 @@
 //! A page's usage records as a table to select from.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, Months, NaiveDate, Utc};
 use event_schemas::{RecordedUsage, Units, UsageBatch};
 use sqlx::{Executor, PgConnection};
 use uuid::Uuid;
 
 /// Where records that came with their page are put.
 pub(super) const STAGED: &str = "pg_temp.orgledger_usage_page";
+
+/// For the rest of the page's transaction. Groups of a page are few, however many the planner
+/// expects, and fit memory: sorting all records by ten columns takes most of a rollup's time (40,000
+/// records: 110 ms of the processor's time, against 42). And batches are found by their index, for
+/// which the planner has to see which days are asked for.
+pub(super) const SETTINGS: &str = "set local work_mem = '64MB'; set local enable_sort = off; \
+     set local enable_seqscan = off; set local plan_cache_mode = force_custom_plan";
 
 /// The columns of `log.usage_records` that a projection can ask for.
 const COLUMNS: &[(&str, &str)] = &[
@@ -50,9 +57,11 @@ pub struct UsageSource {
     pub table: &'static str,
     /// The batches, each once.
     pub batch_ids: Vec<Uuid>,
-    /// The earliest day of their records.
+    /// The first day of the month of their earliest record. Days are here to leave out partitions,
+    /// and not to find records by: of a day that has just begun the planner knows no records, and
+    /// would read all of it in the unique index beside each few batches.
     pub first_day: NaiveDate,
-    /// The latest day of their records.
+    /// The last day of the month of their latest record.
     pub last_day: NaiveDate,
 }
 
@@ -64,10 +73,17 @@ impl UsageSource {
         Some(Self {
             table,
             batch_ids,
-            first_day: spans.iter().map(|(_, first_day, _)| *first_day).min()?,
-            last_day: spans.iter().map(|(_, _, last_day)| *last_day).max()?,
+            first_day: month(spans.iter().map(|(_, first_day, _)| *first_day).min()?).0,
+            last_day: month(spans.iter().map(|(_, _, last_day)| *last_day).max()?).1,
         })
     }
+}
+
+/// The first and the last day of a day's month.
+fn month(day: NaiveDate) -> (NaiveDate, NaiveDate) {
+    let first = day.with_day(1).unwrap_or(day);
+    let last = first.checked_add_months(Months::new(1)).and_then(|next| next.pred_opt());
+    (first, last.unwrap_or(NaiveDate::MAX))
 }
 
 pub(super) fn span(record: &RecordedUsage) -> (Uuid, NaiveDate, NaiveDate) {
