@@ -8,6 +8,7 @@ mod demonstration;
 mod deployment;
 mod development;
 mod erasure;
+mod for_gateways;
 mod imports;
 mod real_data;
 mod rebuilds;
