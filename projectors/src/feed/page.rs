@@ -51,7 +51,7 @@ impl FeedPage {
             UsagePage::Runs(runs) => {
                 let span = |run: &UsageRun| (run.batch_id, run.first_day, run.last_day);
                 if !runs.is_empty() {
-                    sqlx::raw_sql(usage::SETTINGS).execute(&mut *tx).await?;
+                    sqlx::query(usage::SETTINGS).execute(&mut *tx).await?;
                 }
                 ("log.usage_records", runs.iter().map(span).collect::<Vec<_>>())
             }

@@ -12,8 +12,9 @@ pub(super) const STAGED: &str = "pg_temp.orgledger_usage_page";
 /// expects, and fit memory: sorting all records by ten columns takes most of a rollup's time (40,000
 /// records: 110 ms of the processor's time, against 42). And batches are found by their index, for
 /// which the planner has to see which days are asked for.
-pub(super) const SETTINGS: &str = "set local work_mem = '64MB'; set local enable_sort = off; \
-     set local enable_seqscan = off; set local plan_cache_mode = force_custom_plan";
+pub(super) const SETTINGS: &str = "select set_config('work_mem', '64MB', true),
+    set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
+    set_config('plan_cache_mode', 'force_custom_plan', true)";
 
 /// The columns of `log.usage_records` that a projection can ask for.
 const COLUMNS: &[(&str, &str)] = &[
