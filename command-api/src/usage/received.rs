@@ -3,13 +3,13 @@
 use std::io::Read;
 
 use api_conventions::authentication::Presented;
-use api_conventions::extract::body;
 use api_conventions::problem::UNSUPPORTED_MEDIA_TYPE;
 use api_conventions::{Caller, Problem};
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, header};
 use event_schemas::OrganizationId;
+use futures::StreamExt as _;
 
 use super::gate::{Full, Gate, Place};
 use crate::problems::failures::usage_queue_full;
@@ -63,13 +63,9 @@ pub(super) async fn receive(
     let packing = packing(request.headers())?;
     let of = caller.presented.as_ref().map(Presented::organization_id);
     let organization_id = of.or(about).unwrap_or(OrganizationId(uuid::Uuid::nil()));
-    // A body that does not say how large it is may be as large as it may be.
-    let said =
-        text_of(request.headers(), &header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
-    let bytes = said.unwrap_or(bytes_max).min(bytes_max);
-    let place = gate.enter(organization_id, bytes).map_err(|Full| usage_queue_full())?;
-    let packed = body(request, &()).await?;
-    let Some(packing) = packing else { return Ok(Received { form, text: packed, place }) };
+    let mut place = gate.enter(organization_id, 0).map_err(|Full| usage_queue_full())?;
+    let packed = arrive(request, bytes_max, &mut place).await?;
+    let Some(packing) = packing else { return Ok(Received { form, text: packed.into(), place }) };
     let unpacked = tokio::task::spawn_blocking(move || unpack(packing, &packed, bytes_max, place));
     match unpacked.await.map_err(|error| Problem::internal(&error))? {
         Ok((text, place)) => Ok(Received { form, text: text.into(), place }),
@@ -80,6 +76,26 @@ pub(super) async fn receive(
             Err(Problem::invalid("body", why))
         }
     }
+}
+
+/// The body as it is sent. Room is taken as it arrives, however large it says that it is.
+async fn arrive(request: Request, bytes_max: usize, place: &mut Place) -> Result<Vec<u8>, Problem> {
+    let said = text_of(request.headers(), &header::CONTENT_LENGTH);
+    let said: usize = said.and_then(|length| length.parse().ok()).unwrap_or(0);
+    if said > bytes_max {
+        return Err(Problem::too_large(bytes_max));
+    }
+    let mut parts = request.into_body().into_data_stream();
+    let mut body = Vec::with_capacity(said.min(STEP_BYTES));
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| Problem::invalid("body", "it ended before it was complete"))?;
+        if body.len() + part.len() > bytes_max {
+            return Err(Problem::too_large(bytes_max));
+        }
+        place.grow(part.len()).map_err(|Full| usage_queue_full())?;
+        body.extend_from_slice(&part);
+    }
+    Ok(body)
 }
 
 fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

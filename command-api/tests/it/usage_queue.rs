@@ -29,6 +29,7 @@ impl World {
         let config = UsageQueueConfig {
             stream: name.clone(),
             subject_prefix: name,
+            bytes_max: 4 * 1024 * 1024,
             ..UsageQueueConfig::new(test_nats_url())
         };
         let context = jetstream::new(test_nats().await);

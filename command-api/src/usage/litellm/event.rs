@@ -54,7 +54,7 @@ pub(crate) struct LiteLlmEvent {
     request_tags: Option<Vec<String>>,
     /// Key, team, project and user at LiteLLM, and the provider's usage object.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = LiteLlmMetadata)]
     metadata: Value,
     /// What the request asked for.
     #[serde(default, rename = "model_parameters")]
@@ -64,6 +64,36 @@ pub(crate) struct LiteLlmEvent {
     #[serde(default, rename = "error_information")]
     #[schema(value_type = Object)]
     error_information: Value,
+}
+
+/// What is looked at of an event's metadata.
+#[derive(ToSchema)]
+#[allow(dead_code)] // Never built: it describes what is read one by one.
+pub(crate) struct LiteLlmMetadata {
+    /// The name of LiteLLM's key.
+    user_api_key_alias: Option<String>,
+    /// The hash of LiteLLM's key.
+    user_api_key_hash: Option<String>,
+    /// LiteLLM's project.
+    user_api_key_project_id: Option<String>,
+    /// Its name.
+    user_api_key_project_alias: Option<String>,
+    /// LiteLLM's team.
+    user_api_key_team_id: Option<String>,
+    /// Its name.
+    user_api_key_team_alias: Option<String>,
+    /// LiteLLM's user.
+    user_api_key_user_id: Option<String>,
+    /// Their address.
+    user_api_key_user_email: Option<String>,
+    /// The customer's own user, where `end_user` is not there.
+    user_api_key_end_user_id: Option<String>,
+    /// The provider's usage object, as LiteLLM has it.
+    #[schema(value_type = Option<Object>)]
+    usage_object: (),
+    /// What was said of the request for LiteLLM's own log: `feature`.
+    #[schema(value_type = Option<Object>)]
+    spend_logs_metadata: (),
 }
 
 /// The usage in an event, without whose it is.

@@ -45,6 +45,9 @@ pub struct UsageQueueConfig {
     pub subject_prefix: String,
     /// How many servers of a cluster keep the streams: 1 or 3. Used when they are created.
     pub replicas: usize,
+    /// The most bytes that wait. Then publishers are told, and nothing is thrown away. The server sets
+    /// that much aside, and a quarter more for what is rejected. Used when the streams are created.
+    pub bytes_max: i64,
 }
 
 impl UsageQueueConfig {
@@ -55,6 +58,7 @@ impl UsageQueueConfig {
             stream: "orgledger-usage-in".to_owned(),
             subject_prefix: "orgledger-in".to_owned(),
             replicas: 1,
+            bytes_max: 1024 * 1024 * 1024,
         }
     }
 }

@@ -19,12 +19,8 @@ const ACK_WAIT: Duration = Duration::from_secs(30);
 /// How many messages may be at work in all processes together.
 const IN_WORK_MAX: i64 = 256;
 
-/// The most bytes of the work queue. Then publishers are told, and nothing is thrown away.
-const QUEUE_BYTES_MAX: i64 = 4 * 1024 * 1024 * 1024;
-
-/// How long it can be found what could not be recorded, and its bytes at most.
+/// How long it can be found what could not be recorded.
 const REJECTED_FOR: Duration = Duration::from_secs(14 * 24 * 3_600);
-const REJECTED_BYTES_MAX: i64 = 1024 * 1024 * 1024;
 
 /// Why a message was rejected, beside its text.
 const REASON_HEADER: &str = "Orgledger-Rejected";
@@ -42,7 +38,7 @@ pub(super) async fn consumer(
             retention: RetentionPolicy::WorkQueue,
             storage: StorageType::File,
             discard: DiscardPolicy::New,
-            max_bytes: QUEUE_BYTES_MAX,
+            max_bytes: config.bytes_max,
             num_replicas: config.replicas,
             ..Config::default()
         })
@@ -55,7 +51,7 @@ pub(super) async fn consumer(
             retention: RetentionPolicy::Limits,
             storage: StorageType::File,
             max_age: REJECTED_FOR,
-            max_bytes: REJECTED_BYTES_MAX,
+            max_bytes: config.bytes_max / 4,
             num_replicas: config.replicas,
             ..Config::default()
         })
