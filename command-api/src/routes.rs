@@ -139,6 +139,7 @@ fn list() -> OpenApiRouter<CommandApi> {
             project_groups::remove::remove_project_group
         ))
         .routes(routes!(service_accounts::create::create_service_account))
+        .routes(routes!(service_accounts::update::update_service_account))
         .routes(routes!(service_accounts::disable::disable_service_account))
         .routes(routes!(service_accounts::remove::remove_service_account))
         .routes(routes!(api_keys::create::create_api_key))

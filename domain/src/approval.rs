@@ -99,7 +99,7 @@ pub enum ApprovalError {
         expires_at: DateTime<Utc>,
     },
     /// Who asked cannot approve.
-    #[error("this needs a second person: who asked for it cannot decide it")]
+    #[error("who asked for it cannot decide it: somebody else has to")]
     SecondPersonNeeded,
     /// Somebody else asked for it.
     #[error("only who asked for it can take it back")]

@@ -73,6 +73,15 @@ pub enum ServiceAccountCommand {
         /// What it is for, in words.
         purpose: Option<String>,
     },
+    /// Rename it, or say anew what it is for.
+    Update {
+        /// Its organization.
+        organization: OpenOrganization,
+        /// The new name, where it is to change.
+        name: Option<String>,
+        /// What it is for, where that is to change; empty to say nothing.
+        purpose: Option<String>,
+    },
     /// Refuse its keys from now on.
     Disable {
         /// Its organization.
@@ -120,6 +129,9 @@ impl Decider for ServiceAccount {
             ServiceAccountCommand::Create { project, service_account_id, name, purpose } => {
                 self.create(project, service_account_id, &name, purpose.as_deref())
             }
+            ServiceAccountCommand::Update { organization, name, purpose } => {
+                self.update(organization.organization_id(), name.as_deref(), purpose.as_deref())
+            }
             ServiceAccountCommand::Disable { organization, reason } => {
                 self.disable(organization.organization_id(), reason.as_deref())
             }
@@ -145,6 +157,9 @@ impl Decider for ServiceAccount {
                     name: name.clone(),
                     purpose: purpose.clone(),
                 });
+            }
+            ServiceAccountEvent::Updated { name, purpose } => {
+                self.updated(name.as_deref(), purpose.as_deref());
             }
             ServiceAccountEvent::Disabled { reason: _ } => self.becomes(Self::Disabled),
             ServiceAccountEvent::Removed {} => self.becomes(Self::Removed),
@@ -173,6 +188,29 @@ impl ServiceAccount {
                 Err(ServiceAccountError::AlreadyExists)
             }
         }
+    }
+
+    fn update(
+        &self,
+        organization_id: OrganizationId,
+        name: Option<&str>,
+        purpose: Option<&str>,
+    ) -> Decision {
+        let account = self.of(organization_id)?;
+        if let Self::Removed(_) = self {
+            return Err(ServiceAccountError::Removed);
+        }
+        let name = name.map(text::name).transpose()?.filter(|name| *name != account.name);
+        let purpose = match purpose {
+            None => None,
+            Some(purpose) => Some(text::reason(Some(purpose))?.unwrap_or_default()),
+        };
+        let said = account.purpose.as_deref().unwrap_or_default();
+        let purpose = purpose.filter(|purpose| purpose != said);
+        if name.is_none() && purpose.is_none() {
+            return Ok(vec![]);
+        }
+        Ok(vec![ServiceAccountEvent::Updated { name, purpose }])
     }
 
     fn disable(&self, organization_id: OrganizationId, reason: Option<&str>) -> Decision {
@@ -259,6 +297,21 @@ impl ServiceAccount {
         self.details()
             .filter(|account| account.organization_id == organization_id)
             .ok_or(ServiceAccountError::NotFound)
+    }
+
+    fn updated(&mut self, name: Option<&str>, purpose: Option<&str>) {
+        match self {
+            Self::Absent => {}
+            Self::Active(account) | Self::Disabled(account) | Self::Removed(account) => {
+                if let Some(name) = name {
+                    name.clone_into(&mut account.name);
+                }
+                if let Some(purpose) = purpose {
+                    account.purpose =
+                        Some(purpose.to_owned()).filter(|purpose| !purpose.is_empty());
+                }
+            }
+        }
     }
 
     fn becomes(&mut self, next: fn(ServiceAccountDetails) -> Self) {

@@ -19,6 +19,13 @@ stream_events! {
             /// What it is for, in words.
             purpose: Option<String>,
         }
+        /// Its name or what it is for changed; what did not is null.
+        Updated = "service_account.updated" "1" {
+            /// The new name.
+            name: Option<String>,
+            /// What it is for now, in words; empty where nothing is said any more.
+            purpose: Option<String>,
+        }
         /// It was disabled: its keys are refused from now on.
         Disabled = "service_account.disabled" "1" {
             /// Why.

@@ -108,6 +108,7 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "create_organization"
         | "update_organization"
         | "update_project"
+        | "update_service_account"
         | "create_group"
         | "update_group"
         | "update_role" => {

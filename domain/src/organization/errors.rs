@@ -183,7 +183,7 @@ pub enum OrganizationError {
     )]
     OwnersNeedApproval,
     /// The one who asks cannot be the second person too.
-    #[error("this needs a second person")]
+    #[error("somebody else has to decide it: another member who may, not the one who asks")]
     SecondPersonNeeded,
     /// A text is not as it must be.
     #[error(transparent)]

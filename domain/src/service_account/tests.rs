@@ -43,12 +43,43 @@ fn create(name: &str) -> Ask {
     }
 }
 
+fn update(of: OrganizationId, name: Option<&str>, purpose: Option<&str>) -> Ask {
+    Ask::Update {
+        organization: open_organization(of),
+        name: name.map(str::to_owned),
+        purpose: purpose.map(str::to_owned),
+    }
+}
+
 fn disable(of: OrganizationId) -> Ask {
     Ask::Disable { organization: open_organization(of), reason: Some("leaked".to_owned()) }
 }
 
 fn remove(of: OrganizationId) -> Ask {
     Ask::Remove { organization: open_organization(of) }
+}
+
+#[test]
+fn a_service_account_is_renamed_until_it_is_removed() {
+    let renamed = |name: Option<&str>, purpose: Option<&str>| Was::Updated {
+        name: name.map(str::to_owned),
+        purpose: purpose.map(str::to_owned),
+    };
+    for given in [vec![created()], vec![created(), disabled()]] {
+        let ask = update(acme(), Some(" weekly "), None);
+        check(&given, ask, Ok(vec![renamed(Some("weekly"), None)]));
+        check(&given, update(acme(), None, Some("")), Ok(vec![renamed(None, Some(""))]));
+        check(&given, update(acme(), Some("nightly"), Some("evaluations")), Ok(vec![]));
+        check(&given, update(elsewhere(), Some("weekly"), None), Err(Refused::NotFound));
+    }
+    let silent = [created(), renamed(None, Some(""))];
+    check(&silent, update(acme(), None, Some(" ")), Ok(vec![]));
+    assert_eq!(folded::<ServiceAccount>(&silent).purpose(), None);
+    let removed = [created(), removed()];
+    check(&removed, update(acme(), Some("weekly"), None), Err(Refused::Removed));
+    check(&[], update(acme(), Some("weekly"), None), Err(Refused::NotFound));
+    let nameless = update(acme(), Some(" "), None);
+    check(&[created()], nameless, Err(Refused::Text(TextError::Empty { what: "name" })));
 }
 
 #[test]
@@ -117,7 +148,7 @@ proptest! {
     /// Its life goes one way, only its own organization moves it, and it acts only while it is
     /// active.
     #[test]
-    fn a_life_goes_one_way(asked in prop::collection::vec((0..3_u8, any::<bool>()), 1..20)) {
+    fn a_life_goes_one_way(asked in prop::collection::vec((0..4_u8, any::<bool>()), 1..20)) {
         let mut state = ServiceAccount::default();
         let mut history = vec![];
         for (what, own) in asked {
@@ -126,16 +157,17 @@ proptest! {
             let command = match what {
                 0 => create("nightly"),
                 1 => disable(of),
+                2 => update(of, Some("weekly"), None),
                 _ => remove(of),
             };
             let caused = step(&mut state, &mut history, command).unwrap_or(0);
-            prop_assert_eq!(stage(&state) > before, caused > 0);
+            prop_assert_eq!(stage(&state) > before, caused > 0 && what != 2);
             prop_assert!(stage(&state) >= before, "it came back");
             prop_assert!(caused == 0 || own || what == 0, "another organization moved it");
             prop_assert_eq!(state.active(acme()).is_ok(), stage(&state) == 1);
             prop_assert!(state.active(elsewhere()).is_err());
         }
-        prop_assert!(history.len() <= 3);
+        prop_assert!(history.len() <= 4);
         assert_replayable(&state, &history);
     }
 }

@@ -13,13 +13,15 @@ use crate::support::{TestLog, append, assert_gapless, claim, claims, count, in_t
 
 /// How a message of the wire protocol begins that gives a prepared statement its values.
 const BIND: u8 = b'B';
+/// What stands among the values where a batch is written: other statements pass.
+const WRITTEN: &[u8] = b"name.claimed";
 
 /// A way to the server that can be cut.
 #[derive(Default)]
 struct Way {
-    /// The next prepared statement never reaches the server, and its connection ends.
+    /// The next batch never reaches the server, and its connection ends.
     lose_request: AtomicBool,
-    /// The server executes the next prepared statement, and its answer is lost with the connection.
+    /// The server executes the next batch, and its answer is lost with the connection.
     lose_answer: AtomicBool,
     /// Once a connection is lost, no new one comes about.
     closed_after: AtomicBool,
@@ -66,7 +68,8 @@ impl Way {
             if length == 0 {
                 return Ok(());
             }
-            let binds = bytes[0] == BIND;
+            let sent = &bytes[..length];
+            let binds = bytes[0] == BIND && sent.windows(WRITTEN.len()).any(|some| some == WRITTEN);
             let lose_request = binds && self.lose_request.swap(false, Ordering::SeqCst);
             let lose_answer = binds && self.lose_answer.swap(false, Ordering::SeqCst);
             if lose_request || lose_answer {
@@ -77,7 +80,7 @@ impl Way {
             if lose_request {
                 return Ok(());
             }
-            to_server.write_all(&bytes[..length]).await?;
+            to_server.write_all(sent).await?;
             if lose_answer {
                 return to_server.shutdown().await;
             }

@@ -293,6 +293,10 @@ pub(super) fn service_account() -> Vec<ServiceAccountEvent> {
             name: text("nightly-evaluation"),
             purpose: Some(text("runs the evaluation suite every night")),
         },
+        Was::Updated {
+            name: Some(text("nightly-quality")),
+            purpose: Some(text("runs the evaluation suite and compares it")),
+        },
         Was::Disabled { reason: Some(text("the suite moved to another project")) },
         Was::Removed {},
     ]

@@ -250,6 +250,8 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("role.updated.name", "a role's name"),
     ("service_account.created.name", "a program's name"),
     ("service_account.created.purpose", "what a program is for"),
+    ("service_account.updated.name", "a program's name"),
+    ("service_account.updated.purpose", "what a program is for"),
     ("service_account.disabled.reason", "words about a program"),
     ("usage.recorded.end_user", "the customer's own id of their user"),
     ("usage.recorded.feature", "a feature of the customer's product"),

@@ -6,10 +6,16 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 use crate::support::workspace_root;
 
+/// What is in the build for this machine, which a first build has brought: packages for other
+/// systems may not be here, and nothing is downloaded for a test.
 fn metadata() -> Metadata {
+    let rustc = std::process::Command::new("rustc").arg("-vV").output().unwrap();
+    let rustc = String::from_utf8(rustc.stdout).unwrap();
+    let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let mut command = MetadataCommand::new();
     command.manifest_path(workspace_root().join("Cargo.toml"));
-    command.other_options(["--offline".to_owned(), "--locked".to_owned()]);
+    let options = ["--offline", "--locked", "--filter-platform", host];
+    command.other_options(options.map(str::to_owned));
     command.exec().unwrap()
 }
 

@@ -232,7 +232,9 @@ impl TouchedIds {
     fn by_service_account(&mut self, service_account_id: Uuid, event: &ServiceAccountEvent) {
         self.service_accounts.push(service_account_id);
         match event {
-            ServiceAccountEvent::Created { .. } | ServiceAccountEvent::Disabled { .. } => {}
+            ServiceAccountEvent::Created { .. }
+            | ServiceAccountEvent::Updated { .. }
+            | ServiceAccountEvent::Disabled { .. } => {}
             ServiceAccountEvent::Removed {} => {
                 self.removed_service_accounts.push(service_account_id);
             }

@@ -370,6 +370,16 @@ impl Register {
                     created_by: fact.actor.clone(),
                 },
             ),
+            ServiceAccountEvent::Updated { name, purpose } => {
+                self.service_accounts.fold.change(fact.at, &id, |row| {
+                    if let Some(name) = name {
+                        row.name.clone_from(name);
+                    }
+                    if let Some(purpose) = purpose {
+                        row.purpose = Some(purpose.clone()).filter(|purpose| !purpose.is_empty());
+                    }
+                });
+            }
             ServiceAccountEvent::Disabled { reason: _ } => {
                 self.service_accounts.fold.change(fact.at, &id, |row| row.disabled = true);
             }

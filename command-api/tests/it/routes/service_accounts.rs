@@ -32,6 +32,27 @@ async fn a_service_account_is_created_disabled_and_removed() {
 }
 
 #[tokio::test]
+async fn a_name_that_was_changed_is_free_again() {
+    let app = App::new().await;
+    let operator = app.operator();
+    let organization = app.organization().await;
+    let project = app.project(&organization, "alpha").await;
+    let accounts = format!("/v1/organizations/{organization}/service-accounts");
+    let create = json!({"project_id": project, "name": "indexer"});
+    let path = operator.post(&accounts, create.clone()).await.header("location");
+    let other = json!({"project_id": project, "name": "crawler"});
+    operator.post(&accounts, other).await.ok();
+    operator.patch(&path, json!({"name": "Crawler"})).await.refused(409, "name-taken");
+    operator.patch(&path, json!({"name": "ranker", "purpose": "ranks"})).await.ok();
+    operator.post(&accounts, create.clone()).await.ok();
+    let ranker = json!({"project_id": project, "name": "ranker"});
+    operator.post(&accounts, ranker.clone()).await.refused(409, "name-taken");
+    operator.delete(&path).await.ok();
+    operator.patch(&path, json!({"name": "x"})).await.refused(409, "service-account-removed");
+    operator.post(&accounts, ranker).await.ok();
+}
+
+#[tokio::test]
 async fn a_purpose_that_is_too_long_is_named_as_such() {
     let app = App::new().await;
     let organization = app.organization().await;

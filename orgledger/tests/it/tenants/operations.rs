@@ -63,6 +63,7 @@ fn bodies(operation: &str) -> Vec<Value> {
     let name = || unique_name();
     match operation {
         "create_organization" | "create_group" | "create_project" | "update_project" | "update_group"
+        | "update_service_account"
         | "update_role" | "rename_api_key" => vec![json!({"name": name()})],
         "update_organization" => vec![json!({"seat_limit": 90})],
         "send_invite" => vec![json!({"email": format!("{}@example.com", name()), "role": "member",

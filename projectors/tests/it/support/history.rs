@@ -353,7 +353,10 @@ impl Story {
         if let Some((account, _, of)) = self.random.pick(&self.accounts)
             && self.random.one_in(3)
         {
-            let event = if self.random.one_in(2) {
+            let event = if self.random.one_in(3) {
+                let (name, purpose) = (format!("renamed {}", self.minutes), String::new());
+                ServiceAccountEvent::Updated { name: Some(name), purpose: Some(purpose) }
+            } else if self.random.one_in(2) {
                 self.accounts.retain(|(other, _, _)| *other != account);
                 ServiceAccountEvent::Removed {}
             } else {
