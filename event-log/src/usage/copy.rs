@@ -63,13 +63,15 @@ pub(super) fn encode(
             }
             None => (0..3).for_each(|_| out.optional(None)),
         }
-        match record.tags.is_empty() {
-            true => out.text("{}"),
-            false => out.text(&serde_json::to_string(&record.tags)?),
+        if record.tags.is_empty() {
+            out.text("{}");
+        } else {
+            out.text(&serde_json::to_string(&record.tags)?);
         }
-        match record.units.is_empty() {
-            true => out.optional(None),
-            false => out.text(&serde_json::to_string(&record.units)?),
+        if record.units.is_empty() {
+            out.optional(None);
+        } else {
+            out.text(&serde_json::to_string(&record.units)?);
         }
         out.optional(record.service_tier.as_deref().map(str::as_bytes));
         out.optional(record.error_type.as_deref().map(str::as_bytes));

@@ -34,7 +34,7 @@ pub(super) enum Tried {
 /// A write as it gets its positions.
 struct Batch<'a> {
     write: &'a UsageWrite,
-    batch_id: Uuid,
+    id: Uuid,
     count: i32,
     days: Option<(NaiveDate, NaiveDate)>,
     first_position: i64,
@@ -103,7 +103,7 @@ impl<'a> Group<'a> {
         }
         // The unique key is by day. A request sent twice around midnight is found here: all that has
         // committed is visible now, and nobody else can commit.
-        let batch_ids: Vec<Uuid> = batches.iter().map(|batch| batch.batch_id).collect();
+        let batch_ids: Vec<Uuid> = batches.iter().map(|batch| batch.id).collect();
         if position > filtered_at
             && others_wrote(&mut tx, &writes, filtered_at).await?
             && any_elsewhere(&mut tx, &rows, &batch_ids).await?
@@ -128,7 +128,7 @@ fn number<'a>(
 ) -> (Vec<Batch<'a>>, Vec<(Uuid, i32)>) {
     let batch = |(_, write): &(usize, &'a UsageWrite)| Batch {
         write,
-        batch_id: new_event_id(),
+        id: new_event_id(),
         count: 0,
         days: None,
         first_position: 0,
@@ -137,7 +137,7 @@ fn number<'a>(
     let mut places = Vec::with_capacity(rows.len());
     for row in rows {
         let batch = &mut batches[row.write];
-        places.push((batch.batch_id, batch.count));
+        places.push((batch.id, batch.count));
         batch.count += 1;
         // Rows are in order of their days.
         batch.days = Some((batch.days.map_or(row.day, |(first, _)| first), row.day));
@@ -298,7 +298,7 @@ async fn insert_batches(
          select pg_notify('{NOTIFY_CHANNEL}', $10::text)"
     ))
     .bind(column!(b => b.first_position))
-    .bind(column!(b => b.batch_id))
+    .bind(column!(b => b.id))
     .bind(column!(b => b.write.organization_id.0))
     .bind(column!(b => b.count))
     .bind(column!(b => b.days.map(|(first, _)| first)))

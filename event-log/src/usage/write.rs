@@ -162,9 +162,9 @@ impl Lane {
                     return Ok(());
                 }
                 Tried::Stale(places) => {
-                    places.into_iter().for_each(|place| {
+                    for place in places {
                         answers[place] = Some(Err(UsageWriteError::Stale));
-                    });
+                    }
                 }
                 Tried::Overtaken => {
                     self.look_first.store(LOOK_FIRST, Ordering::Relaxed);
