@@ -27,6 +27,7 @@ pub(super) struct Checked {
 }
 
 /// What a record says of whose it is.
+#[allow(clippy::struct_field_names)] // The names are those of records.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Named {
     project_id: ProjectId,

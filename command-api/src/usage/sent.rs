@@ -94,9 +94,9 @@ pub(super) type Sent = (Vec<UsageRecord>, Vec<Option<RecordFate>>);
 /// The records that can be read, and the fates of those that cannot.
 pub(super) fn read_records(form: Form, text: &[u8]) -> Result<Sent, Problem> {
     match form {
-        Form::Lines => each(lines(text)?, |text| read(text, Envelope::default())),
+        Form::Lines => Ok(each(lines(text)?, |text| read(text, Envelope::default()))),
         Form::Json => json(text, |text| read(text, Envelope::default())),
-        Form::CloudEvent => each([text.trim_ascii()], event),
+        Form::CloudEvent => Ok(each([text.trim_ascii()], event)),
         Form::CloudEvents => json(text, event),
     }
 }
@@ -108,13 +108,13 @@ pub(super) fn json<T>(
 ) -> Result<(Vec<T>, Vec<Option<RecordFate>>), Problem> {
     if text.trim_ascii_start().starts_with(b"[") {
         let RecordUsageRequest { records } = from_list(text)?;
-        return each(records.0.iter().map(|text| text.get().as_bytes()), read);
+        return Ok(each(records.0.iter().map(|text| text.get().as_bytes()), read));
     }
     if is_one_record(text) {
-        return each([text.trim_ascii()], read);
+        return Ok(each([text.trim_ascii()], read));
     }
     let RecordUsageRequest { records } = from_json(text)?;
-    each(records.0.iter().map(|text| text.get().as_bytes()), read)
+    Ok(each(records.0.iter().map(|text| text.get().as_bytes()), read))
 }
 
 /// A list reads as an object that has it, so that what is wrong with it is said in the same words.
@@ -164,10 +164,11 @@ pub(super) fn lines(text: &[u8]) -> Result<Vec<&[u8]>, Problem> {
     Ok(lines)
 }
 
+/// Reads each text by itself: what could be read, and of each text the fate, where it could not.
 pub(super) fn each<'a, T>(
     texts: impl IntoIterator<Item = &'a [u8]>,
     mut read: impl FnMut(&[u8]) -> Result<T, RecordFate>,
-) -> Result<(Vec<T>, Vec<Option<RecordFate>>), Problem> {
+) -> (Vec<T>, Vec<Option<RecordFate>>) {
     let texts = texts.into_iter();
     let mut records = Vec::with_capacity(texts.size_hint().0);
     let mut fates = Vec::with_capacity(texts.size_hint().0);
@@ -180,7 +181,7 @@ pub(super) fn each<'a, T>(
             Err(invalid) => fates.push(Some(invalid)),
         }
     }
-    Ok((records, fates))
+    (records, fates)
 }
 
 /// The record that an event carries. Its id and time stand in for the record's own.

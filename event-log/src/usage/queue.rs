@@ -147,7 +147,7 @@ mod tests {
         let mut got = [0, 0];
         for _ in 0..4 {
             for (number, records) in queue.take(10_000) {
-                got[if number == 1 { 0 } else { 1 }] += records;
+                got[usize::from(number != 1)] += records;
             }
         }
         assert!(got[0].abs_diff(got[1]) <= 10_000, "{got:?}");

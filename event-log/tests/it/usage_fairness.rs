@@ -29,7 +29,7 @@ fn tenant(number: usize) -> OrganizationId {
 type Waiting = JoinHandle<Result<UsageWritten, UsageWriteError>>;
 
 /// Lets a write wait; it is in the queue when this returns, or was refused.
-async fn submit(writer: &UsageWriter, number: usize, name: String, records: usize) -> Waiting {
+fn submit(writer: &UsageWriter, number: usize, name: &str, records: usize) -> Waiting {
     let records = (0..records).map(|n| usage(&format!("{name}/{n}"), "2026-03-01T12:00:00Z"));
     let write = usage_write(tenant(number), records.collect());
     let writer = writer.clone();
@@ -52,8 +52,8 @@ async fn burst(tenants: &[usize]) -> Vec<usize> {
     writer
         .write(&usage_write(tenant(9_999), vec![usage("first", "2026-03-01T12:00:00Z")]))
         .await
-        .unwrap();
-    let head = process.head().await.unwrap();
+        .expect("nothing is in its way");
+    let head = process.head().await.expect("the log answers");
     let holder = log.hold_head().await;
     let mut sends: Vec<(usize, usize, Waiting)> = Vec::new();
     let (mut refused, mut waiting) = (0, 0);
@@ -61,7 +61,7 @@ async fn burst(tenants: &[usize]) -> Vec<usize> {
         let mut left = *records;
         while left > 0 {
             let now = left.min(WRITE);
-            let sent = submit(&writer, number, format!("{left}"), now).await;
+            let sent = submit(&writer, number, &left.to_string(), now);
             sends.push((number, now, sent));
             left -= now;
             if sends.len() == 2 {
@@ -74,7 +74,7 @@ async fn burst(tenants: &[usize]) -> Vec<usize> {
     release(holder).await;
     let mut before = Vec::new();
     for (number, records, sent) in sends {
-        match sent.await.unwrap() {
+        match sent.await.expect("no panic") {
             Ok(written) => {
                 let first = written.fates.iter().filter_map(|fate| match fate {
                     Fate::Recorded { position } => Some(*position),
@@ -82,7 +82,7 @@ async fn burst(tenants: &[usize]) -> Vec<usize> {
                 });
                 let first = first.min().expect("all of it is new");
                 if tenants[number] <= WRITE {
-                    before.push(usize::try_from(first - head - 1).unwrap());
+                    before.push(usize::try_from(first - head - 1).expect("after the head"));
                 }
                 assert_eq!(written.fates.len(), records);
             }
@@ -119,7 +119,7 @@ async fn real_tenants_do_not_wait_for_each_others_bursts() {
     let mut text = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(file.unwrap()), &mut text)
         .unwrap();
-    let mut windows: std::collections::BTreeMap<&str, Vec<usize>> = Default::default();
+    let mut windows = std::collections::BTreeMap::<&str, Vec<usize>>::new();
     for line in text.lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
         let requests: usize = fields[4].parse().unwrap();
@@ -132,9 +132,9 @@ async fn real_tenants_do_not_wait_for_each_others_bursts() {
     let mut tenants: Vec<usize> =
         busiest.iter().map(|requests| (requests * 60_000 / all).max(1)).collect();
     tenants.sort_unstable_by(|a, b| b.cmp(a));
-    tenants
-        .iter_mut()
-        .for_each(|records| *records = (*records).min(ORGANIZATION_RECORDS_WAITING_MAX));
+    for records in &mut tenants {
+        *records = (*records).min(ORGANIZATION_RECORDS_WAITING_MAX);
+    }
     let before = burst(&tenants).await;
     let max = others_max(tenants.len());
     assert!(before.len() > 10 && before.iter().all(|others| *others <= max), "{before:?}");

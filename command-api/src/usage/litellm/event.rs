@@ -192,7 +192,7 @@ impl Event {
 }
 
 impl Tokens {
-    /// LiteLLM counts as OpenAI does: cached and written tokens are in `prompt_tokens`, whoever the
+    /// LiteLLM counts as `OpenAI` does: cached and written tokens are in `prompt_tokens`, whoever the
     /// provider is.
     fn of(event: &LiteLlmEvent) -> Self {
         let object = &event.metadata["usage_object"];

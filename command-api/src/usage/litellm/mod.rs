@@ -45,7 +45,7 @@ pub(crate) async fn record_litellm_usage(
     let received = receive(&api.gate, (&caller, None), request, LITELLM_BODY_BYTES_MAX).await?;
     let context = asked::context(&caller)?;
     let (events, fates) = match received.form {
-        Form::Lines => each(lines(&received.text)?, Event::read)?,
+        Form::Lines => each(lines(&received.text)?, Event::read),
         Form::Json | Form::CloudEvent | Form::CloudEvents => json(&received.text, Event::read)?,
     };
     let Some(organization_id) = caller.presented.as_ref().map(Presented::organization_id) else {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Message};
@@ -75,7 +74,7 @@ pub(super) async fn reject(
 ) -> Result<(), async_nats::Error> {
     let word = message.subject.as_str().rsplit('.').next().unwrap_or("unknown");
     let subject = format!("{}.rejected.{word}", config.subject_prefix);
-    let mut headers = message.headers.clone().unwrap_or_else(HeaderMap::new);
+    let mut headers = message.headers.clone().unwrap_or_default();
     headers.insert(REASON_HEADER, serde_json::to_string(why)?.as_str());
     // What comes again because it could not be acknowledged is kept once.
     if let Ok(info) = message.info() {
