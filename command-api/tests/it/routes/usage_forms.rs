@@ -117,6 +117,8 @@ async fn opentelemetrys_names_are_ours() {
     invalid(&fates(world.asking().json(&json!([twice])).await)[0], "input_tokens");
 }
 
+type Pack = fn(&[u8]) -> Vec<u8>;
+
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text).expect("memory");
@@ -137,8 +139,7 @@ fn zstd(text: &[u8]) -> Vec<u8> {
 async fn a_packed_body_is_unpacked_as_far_as_it_may_be() {
     let world = World::new().await;
     let record = world.record("a", json!({"input_tokens": 5})).to_string();
-    let packings: [(&str, fn(&[u8]) -> Vec<u8>); 3] =
-        [("gzip", gzip), ("deflate", zlib), ("zstd", zstd)];
+    let packings: [(&str, Pack); 3] = [("gzip", gzip), ("deflate", zlib), ("zstd", zstd)];
     for (n, (encoding, pack)) in packings.into_iter().enumerate() {
         let asking = || world.asking().header("content-encoding", encoding);
         let reply = asking().bytes("application/x-ndjson", pack(record.as_bytes())).await;
