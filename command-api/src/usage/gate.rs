@@ -89,7 +89,7 @@ mod tests {
         let first = gate.enter(a, ORGANIZATION_BYTES_MAX).ok();
         assert!(first.is_some());
         assert_eq!(gate.enter(a, 1).err(), Some(Full));
-        let mut second = gate.enter(b, 1).ok().expect("there is room for another");
+        let Ok(mut second) = gate.enter(b, 1) else { panic!("there is room for another") };
         assert_eq!(second.grow(ORGANIZATION_BYTES_MAX), Err(Full));
         second.grow(ORGANIZATION_BYTES_MAX - 1).expect("up to its half");
         assert_eq!(gate.enter(c, 1).err(), Some(Full));
