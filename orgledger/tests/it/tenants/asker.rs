@@ -22,8 +22,12 @@ const OF_THE_REQUEST: [&str; 5] = [
 
 /// Members of bodies that say which request it was, or how far the log had come: each with what ends
 /// its value.
-const OF_THE_MOMENT: [(&str, &[char]); 3] =
-    [("\"instance\":\"", &['"']), ("\"position\":", &[',', '}']), ("\"recorded_at\":\"", &['"'])];
+const OF_THE_MOMENT: [(&str, &[char]); 4] = [
+    ("\"instance\":\"", &['"']),
+    ("\"position\":", &[',', '}']),
+    ("\"recorded_at\":\"", &['"']),
+    ("\"as_of\":\"", &['"']),
+];
 
 /// Somebody with a credential. Cheap to clone; a clone goes on with the same record.
 #[derive(Clone)]
