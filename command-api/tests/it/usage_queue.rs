@@ -30,6 +30,7 @@ impl World {
             stream: name.clone(),
             subject_prefix: name,
             bytes_max: 4 * 1024 * 1024,
+            ack_wait: Duration::from_secs(2),
             ..UsageQueueConfig::new(test_nats_url())
         };
         let context = jetstream::new(test_nats().await);

@@ -13,7 +13,7 @@ mod stream;
 use std::future::Future;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::{self, AckKind, Message};
 use event_log::relay::{Refused, nats_client};
 use futures::StreamExt as _;
@@ -48,6 +48,8 @@ pub struct UsageQueueConfig {
     /// The most bytes that wait. Then publishers are told, and nothing is thrown away. The server sets
     /// that much aside, and a quarter more for what is rejected. Used when the streams are created.
     pub bytes_max: i64,
+    /// How long a message may take until it is delivered again. Used when the consumer is created.
+    pub ack_wait: Duration,
 }
 
 impl UsageQueueConfig {
@@ -59,6 +61,7 @@ impl UsageQueueConfig {
             subject_prefix: "orgledger-in".to_owned(),
             replicas: 1,
             bytes_max: 1024 * 1024 * 1024,
+            ack_wait: Duration::from_secs(30),
         }
     }
 }
@@ -91,8 +94,12 @@ impl UsageQueue {
         loop {
             let tried = async {
                 let consumer = stream::consumer(context, &self.config).await?;
+                // One stream for as long as it goes: what has been delivered to one that is given up
+                // comes again only after its time.
+                let asking = consumer.stream().max_messages_per_batch(MESSAGES_MAX);
+                let mut messages = asking.expires(FETCH_TIME).messages().await?;
                 loop {
-                    self.record_some(context, &consumer).await?;
+                    self.record_some(context, &mut messages).await?;
                 }
             };
             let failed: Result<(), async_nats::Error> = tried.await;
@@ -110,12 +117,10 @@ impl UsageQueue {
     async fn record_some(
         &self,
         context: &jetstream::Context,
-        consumer: &PullConsumer,
+        messages: &mut pull::Stream,
     ) -> Result<(), async_nats::Error> {
-        let mut messages =
-            consumer.batch().max_messages(MESSAGES_MAX).expires(FETCH_TIME).messages().await?;
         // The first is waited for; those that are there by then come along.
-        let Some(first) = messages.next().await else { return Ok(()) };
+        let Some(first) = messages.next().await else { return Err("the consumer is gone".into()) };
         let mut taken = vec![first?];
         while taken.len() < MESSAGES_MAX
             && let Some(message) = futures::FutureExt::now_or_never(messages.next()).flatten()

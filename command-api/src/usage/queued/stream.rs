@@ -12,9 +12,6 @@ use super::message::Rejected;
 /// The one consumer, whichever process asks: each message goes to one of them.
 const CONSUMER: &str = "command-api";
 
-/// How long a message may take until it is delivered again. Longer than a full queue takes.
-const ACK_WAIT: Duration = Duration::from_secs(30);
-
 /// How many messages may be at work in all processes together.
 const IN_WORK_MAX: i64 = 256;
 
@@ -58,7 +55,7 @@ pub(super) async fn consumer(
     let consumer = pull::Config {
         durable_name: Some(CONSUMER.to_owned()),
         ack_policy: AckPolicy::Explicit,
-        ack_wait: ACK_WAIT,
+        ack_wait: config.ack_wait,
         max_ack_pending: IN_WORK_MAX,
         ..pull::Config::default()
     };
