@@ -99,7 +99,8 @@ fn with_whole_numbers(text: &[u8]) -> Option<Vec<u8>> {
     (whole != text).then_some(whole)
 }
 
-fn malformed(error: &serde_json::Error) -> Problem {
+/// The answer to a text that is not JSON.
+pub fn malformed(error: &serde_json::Error) -> Problem {
     Problem::new(MALFORMED_JSON)
         .with_detail(error.to_string())
         .with("line", error.line())

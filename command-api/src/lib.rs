@@ -51,4 +51,4 @@ pub use execute::{
 };
 pub use problems::problem_types;
 pub use refusal::{ExecuteError, Refusal};
-pub use routes::{CommandApi, USAGE_BODY_BYTES_MAX, document, routes};
+pub use routes::{CommandApi, LITELLM_BODY_BYTES_MAX, USAGE_BODY_BYTES_MAX, document, routes};

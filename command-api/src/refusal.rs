@@ -153,6 +153,9 @@ pub enum ExecuteError {
     /// Too many commands are waiting.
     #[error("too many commands are waiting; try again in a moment")]
     Overloaded,
+    /// Too much usage is waiting to be recorded, of this organization or of all.
+    #[error("more usage is waiting than can be recorded at the moment")]
+    UsageQueueFull,
     /// The log failed.
     #[error(transparent)]
     Log(#[from] AppendError),
@@ -174,4 +177,16 @@ pub enum ExecuteError {
     /// The operating system gave no random numbers.
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
+}
+
+impl From<event_log::usage::UsageWriteError> for ExecuteError {
+    fn from(error: event_log::usage::UsageWriteError) -> Self {
+        use event_log::usage::UsageWriteError as Failed;
+        match error {
+            Failed::Stale | Failed::Contended => Self::Contended,
+            Failed::Full => Self::UsageQueueFull,
+            Failed::Sqlx(error) => Self::Log(AppendError::Database(error)),
+            Failed::Closed => Self::Log(AppendError::Closed),
+        }
+    }
 }

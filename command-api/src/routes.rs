@@ -23,11 +23,16 @@ use crate::{
 /// The largest body that records usage: room for the most records that it may have.
 pub const USAGE_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// The largest body of LiteLLM's: 512 events, which is what it posts at once, of 64 KiB. They carry
+/// what was said, too.
+pub const LITELLM_BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// What the routes work on. Cheap to clone.
 #[derive(Clone)]
 pub struct CommandApi {
     pub(crate) executor: Executor,
     pub(crate) recorder: UsageRecorder,
+    pub(crate) gate: usage::Gate,
     credentials: CredentialRegister,
     pub(crate) refused: Refused,
     authenticator: Arc<Authenticator>,
@@ -51,7 +56,8 @@ impl CommandApi {
         let recorder = UsageRecorder::new(executor.clone());
         let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register.clone())));
         let refused = Refused::new(executor.log().clone());
-        Self { executor, recorder, credentials: register, refused, authenticator }
+        let gate = usage::Gate::default();
+        Self { executor, recorder, gate, credentials: register, refused, authenticator }
     }
 
     /// Who is let in: the operator, and whose credentials the log knows.
@@ -62,6 +68,11 @@ impl CommandApi {
     /// What callers may see, by the head of the log.
     pub fn credentials(&self) -> &CredentialRegister {
         &self.credentials
+    }
+
+    /// What records usage. Whoever records in this process shares its queue.
+    pub fn recorder(&self) -> &UsageRecorder {
+        &self.recorder
     }
 
     /// What executes the commands.
@@ -159,6 +170,10 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(price_lists::publish_own::publish_own_prices))
         .routes(routes!(usage::explanation::explain_usage))
         .merge(with_body_limit(routes!(usage::route::record_usage), USAGE_BODY_BYTES_MAX))
+        .merge(with_body_limit(
+            routes!(usage::litellm::record_litellm_usage),
+            LITELLM_BODY_BYTES_MAX,
+        ))
 }
 
 /// A route with a body limit of its own.

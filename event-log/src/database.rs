@@ -198,6 +198,7 @@ fn log_migrations() -> Vec<Migration> {
         8 "key owners" "log/0008_key_owners.sql",
         9 "what an organization has" "log/0009_of_organization.sql",
         10 "units" "log/0010_units.sql",
+        11 "usage partitions" "log/0011_usage_partitions.sql",
         13 "readers of usage records" "log/0013_usage_readers.sql",
     ]
 }

@@ -52,6 +52,7 @@ pub(crate) async fn start(
     if let Some(nats) = &nats {
         let jetstream = services::jetstream(&nats.url, place);
         let end = shutdown.clone();
+        parts.spawn(services::usage_queue(&commands, &nats.url, place, shutdown.clone()));
         let relay = services::relay(&installation.log, jetstream, Some(own_head), end).await?;
         parts.spawn(async move {
             // The record and the reports do not depend on it: say so, and go on.

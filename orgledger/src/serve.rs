@@ -36,6 +36,9 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
         Role::CommandApi => {
             let commands = services::command_api(&installation).await?;
             let ready = commands.executor().log().pool().clone();
+            if let Some(url) = &place.nats_url {
+                parts.spawn(services::usage_queue(&commands, url, place, shutdown.clone()));
+            }
             parts.spawn(services::watchers(commands.executor(), &installation.read, end).await?);
             (api::commands(commands), ready)
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use api_conventions::{Authenticator, Limits, RateLimiter, health, limits, rate, serve};
 use axum::Router;
+use command_api::usage::{UsageQueue, UsageQueueConfig};
 use command_api::{CommandApi, Executor};
 use event_log::database::{self, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
@@ -211,6 +212,24 @@ pub(crate) async fn relay(
     let head = HeadWatch::start(pool, own_head);
     let relay = Relay::new(RelayConfig { log: log.clone(), jetstream, head });
     Ok(async move { Ok(relay.run(shutdown.wait()).await?) })
+}
+
+/// Records the usage that is published to NATS, until the end.
+pub(crate) fn usage_queue(
+    commands: &CommandApi,
+    url: &str,
+    place: &PlaceArgs,
+    shutdown: Shutdown,
+) -> impl Future<Output = anyhow::Result<()>> + use<> {
+    let config = UsageQueueConfig { replicas: place.stream_replicas, ..UsageQueueConfig::new(url) };
+    let queue = UsageQueue::new(commands.recorder().clone(), config);
+    async move {
+        // Usage over HTTP does not depend on it: say so, and go on.
+        if let Err(error) = queue.run(shutdown.wait()).await {
+            tracing::error!(%error, "no usage is taken from NATS");
+        }
+        Ok(())
+    }
 }
 
 /// Health, metrics and the limits that hold for every request, around an API. Health and metrics are

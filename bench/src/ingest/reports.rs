@@ -130,8 +130,8 @@ async fn at_half_speed(
             let mut recorded = 0;
             for batch in batches {
                 let began = Instant::now();
-                recorder.record(&context(None), tenant.organization_id, &batch.records).await?;
                 recorded += batch.records.len();
+                recorder.record(&context(None), tenant.organization_id, batch.records).await?;
                 tokio::time::sleep(began.elapsed()).await;
             }
             anyhow::Ok(recorded)

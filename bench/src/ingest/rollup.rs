@@ -90,6 +90,12 @@ impl Rollup {
         Ok(std::mem::take(&mut *worst).as_secs_f64())
     }
 
+    /// Gives the planner statistics of the partitions that have just been made.
+    pub(super) async fn analyze(&self) -> anyhow::Result<()> {
+        sqlx::query("analyze log.usage_records").execute(&self.owner).await?;
+        Ok(())
+    }
+
     /// Builds it from zero. Answers records a second.
     pub(super) async fn rebuild(&self, world: &World, expected: &Totals) -> anyhow::Result<f64> {
         let rebuilt =

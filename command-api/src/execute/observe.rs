@@ -19,7 +19,7 @@ pub(crate) fn failure(error: &ExecuteError) -> &'static str {
     match error {
         ExecuteError::Refused(_) | ExecuteError::IdempotencyKeyReused => "refused",
         ExecuteError::Contended => "contended",
-        ExecuteError::Overloaded => "overloaded",
+        ExecuteError::Overloaded | ExecuteError::UsageQueueFull => "overloaded",
         ExecuteError::Log(_)
         | ExecuteError::Load(_)
         | ExecuteError::Database(_)

@@ -6,7 +6,7 @@ use cqrs_es::persist::PersistenceError;
 use event_log::aggregates::LoadError;
 use event_log::{AppendError, VaultError};
 
-use super::kinds::{CONCURRENT_CHANGE, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN};
+use super::kinds::{CONCURRENT_CHANGE, IDEMPOTENCY_KEY_REUSED, OUTCOME_UNKNOWN, USAGE_QUEUE_FULL};
 use super::{refusals, said};
 use crate::refusal::ExecuteError;
 
@@ -21,6 +21,7 @@ pub(super) fn problem(error: ExecuteError) -> Problem {
         }
         ExecuteError::Contended => concurrent_change(),
         ExecuteError::Overloaded => Problem::overloaded(),
+        ExecuteError::UsageQueueFull => usage_queue_full(),
         ExecuteError::Log(error) => append(&error),
         ExecuteError::Load(error) => load(&error),
         ExecuteError::Vault(error) => vault(&error),
@@ -34,6 +35,13 @@ pub(super) fn problem(error: ExecuteError) -> Problem {
 fn concurrent_change() -> Problem {
     Problem::new(CONCURRENT_CHANGE)
         .with_detail("Nothing was changed. Send it again.")
+        .retry_after_seconds(RETRY_AFTER)
+}
+
+/// What waits is written in about a second; see `event_log::usage::RECORDS_WAITING_MAX`.
+pub(crate) fn usage_queue_full() -> Problem {
+    Problem::new(USAGE_QUEUE_FULL)
+        .with_detail("Nothing of it was recorded. Send all of it again.")
         .retry_after_seconds(RETRY_AFTER)
 }
 

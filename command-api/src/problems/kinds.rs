@@ -186,4 +186,9 @@ problem_kinds! { pub(super) OWN:
     ///
     /// Publish it under another name, or as that provider's.
     PRICE_LIST_PROVIDER = "price-list-provider" CONFLICT "The price list is another provider's";
+    /// More usage is waiting to be recorded than is taken, of your organization or of all.
+    ///
+    /// Send it again after `Retry-After`: nothing of it was recorded, and what repeats a record
+    /// counts once.
+    USAGE_QUEUE_FULL = "usage-queue-full" TOO_MANY_REQUESTS "Too much usage is waiting";
 }

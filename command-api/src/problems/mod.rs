@@ -1,7 +1,7 @@
 //! The one place where a refusal or failure becomes HTTP: a stable type, a status and, where one is
 //! wrong, the field. No match here has a catch-all arm, so a new reason to refuse needs an answer.
 
-mod failures;
+pub(crate) mod failures;
 mod kinds;
 mod refusals;
 

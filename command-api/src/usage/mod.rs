@@ -1,11 +1,19 @@
 //! Usage.
 
+mod attribute;
 mod explain;
 pub(crate) mod explanation;
+mod gate;
+pub(crate) mod litellm;
+mod queued;
+mod received;
 mod record;
+mod record_text;
 pub(crate) mod route;
 mod sent;
 
 pub use explanation::{ExplainedMarkUp, ExplainedPrice, ExplainedUsageLine, UsageExplanation};
+pub(crate) use gate::Gate;
+pub use queued::{UsageQueue, UsageQueueConfig};
 pub use record::{RecordFate, UsageAnswer, UsageRecorder};
 pub use sent::RECORDS_MAX;

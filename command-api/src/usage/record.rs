@@ -3,16 +3,16 @@
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
-use domain::api_key::ApiKey;
 use domain::pricing::{PriceBook, Tokens, Used};
-use domain::project::Project;
 use domain::usage::UsageRecord;
-use event_log::usage::{Fate, NewUsage, Price, UsageWrite, UsageWriteError, UsageWriter};
-use event_schemas::{KeyOwner, OrganizationId, Permission, PriceListEvent};
+use event_log::usage::{
+    Fate, NewUsage, Price, UsageWrite, UsageWriteError, UsageWriter, UsageWritten,
+};
+use event_schemas::{OrganizationId, PriceListEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::attribute::{Checked, attribute_all};
 use crate::execute::observe;
 use crate::execute::{CommandContext, Executor, Session};
 use crate::problems;
@@ -78,7 +78,7 @@ impl UsageRecorder {
         &self,
         context: &CommandContext,
         organization_id: OrganizationId,
-        records: &[UsageRecord],
+        records: Vec<UsageRecord>,
     ) -> Result<UsageAnswer, ExecuteError> {
         let started = Instant::now();
         let answer = self.check_and_write(context, organization_id, records).await;
@@ -91,9 +91,10 @@ impl UsageRecorder {
         &self,
         context: &CommandContext,
         organization_id: OrganizationId,
-        records: &[UsageRecord],
+        records: Vec<UsageRecord>,
     ) -> Result<UsageAnswer, ExecuteError> {
         let metadata: Arc<str> = serde_json::to_string(&context.metadata)?.into();
+        let mut checked = Checked::of(records, context.now);
         let mut touched = Vec::new();
         for attempt in 0..TRIES_MAX {
             let mut session = match attempt {
@@ -107,47 +108,32 @@ impl UsageRecorder {
                 }
                 return Err(refusal.into_error());
             }
-            let mut fates: Vec<Option<RecordFate>> = vec![None; records.len()];
-            let mut checked = Vec::with_capacity(records.len());
-            for (index, record) in records.iter().enumerate() {
-                match attribute(&mut session, organization_id, record, context.now).await {
-                    Ok(usage) => checked.push((index, usage)),
-                    Err(Refusal::Failed(error)) => return Err(*error),
-                    Err(refusal) => fates[index] = Some(RecordFate::refused(&refusal)),
-                }
-            }
             // A refusal on a cached state is given only after the state was brought up to the log.
+            let up_to_date = attempt > 0;
+            let attributed =
+                attribute_all(&mut session, organization_id, &mut checked, up_to_date).await?;
             touched = session.touched();
-            if attempt == 0 && checked.len() < records.len() {
+            if !attributed {
                 continue;
             }
             let prices_upto = self.refresh_prices().await?;
-            self.price(organization_id, &mut checked, &mut fates);
-            let (places, usage): (Vec<usize>, Vec<NewUsage>) = checked.into_iter().unzip();
-            let write = UsageWrite {
+            self.price(organization_id, &mut checked);
+            let Checked { usage, places, fates } = checked;
+            let write = Arc::new(UsageWrite {
                 organization_id,
                 records: usage,
                 expected: session.expected(),
                 prices_upto,
                 metadata: Arc::clone(&metadata),
                 actor: context.metadata.actor.to_string(),
-            };
-            match self.writer.write(&write).await {
-                Ok(written) => {
-                    let mut unpriced = 0;
-                    for ((place, fate), usage) in
-                        places.into_iter().zip(written.fates).zip(&write.records)
-                    {
-                        let recorded = matches!(fate, Fate::Recorded { .. });
-                        unpriced += usize::from(recorded && is_unpriced(usage));
-                        fates[place] = Some(fate.into());
-                    }
-                    let records = fates.into_iter().flatten().collect();
-                    return Ok(UsageAnswer { records, position: written.position, unpriced });
+            });
+            match self.writer.write_shared(Arc::clone(&write)).await {
+                Ok(written) => return Ok(answer(written, (places, fates), &write.records)),
+                Err(UsageWriteError::Stale) => {
+                    let write = Arc::unwrap_or_clone(write);
+                    checked = Checked { usage: write.records, places, fates };
                 }
-                Err(UsageWriteError::Stale) => {}
-                Err(UsageWriteError::Contended) => return Err(ExecuteError::Contended),
-                Err(UsageWriteError::Sqlx(error)) => return Err(error.into()),
+                Err(error) => return Err(error.into()),
             }
         }
         Err(ExecuteError::Contended)
@@ -168,32 +154,42 @@ impl UsageRecorder {
     }
 
     /// Prices every record at the prices in force when it happened.
-    fn price(
-        &self,
-        organization_id: OrganizationId,
-        checked: &mut Vec<(usize, NewUsage)>,
-        fates: &mut [Option<RecordFate>],
-    ) {
+    fn price(&self, organization_id: OrganizationId, checked: &mut Checked) {
         let book = self.book.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        checked.retain_mut(|(index, usage)| match book.price(&used(organization_id, usage)) {
-            Ok(priced) => {
-                let known = (priced.price_version, priced.cost_pico, priced.currency);
-                if let (Some(version), Some(cost_pico), Some(currency)) = known {
-                    usage.price = Some(Price { version, cost_pico, currency });
+        checked.keep(|usage| {
+            let priced = book.price(&used(organization_id, usage));
+            let priced = priced.map_err(|error| error.to_string());
+            let priced = priced.map_err(|reason| RecordFate::Invalid { field: None, reason })?;
+            let known = (priced.price_version, priced.cost_pico, priced.currency);
+            usage.price = match known {
+                (Some(version), Some(cost_pico), Some(currency)) => {
+                    Some(Price { version, cost_pico, currency })
                 }
-                true
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                fates[*index] = Some(RecordFate::Invalid { field: None, reason });
-                false
-            }
+                _ => None,
+            };
+            Ok(())
         });
     }
 }
 
+/// What became of the records, in the order sent.
+fn answer(
+    written: UsageWritten,
+    (places, mut fates): (Vec<usize>, Vec<Option<RecordFate>>),
+    usage: &[NewUsage],
+) -> UsageAnswer {
+    let mut unpriced = 0;
+    for ((place, fate), usage) in places.into_iter().zip(written.fates).zip(usage) {
+        let recorded = matches!(fate, Fate::Recorded { .. });
+        unpriced += usize::from(recorded && is_unpriced(usage));
+        fates[place] = Some(fate.into());
+    }
+    let records = fates.into_iter().flatten().collect();
+    UsageAnswer { records, position: written.position, unpriced }
+}
+
 impl RecordFate {
-    fn refused(refusal: &Refusal) -> Self {
+    pub(super) fn refused(refusal: &Refusal) -> Self {
         let field = problems::field_of_record(refusal).map(str::to_owned);
         Self::Invalid { field, reason: refusal.to_string() }
     }
@@ -244,82 +240,4 @@ async fn open(
     session.asking(organization_id).await?;
     session.open_organization(organization_id).await?;
     Ok(())
-}
-
-/// Checks a record and finds out whose it is.
-async fn attribute(
-    session: &mut Session<'_>,
-    organization_id: OrganizationId,
-    record: &UsageRecord,
-    now: DateTime<Utc>,
-) -> Result<NewUsage, Refusal> {
-    record.check(now)?;
-    session.permit_in(organization_id, record.project_id, Permission::UsageRecord).await?;
-    session.read::<Project>(record.project_id).await?.open(organization_id)?;
-    let owner = owner(session, organization_id, record).await?;
-    let (member_id, service_account_id) = match owner {
-        Some(KeyOwner::Member { member_id }) => (Some(member_id), None),
-        Some(KeyOwner::ServiceAccount { service_account_id }) => (None, Some(service_account_id)),
-        None => (None, None),
-    };
-    Ok(NewUsage {
-        project_id: record.project_id,
-        api_key_id: record.api_key_id,
-        member_id,
-        service_account_id,
-        end_user: record.end_user.clone(),
-        feature: record.feature.clone(),
-        provider: record.provider.clone(),
-        model: record.model.clone(),
-        request_id: record.request_id.clone(),
-        occurred_at: record.occurred_at,
-        input_tokens: record.input_tokens,
-        cached_input_tokens: record.cached_input_tokens,
-        cache_write_tokens: record.cache_write_tokens,
-        output_tokens: record.output_tokens,
-        reasoning_tokens: record.reasoning_tokens,
-        units: record.units.clone(),
-        service_tier: record.service_tier.clone(),
-        error_type: record.error_type.clone(),
-        duration_ms: record.duration_ms,
-        price: None,
-        tags: record.tags.clone(),
-    })
-}
-
-/// Whose usage it is: the key's owner, else the member or service account that the record names.
-async fn owner(
-    session: &mut Session<'_>,
-    organization_id: OrganizationId,
-    record: &UsageRecord,
-) -> Result<Option<KeyOwner>, Refusal> {
-    if let Some(api_key_id) = record.api_key_id {
-        let project_id = session.own_api_key(organization_id, api_key_id).await?;
-        // An admin key is good for any project.
-        if project_id.is_some_and(|project_id| project_id != record.project_id) {
-            let why = "the key belongs to another project";
-            return Err(Refusal::Invalid { field: "api_key_id", why });
-        }
-        return Ok(session.read::<ApiKey>(api_key_id).await?.owner());
-    }
-    match (record.member_id, record.service_account_id) {
-        (None, None) => Ok(None),
-        (Some(member_id), None) => {
-            session.active_member(organization_id, member_id).await?;
-            Ok(Some(KeyOwner::Member { member_id }))
-        }
-        (None, Some(service_account_id)) => {
-            let account =
-                session.active_service_account(organization_id, service_account_id).await?;
-            if account.project_id() != record.project_id {
-                let why = "the service account belongs to another project";
-                return Err(Refusal::Invalid { field: "service_account_id", why });
-            }
-            Ok(Some(KeyOwner::ServiceAccount { service_account_id }))
-        }
-        (Some(_), Some(_)) => Err(Refusal::Invalid {
-            field: "member_id",
-            why: "usage is a member's or a service account's, not both",
-        }),
-    }
 }

@@ -1,87 +1,28 @@
 //! Usage as it is sent: each record is read by itself, so that a bad one never costs its neighbours.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use api_conventions::Problem;
+use api_conventions::extract::{from_json, malformed};
 use chrono::{DateTime, Utc};
 use domain::usage::UsageRecord;
-use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId, Units};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::RecordFate;
+use super::received::Form;
+use super::record_text::{Envelope, SentUsageRecord, invalid, read, why_not};
 
 /// The most records of one request.
 pub const RECORDS_MAX: usize = 10_000;
 
-/// A usage record to record.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct SentUsageRecord {
-    /// The project.
-    project_id: ProjectId,
-    /// The key that was used, where known. The record is then its owner's, whoever else is named.
-    #[serde(default)]
-    api_key_id: Option<ApiKeyId>,
-    /// The member whose usage it is, where no key says so.
-    #[serde(default)]
-    member_id: Option<MemberId>,
-    /// The service account whose usage it is, where neither key nor member says so.
-    #[serde(default)]
-    service_account_id: Option<ServiceAccountId>,
-    /// Your own user, in your words.
-    #[serde(default)]
-    end_user: Option<String>,
-    /// What your product calls it.
-    #[serde(default)]
-    feature: String,
-    /// Who served the model.
-    provider: String,
-    /// The model, as the provider names it.
-    model: String,
-    /// The request: unique in the organization. Sent again with the same content it counts once;
-    /// with other content it is a conflict, and the first one stays.
-    request_id: String,
-    /// When the request was made.
-    occurred_at: DateTime<Utc>,
-    /// Input tokens, cached and written ones included.
-    #[serde(default)]
-    input_tokens: i64,
-    /// Input tokens that came out of the provider's cache.
-    #[serde(default)]
-    cached_input_tokens: i64,
-    /// Input tokens that were written to the provider's cache.
-    #[serde(default)]
-    cache_write_tokens: i64,
-    /// Output tokens, reasoning included.
-    #[serde(default)]
-    output_tokens: i64,
-    /// Output tokens that were reasoning.
-    #[serde(default)]
-    reasoning_tokens: i64,
-    /// What else it used, by unit. A total includes its parts: `audio_input_tokens` are in
-    /// `input_tokens`, too. Time is in milliseconds.
-    #[serde(default)]
-    units: Units,
-    /// The service tier in the provider's words, such as `batch` or `priority`; none for the plain
-    /// one.
-    #[serde(default)]
-    service_tier: Option<String>,
-    /// Why the request failed, in OpenTelemetry's `error.type`, such as `429` or `timeout`; none
-    /// where it succeeded. What failed costs what it says it used.
-    #[serde(default)]
-    error_type: Option<String>,
-    /// How long the request took, in milliseconds.
-    #[serde(default)]
-    duration_ms: Option<i64>,
-    /// Your own labels.
-    #[serde(default)]
-    tags: BTreeMap<String, String>,
-}
+/// The version of `CloudEvents` that is understood.
+const CLOUD_EVENTS_VERSION: &str = "1.0";
 
-/// Usage to record.
+/// Usage to record. A list of records is understood without the object around it, and so is one
+/// record alone.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RecordUsageRequest {
@@ -109,8 +50,7 @@ impl<'de> Deserialize<'de> for SentRecords {
                 while let Some(text) = seq.next_element()? {
                     // Stops at once: a body of nothing but commas must not become millions of texts.
                     if texts.len() == RECORDS_MAX {
-                        let why = format!("there are more than {RECORDS_MAX} records");
-                        return Err(serde::de::Error::custom(why));
+                        return Err(serde::de::Error::custom(too_many()));
                     }
                     texts.push(text);
                 }
@@ -121,41 +61,118 @@ impl<'de> Deserialize<'de> for SentRecords {
     }
 }
 
-impl From<SentUsageRecord> for UsageRecord {
-    fn from(sent: SentUsageRecord) -> Self {
-        Self {
-            project_id: sent.project_id,
-            api_key_id: sent.api_key_id,
-            member_id: sent.member_id,
-            service_account_id: sent.service_account_id,
-            end_user: sent.end_user,
-            feature: sent.feature,
-            provider: sent.provider,
-            model: sent.model,
-            request_id: sent.request_id,
-            occurred_at: sent.occurred_at,
-            input_tokens: sent.input_tokens,
-            cached_input_tokens: sent.cached_input_tokens,
-            cache_write_tokens: sent.cache_write_tokens,
-            output_tokens: sent.output_tokens,
-            reasoning_tokens: sent.reasoning_tokens,
-            units: sent.units,
-            service_tier: sent.service_tier,
-            error_type: sent.error_type,
-            duration_ms: sent.duration_ms,
-            tags: sent.tags,
-        }
+fn too_many() -> String {
+    format!("there are more than {RECORDS_MAX} records")
+}
+
+/// An event in structured mode. What else it carries is the sender's own.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = UsageCloudEvent)]
+pub(crate) struct CloudEvent<'a> {
+    /// The version of `CloudEvents`: 1.0.
+    specversion: String,
+    /// The request's id, where the record has none.
+    id: String,
+    /// Where it comes from. It must be there, and says nothing of the usage.
+    #[allow(dead_code)]
+    source: String,
+    /// What it is. It must be there, and says nothing of the usage.
+    #[allow(dead_code)]
+    r#type: String,
+    /// When the request was made, where the record does not say.
+    #[serde(default)]
+    time: Option<DateTime<Utc>>,
+    /// The record.
+    #[serde(borrow)]
+    #[schema(value_type = SentUsageRecord)]
+    data: &'a RawValue,
+}
+
+/// What was read, and the fates of what could not be: none for each record that was.
+pub(super) type Sent = (Vec<UsageRecord>, Vec<Option<RecordFate>>);
+
+/// The records that can be read, and the fates of those that cannot.
+pub(super) fn read_records(form: Form, text: &[u8]) -> Result<Sent, Problem> {
+    match form {
+        Form::Lines => Ok(each(lines(text)?, |text| read(text, Envelope::default()))),
+        Form::Json => json(text, |text| read(text, Envelope::default())),
+        Form::CloudEvent => Ok(each([text.trim_ascii()], event)),
+        Form::CloudEvents => json(text, event),
     }
 }
 
-/// The records that can be read, and the fates of those that cannot.
-pub(super) fn read_records(
-    request: &RecordUsageRequest,
-) -> (Vec<UsageRecord>, Vec<Option<RecordFate>>) {
-    let SentRecords(sent) = &request.records;
-    let mut records = Vec::with_capacity(sent.len());
-    let mut fates = Vec::with_capacity(sent.len());
-    for text in sent {
+/// The texts that a JSON body has: of a list, of an object with one, or one alone.
+pub(super) fn json<T>(
+    text: &[u8],
+    read: impl FnMut(&[u8]) -> Result<T, RecordFate>,
+) -> Result<(Vec<T>, Vec<Option<RecordFate>>), Problem> {
+    if text.trim_ascii_start().starts_with(b"[") {
+        let RecordUsageRequest { records } = from_list(text)?;
+        return Ok(each(records.0.iter().map(|text| text.get().as_bytes()), read));
+    }
+    if is_one_record(text) {
+        return Ok(each([text.trim_ascii()], read));
+    }
+    let RecordUsageRequest { records } = from_json(text)?;
+    Ok(each(records.0.iter().map(|text| text.get().as_bytes()), read))
+}
+
+/// A list reads as an object that has it, so that what is wrong with it is said in the same words.
+fn from_list(text: &[u8]) -> Result<RecordUsageRequest, Problem> {
+    match serde_json::from_slice::<SentRecords>(text) {
+        Ok(records) => Ok(RecordUsageRequest { records }),
+        Err(error) if error.is_data() => {
+            let why = error.to_string();
+            let why = why.rsplit_once(" at line ").map_or(&*why, |(why, _)| why).to_owned();
+            Err(Problem::invalid("records", why))
+        }
+        Err(error) => Err(malformed(&error)),
+    }
+}
+
+/// Whether an object is a record, and not one that has a list of them.
+fn is_one_record(text: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Fields<'a> {
+        #[serde(borrow)]
+        records: Option<&'a RawValue>,
+        #[serde(borrow)]
+        request_id: Option<&'a RawValue>,
+        #[serde(borrow, rename = "gen_ai.response.id")]
+        response_id: Option<&'a RawValue>,
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+    }
+    serde_json::from_slice::<Fields<'_>>(text).is_ok_and(|fields| {
+        let named = fields.request_id.or(fields.response_id).or(fields.id);
+        fields.records.is_none() && named.is_some()
+    })
+}
+
+/// The lines that have something on them.
+pub(super) fn lines(text: &[u8]) -> Result<Vec<&[u8]>, Problem> {
+    let mut lines = Vec::new();
+    for line in text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        if line.is_empty() {
+            continue;
+        }
+        if lines.len() == RECORDS_MAX {
+            return Err(Problem::invalid("records", too_many()));
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+/// Reads each text by itself: what could be read, and of each text the fate, where it could not.
+pub(super) fn each<'a, T>(
+    texts: impl IntoIterator<Item = &'a [u8]>,
+    mut read: impl FnMut(&[u8]) -> Result<T, RecordFate>,
+) -> (Vec<T>, Vec<Option<RecordFate>>) {
+    let texts = texts.into_iter();
+    let mut records = Vec::with_capacity(texts.size_hint().0);
+    let mut fates = Vec::with_capacity(texts.size_hint().0);
+    for text in texts {
         match read(text) {
             Ok(record) => {
                 records.push(record);
@@ -167,21 +184,13 @@ pub(super) fn read_records(
     (records, fates)
 }
 
-fn read(text: &RawValue) -> Result<UsageRecord, RecordFate> {
-    let mut deserializer = serde_json::Deserializer::from_str(text.get());
-    let sent: Result<SentUsageRecord, _> = serde_path_to_error::deserialize(&mut deserializer);
-    sent.map(UsageRecord::from).map_err(|error| {
-        let reason = error.inner().to_string();
-        // The place in the record's own text says nothing to who sent many of them.
-        let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(why, _)| why).to_owned();
-        RecordFate::Invalid { field: field(&error.path().to_string(), &reason), reason }
-    })
-}
-
-/// The field that is wrong. Of one that is missing or unknown serde says the name only in words.
-fn field(path: &str, why: &str) -> Option<String> {
-    let named = ["missing field `", "unknown field `", "duplicate field `"]
-        .iter()
-        .find_map(|start| why.strip_prefix(start)?.split('`').next());
-    named.or((path != ".").then_some(path)).map(str::to_owned)
+/// The record that an event carries. Its id and time stand in for the record's own.
+fn event(text: &[u8]) -> Result<UsageRecord, RecordFate> {
+    let event: CloudEvent<'_> =
+        serde_json::from_slice(text).map_err(|_| why_not::<CloudEvent<'_>>(text))?;
+    if event.specversion != CLOUD_EVENTS_VERSION {
+        return Err(invalid(Some("specversion"), "only version 1.0 of CloudEvents is understood"));
+    }
+    let envelope = Envelope { id: Some(event.id), time: event.time };
+    read(event.data.get().as_bytes(), envelope)
 }

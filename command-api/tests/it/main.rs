@@ -9,3 +9,4 @@ mod executor;
 mod races;
 mod routes;
 mod support;
+mod usage_queue;

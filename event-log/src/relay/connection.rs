@@ -112,6 +112,18 @@ impl Link {
     }
 }
 
+/// A client of the servers that a URL names, with the credentials in it, for what else goes through
+/// NATS. It goes on trying to connect for as long as it takes.
+pub async fn nats_client(url: &str, name: &str) -> Result<Client, Refused> {
+    let servers = match servers(url) {
+        Ok(servers) => servers,
+        Err(Interrupted::Refused(refused)) => return Err(refused),
+        Err(other) => return Err(Refused::Url { error: other.to_string() }),
+    };
+    let client = options(&servers).name(name).retry_on_initial_connect().connect(servers).await;
+    client.map_err(|error| Refused::Url { error: error.to_string() })
+}
+
 /// The servers that a URL names.
 fn servers(url: &str) -> Result<Vec<ServerAddr>, Interrupted> {
     let parsed: Result<_, std::io::Error> =

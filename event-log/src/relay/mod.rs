@@ -24,7 +24,7 @@ mod source;
 mod stream;
 mod subscribe;
 
-pub use connection::JetStreamConfig;
+pub use connection::{JetStreamConfig, nats_client};
 pub use publish::{Relay, RelayConfig};
 pub use stream::Refused;
 pub use subscribe::{JetStreamReader, ReaderError, StreamPage};

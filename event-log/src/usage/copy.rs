@@ -1,9 +1,8 @@
 //! Rows in Postgres's binary COPY format, and their way into the log.
 //! Source: PostgreSQL documentation, COPY, "Binary Format".
 
-use chrono::{DateTime, NaiveDate, Utc};
-use event_schemas::OrganizationId;
-use sqlx::{Executor as _, PgConnection};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Row;
@@ -17,10 +16,6 @@ const COLUMNS: &str = "batch_id, ordinal, organization_id, project_id, api_key_i
 
 const COLUMNS_COUNT: i16 = 29;
 
-/// Postgres copies into no table with row-level security. This one is the session's own, has none,
-/// and writes no WAL; the end of the transaction empties it.
-const STAGED: &str = "pg_temp.orgledger_usage_batch";
-
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// Days from 1 January of year 1 to 2000-01-01, where Postgres counts from.
@@ -28,21 +23,20 @@ const POSTGRES_EPOCH_DAYS: i32 = 730_120;
 /// Microseconds from the Unix epoch to 2000-01-01.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
-/// All rows of a batch, with the file's header and trailer.
+/// Rows in their order, each with its batch and its place in it, with the file's header and trailer.
 pub(super) fn encode(
     rows: &[Row<'_>],
-    batch_id: Uuid,
-    organization_id: OrganizationId,
+    places: &[(Uuid, i32)],
 ) -> Result<Vec<u8>, serde_json::Error> {
     let mut out = Fields(Vec::with_capacity(rows.len() * 320 + 32));
     out.0.extend_from_slice(SIGNATURE);
     out.0.extend_from_slice(&[0; 8]); // flags, header extension
-    for (ordinal, row) in (0_i32..).zip(rows) {
+    for (row, (batch_id, ordinal)) in rows.iter().zip(places) {
         let record = row.record;
         out.0.extend_from_slice(&COLUMNS_COUNT.to_be_bytes());
-        out.uuid(batch_id);
+        out.uuid(*batch_id);
         out.field(&ordinal.to_be_bytes());
-        out.uuid(organization_id.0);
+        out.uuid(row.organization_id.0);
         out.uuid(record.project_id.0);
         out.optional_uuid(record.api_key_id.map(|id| id.0));
         out.optional_uuid(record.member_id.map(|id| id.0));
@@ -69,7 +63,11 @@ pub(super) fn encode(
             }
             None => (0..3).for_each(|_| out.optional(None)),
         }
-        out.text(&serde_json::to_string(&record.tags)?);
+        if record.tags.is_empty() {
+            out.text("{}");
+        } else {
+            out.text(&serde_json::to_string(&record.tags)?);
+        }
         if record.units.is_empty() {
             out.optional(None);
         } else {
@@ -86,25 +84,18 @@ pub(super) fn encode(
     Ok(out.0)
 }
 
-/// Puts encoded rows into the log, in their order.
-pub(super) async fn copy_rows(tx: &mut PgConnection, data: Vec<u8>) -> Result<(), sqlx::Error> {
-    let there: bool = sqlx::query_scalar("select to_regclass($1) is not null")
-        .bind(STAGED)
-        .fetch_one(&mut *tx)
-        .await?;
-    if !there {
-        let create = format!(
-            "create temporary table {STAGED} (like log.usage_records) on commit delete rows"
-        );
-        tx.execute(create.as_str()).await?;
-    }
-    let into = format!("copy {STAGED} ({COLUMNS}) from stdin (format binary)");
+/// Copies rows of one month, as they are encoded, straight into its partition, which is there. The
+/// parent has row-level security, and Postgres copies into no such table.
+pub(super) async fn copy_month(
+    tx: &mut PgConnection,
+    day: NaiveDate,
+    data: Vec<u8>,
+) -> Result<(), sqlx::Error> {
+    let partition = format!("log.usage_records_{:04}_{:02}", day.year(), day.month());
+    let into = format!("copy {partition} ({COLUMNS}) from stdin (format binary)");
     let mut copy = tx.copy_in_raw(&into).await?;
     copy.send(data).await?;
     copy.finish().await?;
-    let insert =
-        format!("insert into log.usage_records ({COLUMNS}) select {COLUMNS} from {STAGED}");
-    sqlx::query(&insert).execute(tx).await?;
     Ok(())
 }
 
@@ -145,7 +136,6 @@ impl Fields {
     }
 
     fn day(&mut self, day: NaiveDate) {
-        use chrono::Datelike;
         self.field(&(day.num_days_from_ce() - POSTGRES_EPOCH_DAYS).to_be_bytes());
     }
 }

@@ -1,6 +1,6 @@
 //! Which records are in the log already.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use sqlx::{PgConnection, Row as _};
@@ -13,7 +13,7 @@ const SAME_REQUEST: Duration = Duration::hours(24);
 
 /// A request that was recorded before.
 #[derive(Clone, Copy)]
-pub(super) struct Known {
+struct Known {
     occurred_at: DateTime<Utc>,
     content_key: Uuid,
 }
@@ -32,19 +32,30 @@ impl Known {
     }
 }
 
-/// Splits off the records that are in the log already, or twice among these: their fates are set,
-/// and the others are left.
+/// Where it is looked for what is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Everywhere.
+    Everywhere,
+    /// Not on the records' own days: there the unique key finds what is there, when it is written.
+    /// Most records are new, and for them that look-up would be made twice.
+    BesideTheirDay,
+}
+
+/// Splits off the records that are in the log already, or twice among these: their fates are set, by
+/// write and place in it, and the others are left.
 pub(super) async fn filter_known<'a>(
     connection: &mut PgConnection,
     rows: Vec<Row<'a>>,
-    fates: &mut [Option<Fate>],
+    look: Look,
+    fates: &mut [Vec<Option<Fate>>],
 ) -> Result<Vec<Row<'a>>, sqlx::Error> {
-    let mut known = find(connection, &rows, None).await?;
+    let mut known = find(connection, &rows, look, &[]).await?;
     let mut fresh = Vec::with_capacity(rows.len());
     for row in rows {
         let seen = known.entry(row.request_key).or_default();
         if let Some(fate) = seen.iter().find_map(|known| known.fate_of(&row)) {
-            fates[row.index] = Some(fate);
+            fates[row.write][row.index] = Some(fate);
         } else {
             seen.push(Known::of(&row));
             fresh.push(row);
@@ -53,13 +64,14 @@ pub(super) async fn filter_known<'a>(
     Ok(fresh)
 }
 
-/// Whether any of these records, just copied as `batch_id`, is in the log under another batch.
+/// Whether any of these records, just copied as these batches, is in the log under another one.
 pub(super) async fn any_elsewhere(
     connection: &mut PgConnection,
     rows: &[Row<'_>],
-    batch_id: Uuid,
+    batch_ids: &[Uuid],
 ) -> Result<bool, sqlx::Error> {
-    let known = find(connection, rows, Some(batch_id)).await?;
+    // Of their own days the unique key has spoken.
+    let known = find(connection, rows, Look::BesideTheirDay, batch_ids).await?;
     Ok(rows.iter().any(|row| {
         let seen = known.get(&row.request_key).map(Vec::as_slice).unwrap_or_default();
         seen.iter().any(|known| known.fate_of(row).is_some())
@@ -69,37 +81,70 @@ pub(super) async fn any_elsewhere(
 async fn find(
     connection: &mut PgConnection,
     rows: &[Row<'_>],
-    except_batch: Option<Uuid>,
+    look: Look,
+    except_batches: &[Uuid],
 ) -> Result<HashMap<Uuid, Vec<Known>>, sqlx::Error> {
-    let mut days: Vec<NaiveDate> = Vec::with_capacity(rows.len() * 3);
-    let mut keys: Vec<Uuid> = Vec::with_capacity(rows.len() * 3);
+    let mut known: HashMap<Uuid, Vec<Known>> = HashMap::with_capacity(rows.len());
+    let own_days: BTreeSet<NaiveDate> = rows.iter().map(|row| row.day).collect();
+    let used = used_days(connection, &own_days, look).await?;
+    let (mut days, mut keys) = (Vec::new(), Vec::new());
     for row in rows {
-        for day in [row.day.pred_opt(), Some(row.day), row.day.succ_opt()].into_iter().flatten() {
-            days.push(day);
-            keys.push(row.request_key);
+        let own = (look == Look::Everywhere).then_some(row.day);
+        for day in [row.day.pred_opt(), own, row.day.succ_opt()].into_iter().flatten() {
+            if used.contains(&day) {
+                days.push(day);
+                keys.push(row.request_key);
+            }
         }
     }
     let (Some(first), Some(last)) = (days.iter().min(), days.iter().max()) else {
-        return Ok(HashMap::new());
+        return Ok(known);
     };
     // The span of days lets the planner leave out partitions; the join walks the unique index.
     let found = sqlx::query(
         "select u.request_key, u.occurred_at, u.content_key
          from unnest($1::date[], $2::uuid[]) as s(day, key)
          join log.usage_records u on u.occurred_day = s.day and u.request_key = s.key
-         where u.occurred_day between $3 and $4 and u.batch_id is distinct from $5",
+         where u.occurred_day between $3 and $4 and u.batch_id <> all ($5)",
     )
     .bind(&days)
     .bind(&keys)
     .bind(first)
     .bind(last)
-    .bind(except_batch)
+    .bind(except_batches)
     .fetch_all(connection)
     .await?;
-    let mut known: HashMap<Uuid, Vec<Known>> = HashMap::new();
     for row in found {
         let seen = Known { occurred_at: row.get(1), content_key: row.get(2) };
         known.entry(row.get(0)).or_default().push(seen);
     }
     Ok(known)
+}
+
+/// Those of the days, and of the ones beside them, that have any record. Tomorrow seldom has: then no
+/// record is looked for there.
+async fn used_days(
+    connection: &mut PgConnection,
+    own_days: &BTreeSet<NaiveDate>,
+    look: Look,
+) -> Result<BTreeSet<NaiveDate>, sqlx::Error> {
+    let mut days: BTreeSet<NaiveDate> = BTreeSet::new();
+    for day in own_days {
+        days.extend([day.pred_opt(), day.succ_opt()].into_iter().flatten());
+        if look == Look::Everywhere {
+            days.insert(*day);
+        }
+    }
+    let days: Vec<NaiveDate> = days.into_iter().collect();
+    // The order makes it a look into the unique index; without it an empty day could be looked for
+    // in the whole partition.
+    let used: Vec<NaiveDate> = sqlx::query_scalar(
+        "select s.day from unnest($1::date[]) as s(day)
+         cross join lateral (select from log.usage_records u where u.occurred_day = s.day
+                             order by u.occurred_day, u.request_key limit 1) as any_record",
+    )
+    .bind(&days)
+    .fetch_all(connection)
+    .await?;
+    Ok(used.into_iter().collect())
 }

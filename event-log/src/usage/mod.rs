@@ -1,10 +1,15 @@
 //! The usage lane: records in typed columns, with positions of the same log.
 //!
-//! Rows first, positions last. A writer copies its rows, then takes the head lock, inserts the batch
-//! with its range of positions and commits: bulk ingest holds the lock for a commit only.
+//! Rows first, positions last. A writer copies its rows, then takes the head lock, inserts the
+//! batches with their ranges of positions and commits: bulk ingest holds the lock for a commit only.
+//!
+//! Group commit, as in the other lane: a writer takes what waits, of many senders and in turns of
+//! their organizations, and writes it in one transaction.
 
 mod copy;
+mod group;
 mod known;
+mod queue;
 mod read;
 mod write;
 
@@ -18,8 +23,9 @@ use event_schemas::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+pub use queue::{ORGANIZATION_RECORDS_WAITING_MAX, RECORDS_WAITING_MAX};
 pub use read::{read_usage, usage_of_request};
-pub use write::UsageWriter;
+pub use write::{GROUP_RECORDS_MAX, UsageWriter};
 
 use crate::append::StreamKey;
 
@@ -102,12 +108,17 @@ impl NewUsage {
             hash.update(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
             hash.update(text.as_bytes());
         };
-        text(&self.project_id.to_string());
-        text(&self.api_key_id.map(|id| id.to_string()).unwrap_or_default());
+        let mut written = Uuid::encode_buffer();
+        let mut id = |id: Option<Uuid>| match id {
+            Some(id) => text(id.hyphenated().encode_lower(&mut written)),
+            None => text(""),
+        };
+        id(Some(self.project_id.0));
+        id(self.api_key_id.map(|id| id.0));
         if self.api_key_id.is_none() {
             // A key's owner comes with the key, and was not said by the sender.
-            text(&self.member_id.map(|id| id.to_string()).unwrap_or_default());
-            text(&self.service_account_id.map(|id| id.to_string()).unwrap_or_default());
+            id(self.member_id.map(|id| id.0));
+            id(self.service_account_id.map(|id| id.0));
         }
         text(self.end_user.as_deref().unwrap_or_default());
         text(&self.feature);
@@ -214,15 +225,42 @@ pub enum UsageWriteError {
     /// Other writers kept writing the same requests.
     #[error("the same requests are being recorded by others; try again in a moment")]
     Contended,
+    /// Too many records wait, of this organization or of all.
+    #[error("too many records are waiting; try again in a moment")]
+    Full,
     /// The database failed.
     #[error("the log's database failed: {0}")]
-    Sqlx(#[from] sqlx::Error),
+    Sqlx(Arc<sqlx::Error>),
+    /// The log is shutting down.
+    #[error("the log is shutting down")]
+    Closed,
 }
 
-/// A record as it is copied: with its place in the batch and its keys.
+/// What a record is found by.
+#[derive(Clone, Copy)]
+struct Keys {
+    day: NaiveDate,
+    request_key: Uuid,
+    content_key: Uuid,
+}
+
+impl Keys {
+    fn of(record: &NewUsage, organization_id: OrganizationId) -> Self {
+        Self {
+            day: record.day(),
+            request_key: record.request_key(organization_id),
+            content_key: record.content_key(),
+        }
+    }
+}
+
+/// A record as it is copied: with its place in the group and its keys.
 #[derive(Clone, Copy)]
 struct Row<'a> {
     record: &'a NewUsage,
+    organization_id: OrganizationId,
+    /// Which of the writes it came with.
+    write: usize,
     /// Its place in the sender's order.
     index: usize,
     day: NaiveDate,

@@ -1,143 +1,199 @@
-//! Writing a batch of usage records.
+//! Writing usage records: who waits, and who writes.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres, Row as _};
-use tokio::sync::{Semaphore, watch};
-use uuid::Uuid;
+use chrono::{Datelike as _, NaiveDate};
+use sqlx::{PgConnection, PgPool};
+use tokio::sync::{Semaphore, oneshot, watch};
 
-use super::known::{any_elsewhere, filter_known};
-use super::{Fate, Row, UsageWrite, UsageWriteError, UsageWritten, copy};
-use crate::append::{EventLog, StreamKey, new_event_id};
-use crate::appender::{report_position, sequences};
-use crate::follow::NOTIFY_CHANNEL;
+use super::group::{Group, Tried};
+use super::known::Look;
+use super::queue::FairQueue;
+use super::{Keys, UsageWrite, UsageWriteError, UsageWritten};
+use crate::append::EventLog;
 
-/// How many batches are copied at once. Two writers saturate two cores; more only wait for locks.
+/// How many groups are written at once. Two writers saturate two cores; more only wait for locks.
 const WRITERS_MAX: usize = 2;
 
-/// How often a batch is filtered again when others record the same requests at the same time.
+/// About how many records are written in one transaction. More would not be faster, and would keep
+/// the others waiting.
+pub const GROUP_RECORDS_MAX: usize = 10_000;
+
+/// How often a group is filtered again when others record the same requests at the same time.
 const TRIES_MAX: usize = 5;
 
-/// Postgres's code for a unique violation.
-const UNIQUE_VIOLATION: &str = "23505";
+/// For how many groups it is looked first what is there already, once something was sent again:
+/// whoever sends again often does so more than once.
+const LOOK_FIRST: u32 = 64;
+
+type Answer = Result<UsageWritten, UsageWriteError>;
 
 /// Writes usage records. Cheap to clone.
 #[derive(Clone)]
 pub struct UsageWriter {
-    pool: PgPool,
-    writers: Arc<Semaphore>,
-    /// The first days of the months whose partitions are known to be there.
-    months: Arc<Mutex<HashSet<NaiveDate>>>,
+    lane: Arc<Lane>,
     own_head: watch::Receiver<i64>,
 }
 
-/// How one try at writing ended.
-enum Try {
-    Written(i64),
-    /// Another writer recorded one of these requests meanwhile.
-    Overtaken,
+struct Lane {
+    pool: PgPool,
+    writers: Semaphore,
+    waiting: Mutex<FairQueue<Waiting>>,
+    /// The first days of the months whose partitions are known to be there.
+    months: Mutex<HashSet<NaiveDate>>,
+    /// For how many more groups it is looked first what is there already.
+    look_first: AtomicU32,
+}
+
+struct Waiting {
+    write: Arc<UsageWrite>,
+    keys: Vec<Keys>,
+    reply: oneshot::Sender<Answer>,
 }
 
 impl UsageWriter {
-    /// A writer on the log's own connections.
+    /// A writer on the log's own connections. Those that are cloned of one another share its queue.
     pub fn new(log: &EventLog) -> Self {
-        Self {
+        let lane = Lane {
             pool: log.pool().clone(),
-            writers: Arc::new(Semaphore::new(WRITERS_MAX)),
-            months: Arc::default(),
-            own_head: log.own_head(),
-        }
+            writers: Semaphore::new(WRITERS_MAX),
+            waiting: Mutex::new(FairQueue::new()),
+            months: Mutex::default(),
+            look_first: AtomicU32::new(0),
+        };
+        Self { lane: Arc::new(lane), own_head: log.own_head() }
     }
 
-    /// Writes all records that are not there yet, in one transaction, and answers after the commit.
-    pub async fn write(&self, write: &UsageWrite) -> Result<UsageWritten, UsageWriteError> {
-        // The semaphore is never closed, so waiting for it cannot fail.
-        let _place = self.writers.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
-        let mut connection = self.pool.acquire().await?;
-        let all = rows(write);
-        for _ in 0..TRIES_MAX {
-            // From the start each time: what became of a record that stands twice in the batch
-            // hangs on what became of the first.
-            let mut fates: Vec<Option<Fate>> = vec![None; write.records.len()];
-            let filtered_at = head(&mut connection).await?;
-            let mut rows = filter_known(&mut connection, all.clone(), &mut fates).await?;
-            if rows.is_empty() {
-                // Read again: what was found may have committed after `filtered_at` was read.
-                let position = head(&mut connection).await?;
-                return Ok(written(&fates, 0, &[], position));
-            }
-            // Sorted, so that the insert fills one index page after another and two writers never wait
-            // for each other in a circle.
-            rows.sort_unstable_by_key(|row| (row.day, row.request_key));
-            self.ensure_partitions(&mut connection, &rows).await?;
-            match self.try_write(&mut connection, write, &rows, filtered_at).await? {
-                Try::Written(first_position) => {
-                    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-                    report_position(first_position + count - 1);
-                    metrics::counter!("orgledger_usage_records_total").increment(rows.len() as u64);
-                    return Ok(written(&fates, first_position, &rows, first_position + count - 1));
+    /// Writes all records that are not there yet, and answers after the commit.
+    pub async fn write(&self, write: &UsageWrite) -> Answer {
+        self.write_shared(Arc::new(write.clone())).await
+    }
+
+    /// The same, without copying them: who has to check them again still has them.
+    pub async fn write_shared(&self, write: Arc<UsageWrite>) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let organization_id = write.organization_id;
+        let keys: Vec<Keys> =
+            write.records.iter().map(|record| Keys::of(record, organization_id)).collect();
+        let records = keys.len();
+        let waiting = Waiting { write, keys, reply };
+        let queued = self.lane.waiting().push(organization_id, records, waiting);
+        if queued.is_err() {
+            metrics::counter!("orgledger_usage_refused_full_total").increment(1);
+            return Err(UsageWriteError::Full);
+        }
+        // One task for each write, so that none is left over; it takes whatever has waited longest.
+        // It goes on when the sender has hung up: others may be in the same group.
+        tokio::spawn(Arc::clone(&self.lane).write_a_group());
+        answer.await.unwrap_or(Err(UsageWriteError::Closed))
+    }
+
+    /// How many records wait.
+    pub fn records_waiting(&self) -> usize {
+        self.lane.waiting().records()
+    }
+
+    /// The head as this process's appender left it.
+    pub fn own_head(&self) -> watch::Receiver<i64> {
+        self.own_head.clone()
+    }
+}
+
+impl Lane {
+    fn waiting(&self) -> MutexGuard<'_, FairQueue<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write_a_group(self: Arc<Self>) {
+        // The semaphore is never closed.
+        let Ok(_place) = self.writers.acquire().await else { return };
+        let writes = self.waiting().take(GROUP_RECORDS_MAX);
+        if writes.is_empty() {
+            return; // Another one has taken it along.
+        }
+        let mut answers: Vec<Option<Answer>> = writes.iter().map(|_| None).collect();
+        match self.write_together(&writes, &mut answers).await {
+            // What one of them holds is refused: each by itself, so that it fails alone.
+            Err(error) if error.as_database_error().is_some() && writes.len() > 1 => {
+                for (write, answer) in writes.chunks(1).zip(answers.chunks_mut(1)) {
+                    if let Err(error) = self.write_together(write, answer).await {
+                        fail(answer, error);
+                    }
                 }
-                Try::Overtaken => {}
             }
+            Err(error) => fail(&mut answers, error),
+            Ok(()) => {}
         }
-        Err(UsageWriteError::Contended)
+        for (waiting, answer) in writes.into_iter().zip(answers) {
+            let answer = answer.unwrap_or(Err(UsageWriteError::Contended));
+            // Who has hung up sends it again, and learns that it is there.
+            let _ = waiting.reply.send(answer);
+        }
     }
 
-    async fn try_write(
+    /// Writes those that have no answer yet, in one transaction. Who is stale is answered so, and the
+    /// others are written without them.
+    async fn write_together(
         &self,
-        connection: &mut PoolConnection<Postgres>,
-        write: &UsageWrite,
-        rows: &[Row<'_>],
-        filtered_at: i64,
-    ) -> Result<Try, UsageWriteError> {
-        let batch_id = new_event_id();
-        let data = copy::encode(rows, batch_id, write.organization_id)
-            .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-        let mut tx = sqlx::Connection::begin(&mut **connection).await?;
-        match copy::copy_rows(&mut tx, data).await {
-            Ok(()) => {}
-            Err(error) if is_unique_violation(&error) => {
-                tx.rollback().await?;
-                return Ok(Try::Overtaken);
+        writes: &[Waiting],
+        answers: &mut [Option<Answer>],
+    ) -> Result<(), sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        let mut look = self.look();
+        let mut tries = 0;
+        while tries < TRIES_MAX {
+            let mut group = Group::default();
+            for (place, waiting) in writes.iter().enumerate() {
+                if answers[place].is_none() {
+                    group.add(place, &waiting.write, &waiting.keys);
+                }
             }
-            Err(error) => return Err(error.into()),
-        }
-        let head = sqlx::query(
-            "select position, greatest(recorded_at, clock_timestamp()) from log.head for update",
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        let (position, recorded_at): (i64, DateTime<Utc>) = (head.get(0), head.get(1));
-        check_fresh(&mut tx, write).await?;
-        if position > filtered_at {
-            // The unique key is by day. A request sent twice around midnight is found here: all
-            // that has committed is visible now, and nobody else can commit.
-            if others_wrote(&mut tx, write, filtered_at).await?
-                && any_elsewhere(&mut tx, rows, batch_id).await?
-            {
-                tx.rollback().await?;
-                return Ok(Try::Overtaken);
+            if group.is_empty() {
+                return Ok(());
+            }
+            self.ensure_partitions(&mut connection, group.days()).await?;
+            match group.try_write(&mut connection, look).await? {
+                Tried::Written(written) => {
+                    for (place, written) in written {
+                        answers[place] = Some(Ok(written));
+                    }
+                    return Ok(());
+                }
+                Tried::Stale(places) => {
+                    for place in places {
+                        answers[place] = Some(Err(UsageWriteError::Stale));
+                    }
+                }
+                Tried::Overtaken => {
+                    self.look_first.store(LOOK_FIRST, Ordering::Relaxed);
+                    look = Look::Everywhere;
+                    tries += 1;
+                }
             }
         }
-        let first_position = position + 1;
-        insert_batch(&mut tx, write, rows, batch_id, first_position, recorded_at).await?;
-        tx.commit().await?;
-        Ok(Try::Written(first_position))
+        Ok(())
+    }
+
+    /// Where to look for what is there, before it is written.
+    fn look(&self) -> Look {
+        let one_less = |groups: u32| groups.checked_sub(1);
+        let (now, then) = (Ordering::Relaxed, Ordering::Relaxed);
+        match self.look_first.fetch_update(now, then, one_less) {
+            Ok(_) => Look::Everywhere,
+            Err(_) => Look::BesideTheirDay,
+        }
     }
 
     async fn ensure_partitions(
         &self,
         connection: &mut PgConnection,
-        rows: &[Row<'_>],
+        days: impl Iterator<Item = NaiveDate>,
     ) -> Result<(), sqlx::Error> {
-        let months: BTreeSet<NaiveDate> =
-            rows.iter().filter_map(|row| row.day.with_day(1)).collect();
-        let missing: Vec<NaiveDate> = {
+        let missing: BTreeSet<NaiveDate> = {
             let there = self.months.lock().unwrap_or_else(PoisonError::into_inner);
-            months.into_iter().filter(|month| !there.contains(month)).collect()
+            days.filter_map(|day| day.with_day(1)).filter(|month| !there.contains(month)).collect()
         };
         for month in missing {
             sqlx::query("select log.ensure_usage_partition($1)")
@@ -148,117 +204,12 @@ impl UsageWriter {
         }
         Ok(())
     }
+}
 
-    /// The head as this process's appender left it.
-    pub fn own_head(&self) -> watch::Receiver<i64> {
-        self.own_head.clone()
+/// Tells all that have no answer.
+fn fail(answers: &mut [Option<Answer>], error: sqlx::Error) {
+    let error = Arc::new(error);
+    for answer in answers.iter_mut().filter(|answer| answer.is_none()) {
+        *answer = Some(Err(UsageWriteError::Sqlx(Arc::clone(&error))));
     }
-}
-
-fn rows(write: &UsageWrite) -> Vec<Row<'_>> {
-    let keyed = write.records.iter().enumerate().map(|(index, record)| Row {
-        record,
-        index,
-        day: record.day(),
-        request_key: record.request_key(write.organization_id),
-        content_key: record.content_key(),
-    });
-    keyed.collect()
-}
-
-async fn head(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("select position from log.head").fetch_one(connection).await
-}
-
-/// Puts the fates found before and those of the rows just written in the sender's order.
-fn written(
-    fates: &[Option<Fate>],
-    first_position: i64,
-    rows: &[Row<'_>],
-    position: i64,
-) -> UsageWritten {
-    let mut fates: Vec<Fate> = fates.iter().map(|fate| fate.unwrap_or(Fate::Duplicate)).collect();
-    for (position, row) in (first_position..).zip(rows) {
-        fates[row.index] = Fate::Recorded { position };
-    }
-    UsageWritten { fates, position }
-}
-
-fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref()
-        == Some(UNIQUE_VIOLATION)
-}
-
-/// Refuses where a stream that the records were checked against has moved, or a price was published
-/// that the records were not priced by. The head is locked, so the answer holds until the commit.
-async fn check_fresh(
-    connection: &mut PgConnection,
-    write: &UsageWrite,
-) -> Result<(), UsageWriteError> {
-    let streams: Vec<&StreamKey> = write.expected.iter().map(|(stream, _)| stream).collect();
-    let stand = sequences(connection, &streams).await?;
-    let moved = |(stream, sequence): &(StreamKey, i64)| {
-        stand.get(stream).copied().unwrap_or(0) != *sequence
-    };
-    if write.expected.iter().any(moved) {
-        return Err(UsageWriteError::Stale);
-    }
-    let newer_price: bool = sqlx::query_scalar(
-        "select exists (select 1 from log.events
-                        where aggregate_type = 'price_list' and position > $1)",
-    )
-    .bind(write.prices_upto)
-    .fetch_one(connection)
-    .await?;
-    if newer_price { Err(UsageWriteError::Stale) } else { Ok(()) }
-}
-
-/// Whether another batch of this organization was written since the records were filtered.
-async fn others_wrote(
-    connection: &mut PgConnection,
-    write: &UsageWrite,
-    filtered_at: i64,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "select exists (select 1 from log.usage_batches
-                        where organization_id = $1 and first_position > $2)",
-    )
-    .bind(write.organization_id.0)
-    .bind(filtered_at)
-    .fetch_one(connection)
-    .await
-}
-
-async fn insert_batch(
-    connection: &mut PgConnection,
-    write: &UsageWrite,
-    rows: &[Row<'_>],
-    batch_id: Uuid,
-    first_position: i64,
-    recorded_at: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
-    let count = i32::try_from(rows.len()).unwrap_or(i32::MAX);
-    sqlx::query(&format!(
-        "with batch as (
-             insert into log.usage_batches (first_position, batch_id, organization_id, count,
-                 first_day, last_day, actor, metadata, recorded_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8::json, $9)
-         ), head as (
-             update log.head set position = $10, recorded_at = $9
-         )
-         select pg_notify('{NOTIFY_CHANNEL}', $10::text)"
-    ))
-    .bind(first_position)
-    .bind(batch_id)
-    .bind(write.organization_id.0)
-    .bind(count)
-    .bind(rows.iter().map(|row| row.day).min())
-    .bind(rows.iter().map(|row| row.day).max())
-    .bind(&write.actor)
-    .bind(&*write.metadata)
-    .bind(recorded_at)
-    .bind(first_position + i64::from(count) - 1)
-    .execute(connection)
-    .await?;
-    Ok(())
 }

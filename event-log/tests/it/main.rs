@@ -19,4 +19,5 @@ mod relaying;
 mod support;
 mod usage;
 mod usage_concurrency;
+mod usage_fairness;
 mod vault;

@@ -17,6 +17,9 @@ use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Schema, Type};
 struct Example {
     /// What is sent; left out where nothing is.
     request: Option<Value>,
+    /// The same as other media types than JSON, by media type.
+    #[serde(default)]
+    requests: BTreeMap<String, Value>,
     /// What is answered; left out where that is only a position.
     response: Option<Value>,
     /// The same as text/csv, where that can be asked for.
@@ -58,9 +61,9 @@ fn add_to(operation: &mut Operation, example: &Example) {
             *parameter = ParameterBuilder::from(parameter.clone()).example(example).build();
         }
     }
-    let request = operation.request_body.iter_mut().flat_map(|body| body.content.values_mut());
-    for content in request {
-        content.example.clone_from(&example.request);
+    let request = operation.request_body.iter_mut().flat_map(|body| &mut body.content);
+    for (kind, content) in request {
+        content.example = example.requests.get(kind).or(example.request.as_ref()).cloned();
         content.schema = content.schema.take().map(without_null);
     }
     for (status, response) in &mut operation.responses.responses {

@@ -150,7 +150,7 @@ pub(super) async fn record(recorder: &UsageRecorder, acme: &Acme) -> anyhow::Res
     for day in 0..DAYS {
         let records = day_of(day, acme);
         total += records.len();
-        let answer = recorder.record(&context, acme.organization_id, &records).await?;
+        let answer = recorder.record(&context, acme.organization_id, records).await?;
         let refused =
             answer.records.iter().find(|fate| !matches!(fate, RecordFate::Recorded { .. }));
         ensure!(refused.is_none(), "the demonstration's usage was refused: {refused:?}");

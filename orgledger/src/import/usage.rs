@@ -198,7 +198,7 @@ async fn write(
         return Ok(());
     }
     let (lines, records): (Vec<u64>, Vec<UsageRecord>) = chunk.drain(..).unzip();
-    let answer = recorder.record(context, organization_id, &records).await?;
+    let answer = recorder.record(context, organization_id, records).await?;
     report.position = report.position.max(answer.position);
     report.unpriced += answer.unpriced as u64;
     for (line, fate) in lines.into_iter().zip(answer.records) {

@@ -189,7 +189,8 @@ fn read_body(
 ) {
     let is_required = described["requestBody"]["required"] == true;
     let mut media_types: Vec<String> = content.keys().cloned().collect();
-    media_types.sort_by_key(|media_type| !is_json(media_type));
+    // Plain JSON first: it is what flags make.
+    media_types.sort_by_key(|kind| (kind != "application/json", !is_json(kind)));
     let json = media_types.first().filter(|media_type| is_json(media_type));
     let described = json.map_or(&Value::Null, |media_type| &content[media_type]);
     let schema = settled(document, &described["schema"]);

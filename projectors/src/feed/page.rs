@@ -98,6 +98,9 @@ impl FeedPage {
                     first_day: run.first_day,
                     last_day: run.last_day,
                 };
+                if !runs.is_empty() {
+                    sqlx::query(usage::SETTINGS).execute(&mut *tx).await?;
+                }
                 ("log.usage_records", runs.iter().map(span).collect::<Vec<_>>())
             }
             UsagePage::Records(batches) => {

@@ -25,8 +25,20 @@ const PLANTED: &[(&str, &str)] = &[
         "log.usage_batches has an organization and is open",
     ),
     (
-        "alter table log.usage_records_2026_01 disable row level security",
+        "alter table log.usage_records disable row level security",
         "log.usage_records_2026_01 has an organization and is open",
+    ),
+    (
+        "grant select on log.usage_records_2026_01 to orgledger_projector",
+        "orgledger_projector may use the partition log.usage_records_2026_01 by its name",
+    ),
+    (
+        "grant select (cost_pico) on log.usage_records_2026_01 to orgledger_relay",
+        "orgledger_relay may use the partition log.usage_records_2026_01 by its name",
+    ),
+    (
+        "grant insert on log.usage_records_2026_01 to orgledger_reader",
+        "orgledger_reader may use the partition log.usage_records_2026_01 by its name",
     ),
     (
         "create table read.notes (organization_id uuid)",
@@ -54,7 +66,7 @@ const PLANTED: &[(&str, &str)] = &[
     ),
     (
         "grant select on log.usage_records_2026_01 to orgledger_writer",
-        "orgledger_writer may use log.usage_records_2026_01 and no policy is for it",
+        "orgledger_writer may use the partition log.usage_records_2026_01 by its name",
     ),
     (
         "create policy all_of_it on BUILD.members using (true)",

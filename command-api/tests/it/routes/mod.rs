@@ -20,3 +20,5 @@ mod roles;
 mod service_accounts;
 mod settings;
 mod usage;
+mod usage_forms;
+mod usage_litellm;

@@ -7,16 +7,16 @@ use sqlx::Row as _;
 use crate::support::{App, Client};
 
 /// An organization with a project, in which a member and a service account have keys.
-struct World {
-    app: App,
-    organization: String,
-    project: String,
-    member: String,
-    service_account: String,
+pub(super) struct World {
+    pub(super) app: App,
+    pub(super) organization: String,
+    pub(super) project: String,
+    pub(super) member: String,
+    pub(super) service_account: String,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let app = App::new().await;
         let organization = app.organization().await;
         let project = app.project(&organization, "alpha").await;
@@ -25,12 +25,12 @@ impl World {
         Self { app, organization, project, member, service_account }
     }
 
-    fn path(&self, rest: &str) -> String {
+    pub(super) fn path(&self, rest: &str) -> String {
         format!("/v1/organizations/{}{rest}", self.organization)
     }
 
     /// A record of a request, with some fields of its own.
-    fn record(&self, request_id: &str, fields: Value) -> Value {
+    pub(super) fn record(&self, request_id: &str, fields: Value) -> Value {
         let mut record = json!({"project_id": self.project, "provider": "openai",
             "model": "gpt-4o", "request_id": request_id, "occurred_at": "2026-05-01T12:00:00Z"});
         let Value::Object(fields) = fields else { panic!("{fields} are no fields") };
@@ -57,7 +57,7 @@ impl World {
         self.app.operator().post("/v1/price-lists", list).await.position()
     }
 
-    async fn column<T>(&self, request_id: &str, expression: &str) -> T
+    pub(super) async fn column<T>(&self, request_id: &str, expression: &str) -> T
     where
         T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
@@ -67,7 +67,7 @@ impl World {
     }
 }
 
-fn invalid(fate: &Value, field: &str) {
+pub(super) fn invalid(fate: &Value, field: &str) {
     assert_eq!((&fate["fate"], &fate["field"]), (&json!("invalid"), &json!(field)), "{fate}");
     assert!(fate["reason"].as_str().is_some_and(|reason| reason.len() > 5), "{fate}");
 }

@@ -91,6 +91,10 @@ impl Asking {
         self.header("content-type", content_type).send(Body::from(body)).await
     }
 
+    pub(crate) async fn bytes(self, content_type: &str, body: Vec<u8>) -> Reply {
+        self.header("content-type", content_type).send(Body::from(body)).await
+    }
+
     async fn send(self, body: Body) -> Reply {
         let request = self.request.body(body).expect("a request");
         let response = self.client.router.oneshot(request).await.expect("never fails");

@@ -122,6 +122,9 @@ fn bodies(operation: &str) -> Vec<Value> {
                     "occurred_at": "2026-01-31T12:00:00Z", "input_tokens": 1}]})
             })
             .to_vec(),
+        "record_litellm_usage" => vec![json!([{"id": name(), "custom_llm_provider": "p",
+            "model": "m", "startTime": 1_769_860_800.5, "prompt_tokens": 1,
+            "metadata": {"user_api_key_project_id": "{project_id}"}}])],
         "open_access_review" => vec![json!({"title": "All", "due_at": "2999-01-01T00:00:00Z",
             "scope": {"kind": "project", "project_id": "{project_id}"}})],
         "attest_access_review_line" => vec![json!({"decision": "keep"})],

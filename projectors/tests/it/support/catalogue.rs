@@ -18,10 +18,26 @@ const TABLES: &str = "(select c.* from pg_class c join pg_namespace n on n.oid =
 pub(crate) async fn wrong(connection: &mut PgConnection) -> Vec<String> {
     let with_organization = "exists (select from pg_attribute a where a.attrelid = t.oid
                                      and a.attname = 'organization_id' and not a.attisdropped)";
+    // Asked by its name a partition shows nothing to anybody; asked through its parent, what the
+    // parent's policies give.
+    let behind_its_parent = "(t.relispartition and exists (select from pg_inherits i
+        join pg_class p on p.oid = i.inhparent
+        where i.inhrelid = t.oid and p.relrowsecurity and p.relforcerowsecurity))";
     let questions = [
         format!(
             "select format('%s has an organization and is open', t.oid::regclass) from {TABLES} t
-             where {with_organization} and not (t.relrowsecurity and t.relforcerowsecurity)"
+             where {with_organization} and not (t.relrowsecurity and t.relforcerowsecurity)
+                 and not {behind_its_parent}"
+        ),
+        // COPY goes into no table with row-level security, so a partition has none: its wall is that
+        // nobody may read it, and the writer alone may add to it.
+        format!(
+            "select format('%s may use the partition %s by its name', r.rolname, t.oid::regclass)
+             from {TABLES} t, pg_roles r
+             where t.relispartition and r.rolname like 'orgledger\\_%'
+                 and (has_table_privilege(r.oid, t.oid, 'select, update, delete, truncate, references, trigger')
+                     or has_any_column_privilege(r.oid, t.oid, 'select, update, references')
+                     or r.rolname <> 'orgledger_writer' and has_table_privilege(r.oid, t.oid, 'insert'))"
         ),
         format!(
             "select format('%s may use %s and no policy is for it', r.rolname, t.oid::regclass)

@@ -1,0 +1,163 @@
+//! One message: whose usage it is, its records, and what becomes of them.
+
+use async_nats::jetstream::Message;
+use domain::organization::Authority;
+use domain::usage::UsageRecord;
+use event_log::clock;
+use event_schemas::{Actor, EventMetadata, OrganizationId};
+use serde::Serialize;
+
+use crate::execute::CommandContext;
+use crate::refusal::ExecuteError;
+use crate::usage::received::{Form, form_of};
+use crate::usage::route::answered_in_order;
+use crate::usage::sent::{Sent, read_records};
+use crate::usage::{RecordFate, UsageRecorder};
+
+/// Who is on record as the sender: NATS has let them publish, and orgledger does not see who it was.
+const ACTOR: &str = "nats";
+
+/// A message that could be read.
+pub(super) struct Read {
+    organization_id: OrganizationId,
+    records: Vec<UsageRecord>,
+    fates: Vec<Option<RecordFate>>,
+    /// Its place in the stream, for the metadata.
+    sequence: u64,
+}
+
+/// What became of a message.
+pub(super) enum Done {
+    /// All of it is in the log.
+    Recorded,
+    /// What could be recorded is, and the rest cannot be.
+    PartlyRejected(Rejected),
+    /// Nothing of it can be recorded.
+    Rejected(Rejected),
+    /// It could not be recorded now.
+    NotNow(ExecuteError),
+}
+
+/// Why something cannot be recorded.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Rejected {
+    /// The message.
+    Message {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Some of its records.
+    Records {
+        /// What became of each, in the order sent.
+        records: Vec<RecordFate>,
+    },
+}
+
+impl std::fmt::Display for Rejected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Message { reason } => f.write_str(reason),
+            Self::Records { records } => {
+                let is_wrong = |fate: &&RecordFate| is_rejected(fate);
+                write!(f, "{} of its records", records.iter().filter(is_wrong).count())
+            }
+        }
+    }
+}
+
+fn is_rejected(fate: &RecordFate) -> bool {
+    match fate {
+        RecordFate::Recorded { .. } | RecordFate::Duplicate => false,
+        RecordFate::Conflict | RecordFate::Invalid { .. } => true,
+    }
+}
+
+impl Read {
+    /// Reads a message.
+    pub(super) fn of(message: &Message, prefix: &str) -> Result<Self, Rejected> {
+        let wrong = |reason: String| Rejected::Message { reason };
+        let subject = message.subject.as_str();
+        let organization = subject.strip_prefix(prefix).and_then(|s| s.strip_prefix(".usage."));
+        let organization_id = organization.and_then(|id| id.parse().ok()).ok_or_else(|| {
+            wrong(format!("the subject {subject} does not end in an organization's id"))
+        })?;
+        let headers = message.headers.as_ref();
+        let media_type = headers
+            .and_then(|headers| headers.get("Content-Type"))
+            .map(async_nats::HeaderValue::as_str);
+        let (records, fates) = read(media_type, &message.payload).map_err(wrong)?;
+        let sequence = message.info().map_or(0, |info| info.stream_sequence);
+        Ok(Self { organization_id, records, fates, sequence })
+    }
+
+    /// Records it.
+    pub(super) async fn record(self, recorder: &UsageRecorder) -> Done {
+        let Self { organization_id, records, fates, sequence } = self;
+        match recorder.record(&context(sequence), organization_id, records).await {
+            Ok(answer) => {
+                let records = answered_in_order(fates, answer).records;
+                if records.iter().any(is_rejected) {
+                    Done::PartlyRejected(Rejected::Records { records })
+                } else {
+                    Done::Recorded
+                }
+            }
+            Err(ExecuteError::Refused(refusal)) => {
+                Done::Rejected(Rejected::Message { reason: refusal.to_string() })
+            }
+            Err(error) => Done::NotNow(error),
+        }
+    }
+}
+
+impl Done {
+    /// As a metric's label.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::PartlyRejected(_) => "partly_rejected",
+            Self::Rejected(_) => "rejected",
+            Self::NotNow(_) => "again",
+        }
+    }
+}
+
+/// Without a media type it is JSON or, where it is not, a record a line.
+fn read(media_type: Option<&str>, payload: &[u8]) -> Result<Sent, String> {
+    let said = |problem: &api_conventions::Problem| {
+        problem.within()["detail"].as_str().unwrap_or("it cannot be read").to_owned()
+    };
+    if let Some(media_type) = media_type {
+        let form = form_of(media_type).map_err(|problem| said(&problem))?;
+        return read_records(form, payload).map_err(|problem| said(&problem));
+    }
+    match read_records(Form::Json, payload) {
+        Ok(sent) => Ok(sent),
+        Err(problem) => match read_records(Form::Lines, payload) {
+            Ok(sent) if !sent.0.is_empty() => Ok(sent),
+            Ok(_) | Err(_) => Err(said(&problem)),
+        },
+    }
+}
+
+fn context(sequence: u64) -> CommandContext {
+    let now = clock::now();
+    CommandContext {
+        metadata: EventMetadata {
+            actor: Actor::system(ACTOR),
+            credential: None,
+            correlation_id: format!("nats:{sequence}"),
+            causation_id: None,
+            traceparent: None,
+            source_address: None,
+        },
+        // NATS has let them publish for this organization.
+        authority: Authority::System,
+        now,
+        occurred_at: now,
+        idempotency_key: None,
+        expected_sequence: None,
+        presented: None,
+    }
+}

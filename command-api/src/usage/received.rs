@@ -1,0 +1,175 @@
+//! A body of usage as it arrives: what form it has, unpacked, and within its limits.
+
+use std::io::Read;
+
+use api_conventions::authentication::Presented;
+use api_conventions::problem::UNSUPPORTED_MEDIA_TYPE;
+use api_conventions::{Caller, Problem};
+use axum::body::Bytes;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, header};
+use event_schemas::OrganizationId;
+use futures::StreamExt as _;
+
+use super::gate::{Full, Gate, Place};
+use crate::problems::failures::usage_queue_full;
+
+/// How much is unpacked at a time.
+const STEP_BYTES: usize = 64 * 1024;
+
+/// The forms that usage comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// JSON: one record, a list of them, or an object with a list.
+    Json,
+    /// A record a line.
+    Lines,
+    /// One `CloudEvents` event, in structured mode.
+    CloudEvent,
+    /// A list of such.
+    CloudEvents,
+}
+
+/// A body, with the room that it takes until it is dropped.
+pub(super) struct Received {
+    pub(super) form: Form,
+    pub(super) text: Bytes,
+    pub(super) place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Gzip,
+    Deflate,
+    Zstd,
+}
+
+/// Why a body could not be unpacked.
+enum Unpacking {
+    TooLarge,
+    Full,
+    Broken(std::io::Error),
+}
+
+/// Takes a body in, of so many bytes at most, packed and unpacked. It takes room of the caller's own
+/// organization, whichever one it is about.
+pub(super) async fn receive(
+    gate: &Gate,
+    (caller, about): (&Caller, Option<OrganizationId>),
+    request: Request,
+    bytes_max: usize,
+) -> Result<Received, Problem> {
+    let form = form(request.headers())?;
+    let packing = packing(request.headers())?;
+    let of = caller.presented.as_ref().map(Presented::organization_id);
+    let organization_id = of.or(about).unwrap_or(OrganizationId(uuid::Uuid::nil()));
+    let mut place = gate.enter(organization_id, 0).map_err(|Full| usage_queue_full())?;
+    let packed = arrive(request, bytes_max, &mut place).await?;
+    let Some(packing) = packing else { return Ok(Received { form, text: packed.into(), place }) };
+    let unpacked = tokio::task::spawn_blocking(move || unpack(packing, &packed, bytes_max, place));
+    match unpacked.await.map_err(|error| Problem::internal(&error))? {
+        Ok((text, place)) => Ok(Received { form, text: text.into(), place }),
+        Err(Unpacking::TooLarge) => Err(Problem::too_large(bytes_max)),
+        Err(Unpacking::Full) => Err(usage_queue_full()),
+        Err(Unpacking::Broken(error)) => {
+            let why = format!("it is not what Content-Encoding says: {error}");
+            Err(Problem::invalid("body", why))
+        }
+    }
+}
+
+/// The body as it is sent. Room is taken as it arrives, however large it says that it is.
+async fn arrive(request: Request, bytes_max: usize, place: &mut Place) -> Result<Vec<u8>, Problem> {
+    let said = text_of(request.headers(), &header::CONTENT_LENGTH);
+    let said: usize = said.and_then(|length| length.parse().ok()).unwrap_or(0);
+    if said > bytes_max {
+        return Err(Problem::too_large(bytes_max));
+    }
+    let mut parts = request.into_body().into_data_stream();
+    let mut body = Vec::with_capacity(said.min(STEP_BYTES));
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| Problem::invalid("body", "it ended before it was complete"))?;
+        if body.len() + part.len() > bytes_max {
+            return Err(Problem::too_large(bytes_max));
+        }
+        place.grow(part.len()).map_err(|Full| usage_queue_full())?;
+        body.extend_from_slice(&part);
+    }
+    Ok(body)
+}
+
+fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn form(headers: &HeaderMap) -> Result<Form, Problem> {
+    form_of(text_of(headers, &header::CONTENT_TYPE).unwrap_or_default())
+}
+
+/// The form that a media type names.
+pub(super) fn form_of(media_type: &str) -> Result<Form, Problem> {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/x-ndjson"
+        | "application/ndjson"
+        | "application/jsonl"
+        | "application/x-jsonlines" => Ok(Form::Lines),
+        "application/cloudevents+json" => Ok(Form::CloudEvent),
+        "application/cloudevents-batch+json" => Ok(Form::CloudEvents),
+        "application/json" => Ok(Form::Json),
+        other if other.starts_with("application/") && other.ends_with("+json") => Ok(Form::Json),
+        _ => Err(Problem::new(UNSUPPORTED_MEDIA_TYPE).with_detail(
+            "Send application/json, application/x-ndjson, application/cloudevents+json or \
+             application/cloudevents-batch+json.",
+        )),
+    }
+}
+
+fn packing(headers: &HeaderMap) -> Result<Option<Packing>, Problem> {
+    let encoding = text_of(headers, &header::CONTENT_ENCODING).unwrap_or_default();
+    match encoding.trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(None),
+        "gzip" | "x-gzip" => Ok(Some(Packing::Gzip)),
+        "deflate" => Ok(Some(Packing::Deflate)),
+        "zstd" => Ok(Some(Packing::Zstd)),
+        _ => Err(Problem::new(UNSUPPORTED_MEDIA_TYPE)
+            .with_detail("Of Content-Encoding, gzip, deflate, zstd and identity are understood.")),
+    }
+}
+
+/// Unpacks, and stops as soon as it is too large: a small body can unpack to any size.
+fn unpack(
+    packing: Packing,
+    packed: &[u8],
+    bytes_max: usize,
+    place: Place,
+) -> Result<(Vec<u8>, Place), Unpacking> {
+    match packing {
+        Packing::Gzip => read(flate2::read::MultiGzDecoder::new(packed), bytes_max, place),
+        Packing::Deflate => read(flate2::read::ZlibDecoder::new(packed), bytes_max, place),
+        Packing::Zstd => {
+            let decoder = ruzstd::decoding::StreamingDecoder::new(packed);
+            let decoder = decoder.map_err(|e| Unpacking::Broken(std::io::Error::other(e)))?;
+            read(decoder, bytes_max, place)
+        }
+    }
+}
+
+fn read(
+    mut decoder: impl Read,
+    bytes_max: usize,
+    mut place: Place,
+) -> Result<(Vec<u8>, Place), Unpacking> {
+    let mut text = Vec::new();
+    loop {
+        place.grow(STEP_BYTES).map_err(|Full| Unpacking::Full)?;
+        let step = decoder.by_ref().take(STEP_BYTES as u64).read_to_end(&mut text);
+        let step = step.map_err(Unpacking::Broken)?;
+        if text.len() > bytes_max {
+            return Err(Unpacking::TooLarge);
+        }
+        if step < STEP_BYTES {
+            return Ok((text, place));
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The forms in which `/v1/organizations/{organization_id}/usage` takes records.
+
+use std::io::Write as _;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::usage::{World, invalid};
+use crate::support::{Asking, Reply};
+
+impl World {
+    fn asking(&self) -> Asking {
+        self.app.operator().ask(Method::POST, &self.path("/usage"))
+    }
+
+    async fn text(&self, content_type: &str, text: &str) -> Vec<Value> {
+        fates(self.asking().text(content_type, text.to_owned()).await)
+    }
+}
+
+fn fates(reply: Reply) -> Vec<Value> {
+    reply.ok()["records"].as_array().expect("fates").clone()
+}
+
+fn words(fates: &[Value]) -> Vec<&str> {
+    fates.iter().filter_map(|fate| fate["fate"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn one_record_a_list_and_an_object_say_the_same() {
+    let world = World::new().await;
+    let record = world.record("a", json!({"input_tokens": 5}));
+    for (body, expected) in [
+        (record.clone(), vec!["recorded"]),
+        (json!([record, world.record("b", json!({}))]), vec!["duplicate", "recorded"]),
+        (json!({"records": [record]}), vec!["duplicate"]),
+        (json!([]), vec![]),
+        (json!([[], 7, record]), vec!["invalid", "invalid", "duplicate"]),
+    ] {
+        let fates = world.text("application/json", &body.to_string()).await;
+        assert_eq!(words(&fates), expected, "{body}");
+    }
+    let one = world.asking().json(&world.record("c", json!({"input_tokens": -1}))).await;
+    invalid(&fates(one)[0], "input_tokens");
+}
+
+#[tokio::test]
+async fn a_bad_line_costs_no_other() {
+    let world = World::new().await;
+    let (a, b) = (world.record("a", json!({})), world.record("b", json!({})));
+    let text = format!("{a}\n\n{{\"request_id\": \n  {b}\r\n[1]\nnull\n{a} {b}\n{a}");
+    for content_type in ["application/x-ndjson", "application/jsonl", "application/x-ndjson; x=y"] {
+        let fates = world.text(content_type, &text).await;
+        assert_eq!(words(&fates)[1..2], ["invalid"], "{fates:?}");
+        assert!(fates[1]["reason"].as_str().is_some_and(|why| why.starts_with("it is not JSON")));
+        assert_eq!(words(&fates)[3..6], ["invalid"; 3], "{fates:?}");
+        assert_eq!(fates.len(), 7);
+    }
+    let again = world.text("application/x-ndjson", &text).await;
+    assert_eq!((&again[0]["fate"], &again[2]["fate"]), (&json!("duplicate"), &json!("duplicate")));
+    assert_eq!(world.app.count("usage.recorded").await, 0, "usage is in its own lane");
+    let many = "{}\n".repeat(command_api::usage::RECORDS_MAX + 1);
+    let many = world.asking().text("application/x-ndjson", many).await;
+    many.refused_field(400, "invalid-request", "records");
+}
+
+#[tokio::test]
+async fn an_events_id_and_time_stand_in_for_the_records_own() {
+    let world = World::new().await;
+    let mut bare = world.record("x", json!({"input_tokens": 3}));
+    let fields = bare.as_object_mut().expect("an object");
+    fields.remove("request_id");
+    fields.remove("occurred_at");
+    let event = |id: &str, data: &Value| {
+        json!({"specversion": "1.0", "id": id, "source": "/gateway", "type": "com.example.usage",
+            "time": "2026-05-01T10:00:00Z", "datacontenttype": "application/json", "data": data})
+    };
+    let one = event("ce-1", &bare).to_string();
+    assert_eq!(words(&world.text("application/cloudevents+json", &one).await), ["recorded"]);
+    let time: String = world.column("ce-1", "occurred_at::timestamp::text").await;
+    assert_eq!(time, "2026-05-01 10:00:00");
+
+    let mut old = event("ce-2", &bare);
+    old["specversion"] = json!("0.3");
+    let mut no_data = event("ce-3", &bare);
+    no_data.as_object_mut().expect("an object").remove("data");
+    let own = event("ce-4", &world.record("own", json!({})));
+    let batch = json!([event("ce-1", &bare), old, no_data, own, event("ce-5", &json!({}))]);
+    let fates = world.text("application/cloudevents-batch+json", &batch.to_string()).await;
+    assert_eq!(words(&fates), ["duplicate", "invalid", "invalid", "recorded", "invalid"]);
+    invalid(&fates[1], "specversion");
+    invalid(&fates[2], "data");
+    invalid(&fates[4], "project_id");
+    assert_eq!(world.column::<i64>("own", "input_tokens").await, 0);
+}
+
+#[tokio::test]
+async fn opentelemetrys_names_are_ours() {
+    let world = World::new().await;
+    let record = json!({"project_id": world.project, "occurred_at": "2026-05-01T12:00:00Z",
+        "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-asked",
+        "gen_ai.response.model": "claude-answered", "gen_ai.response.id": "msg_1",
+        "gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 20,
+        "gen_ai.usage.cache_read.input_tokens": 30, "gen_ai.usage.cache_creation.input_tokens": 10,
+        "gen_ai.usage.reasoning.output_tokens": 5, "error.type": "timeout", "user.id": "u-1"});
+    assert_eq!(words(&fates(world.asking().json(&record).await)), ["recorded"]);
+    let row: String = world
+        .column(
+            "msg_1",
+            "concat_ws('/', provider, model, input_tokens, cached_input_tokens,
+                 cache_write_tokens, output_tokens, reasoning_tokens, error_type, end_user)",
+        )
+        .await;
+    assert_eq!(row, "anthropic/claude-answered/100/30/10/20/5/timeout/u-1");
+    // The same thing said twice is not guessed at.
+    let twice = world.record("b", json!({"gen_ai.usage.input_tokens": 1, "input_tokens": 1}));
+    invalid(&fates(world.asking().json(&json!([twice])).await)[0], "input_tokens");
+}
+
+type Pack = fn(&[u8]) -> Vec<u8>;
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn zlib(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn zstd(text: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+#[tokio::test]
+async fn a_packed_body_is_unpacked_as_far_as_it_may_be() {
+    let world = World::new().await;
+    let record = world.record("a", json!({"input_tokens": 5})).to_string();
+    let packings: [(&str, Pack); 3] = [("gzip", gzip), ("deflate", zlib), ("zstd", zstd)];
+    for (n, (encoding, pack)) in packings.into_iter().enumerate() {
+        let asking = || world.asking().header("content-encoding", encoding);
+        let reply = asking().bytes("application/x-ndjson", pack(record.as_bytes())).await;
+        let expected = if n == 0 { "recorded" } else { "duplicate" };
+        assert_eq!(words(&fates(reply)), [expected], "{encoding}");
+        // A bomb: far more than may be taken, in a few kilobytes.
+        let bomb = pack(&vec![b' '; 4 * command_api::USAGE_BODY_BYTES_MAX]);
+        assert!(bomb.len() < command_api::USAGE_BODY_BYTES_MAX / 8, "{}", bomb.len());
+        let reply = asking().bytes("application/json", bomb).await;
+        reply.refused(413, "body-too-large");
+        let mut broken = pack(record.as_bytes());
+        broken.truncate(broken.len() / 2);
+        let reply = asking().bytes("application/json", broken).await;
+        reply.refused_field(400, "invalid-request", "body");
+    }
+    let unknown = world.asking().header("content-encoding", "br");
+    let unknown = unknown.bytes("application/json", record.into_bytes()).await;
+    unknown.refused(415, "unsupported-media-type");
+}

@@ -1,0 +1,169 @@
+//! Usage out of a JetStream work queue.
+
+use std::time::Duration;
+
+use async_nats::jetstream::{self, stream::Stream};
+use command_api::usage::{UsageQueue, UsageQueueConfig, UsageRecorder};
+use embedded::testing::{test_nats, test_nats_url, unique_name};
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::support::App;
+
+/// An organization with a project, and a queue of this test's own.
+struct World {
+    app: App,
+    organization: String,
+    project: String,
+    config: UsageQueueConfig,
+    context: jetstream::Context,
+}
+
+impl World {
+    async fn new() -> Self {
+        let app = App::new().await;
+        let organization = app.organization().await;
+        let project = app.project(&organization, "alpha").await;
+        let name = unique_name();
+        let config = UsageQueueConfig {
+            stream: name.clone(),
+            subject_prefix: name,
+            bytes_max: 4 * 1024 * 1024,
+            ack_wait: Duration::from_secs(2),
+            ..UsageQueueConfig::new(test_nats_url())
+        };
+        let context = jetstream::new(test_nats().await);
+        Self { app, organization, project, config, context }
+    }
+
+    fn start(&self) -> JoinHandle<()> {
+        let recorder = UsageRecorder::new(self.app.executor().clone());
+        let queue = UsageQueue::new(recorder, self.config.clone());
+        tokio::spawn(async move {
+            queue.run(std::future::pending()).await.expect("the URL is one");
+        })
+    }
+
+    fn record(&self, request_id: &str) -> Value {
+        json!({"project_id": self.project, "provider": "openai", "model": "gpt-4o",
+            "request_id": request_id, "occurred_at": "2026-05-01T12:00:00Z", "input_tokens": 5})
+    }
+
+    async fn stream(&self, suffix: &str) -> Stream {
+        let name = format!("{}{suffix}", self.config.stream);
+        eventually("the stream is there", async || self.context.get_stream(&name).await.ok()).await
+    }
+
+    async fn publish(&self, organization: &str, body: String) {
+        let subject = format!("{}.usage.{organization}", self.config.subject_prefix);
+        let stored = self.context.publish(subject, body.into()).await.expect("sent");
+        stored.await.expect("stored");
+    }
+
+    async fn done(&self) {
+        let mut queue = self.stream("").await;
+        eventually("the queue is empty", async || {
+            (queue.info().await.ok()?.state.messages == 0).then_some(())
+        })
+        .await;
+    }
+
+    async fn recorded(&self) -> Vec<String> {
+        sqlx::query_scalar("select request_id from log.usage_records order by 1")
+            .fetch_all(self.app.pool())
+            .await
+            .expect("the log answers")
+    }
+}
+
+/// Asks again until there is an answer; the watchdog of the test run ends what never has one.
+async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..600 {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("never: {what}");
+}
+
+#[tokio::test]
+async fn what_is_published_is_recorded_once_however_often_it_comes() {
+    let world = World::new().await;
+    let running = world.start();
+    world.stream("").await;
+    let list = json!([world.record("a"), world.record("b")]).to_string();
+    let lines = format!("{}\n{}\n", world.record("b"), world.record("c"));
+    let object = json!({"records": [world.record("a"), world.record("d")]}).to_string();
+    for body in [&list, &lines, &object, &list, &lines] {
+        world.publish(&world.organization, body.clone()).await;
+    }
+    world.done().await;
+    assert_eq!(world.recorded().await, ["a", "b", "c", "d"]);
+    let actor: String = sqlx::query_scalar("select distinct actor from log.usage_batches")
+        .fetch_one(world.app.pool())
+        .await
+        .expect("one");
+    assert_eq!(actor, "system:nats");
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_message_is_acknowledged_after_the_commit() {
+    let world = World::new().await;
+    let running = world.start();
+    let mut queue = world.stream("").await;
+    // Nobody can commit while somebody holds the head.
+    let mut holder = world.app.pool().begin().await.expect("a connection");
+    sqlx::query("select from log.head for update").execute(&mut *holder).await.expect("held");
+    world.publish(&world.organization, world.record("a").to_string()).await;
+    let waits = "select count(*) from pg_stat_activity where datname = current_database()
+         and wait_event_type = 'Lock'";
+    eventually("the writer waits for the head", async || {
+        let waiting: i64 = sqlx::query_scalar(waits).fetch_one(world.app.pool()).await.ok()?;
+        (waiting > 0).then_some(())
+    })
+    .await;
+    assert_eq!(queue.info().await.expect("it is there").state.messages, 1);
+    // The process ends in the middle; what it was about to write is not there, or once.
+    running.abort();
+    holder.rollback().await.expect("let go");
+    let again = world.start();
+    world.done().await;
+    assert_eq!(world.recorded().await, ["a"]);
+    again.abort();
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_kept_with_the_reason_and_stops_nobody() {
+    let world = World::new().await;
+    let running = world.start();
+    world.stream("").await;
+    let unknown = "00000000-0000-7000-8000-000000000000";
+    world.publish("not-an-id", world.record("x").to_string()).await;
+    world.publish(unknown, world.record("y").to_string()).await;
+    world.publish(&world.organization, "{".to_owned()).await;
+    let mut bad = world.record("z");
+    bad["input_tokens"] = json!(-1);
+    world.publish(&world.organization, json!([bad, world.record("a")]).to_string()).await;
+    world.publish(&world.organization, world.record("b").to_string()).await;
+    world.done().await;
+    assert_eq!(world.recorded().await, ["a", "b"]);
+    let rejected = world.stream("-rejected").await;
+    let consumer = rejected
+        .create_consumer(jetstream::consumer::pull::Config::default())
+        .await
+        .expect("a consumer");
+    let messages = consumer.fetch().max_messages(10).messages().await.expect("messages");
+    let kept: Vec<_> = messages.map(|message| message.expect("one")).collect().await;
+    let reasons: Vec<&str> = kept
+        .iter()
+        .filter_map(|message| message.headers.as_ref()?.get("Orgledger-Rejected"))
+        .map(async_nats::HeaderValue::as_str)
+        .collect();
+    assert_eq!(reasons.len(), 4, "{reasons:?}");
+    let has = |what: &str| reasons.iter().any(|reason| reason.contains(what));
+    assert!(has("does not end in an organization's id") && has("input_tokens"), "{reasons:?}");
+    running.abort();
+}
