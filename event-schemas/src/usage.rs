@@ -28,6 +28,11 @@ words! {
     }
 }
 
+/// The condition, in SQL over the columns of `log.usage_records`, under which a record is
+/// [`PriceStatus::Unpriced`]. A request that failed and used nothing has no cost to know.
+pub const UNPRICED: &str = "(cost_pico is null and not (error_type is not null and units is null \
+    and input_tokens = 0 and output_tokens = 0))";
+
 /// A usage record as the log holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

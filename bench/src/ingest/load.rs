@@ -160,8 +160,9 @@ fn price_list() -> anyhow::Result<PublishPriceList> {
     let models: Vec<Value> = MODELS
         .iter()
         .map(|(model, input, cached, output)| {
-            json!({"model": model, "matches": {"equals": model}, "rates": {"input": input.to_string(),
-                "cached_input": cached.to_string(), "output": output.to_string()}})
+            json!({"model": model, "matches": {"equals": model}, "rates": {
+                "input_tokens": input.to_string(), "cached_input_tokens": cached.to_string(),
+                "output_tokens": output.to_string()}})
         })
         .collect();
     Ok(serde_json::from_value(json!({"catalogue": "benchmark", "provider": "openai",

@@ -5,6 +5,7 @@ mod explain;
 pub(crate) mod explanation;
 mod gate;
 pub(crate) mod litellm;
+mod provider_said;
 mod queued;
 mod received;
 mod record;

@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use domain::usage::UsageRecord;
 use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId, Units};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::RecordFate;
+use super::{RecordFate, provider_said};
 
 /// A usage record to record. Fields that OpenTelemetry's conventions for generative AI have are also
 /// understood by their names there, such as `gen_ai.usage.input_tokens`.
@@ -76,6 +77,11 @@ pub(crate) struct SentUsageRecord {
     /// `input_tokens`, too. Time is in milliseconds.
     #[serde(default)]
     units: Units,
+    /// The provider's own usage object as its answer has it, instead of the counts above: the answer's
+    /// `usage`, of Google `usageMetadata`. Whose shape it has is known by its fields.
+    #[serde(default, alias = "usageMetadata")]
+    #[schema(value_type = Option<Object>)]
+    usage: Option<Map<String, Value>>,
     /// The service tier in the provider's words, such as `batch` or `priority`; none for the plain
     /// one (`openai.response.service_tier`).
     #[serde(default, alias = "openai.response.service_tier")]
@@ -143,7 +149,7 @@ fn field(path: &str, why: &str) -> Option<String> {
 impl SentUsageRecord {
     fn complete(self, envelope: Envelope) -> Result<UsageRecord, RecordFate> {
         let model = self.model.or(self.response_model).or(self.request_model);
-        Ok(UsageRecord {
+        let mut record = UsageRecord {
             project_id: self.project_id,
             api_key_id: self.api_key_id,
             member_id: self.member_id,
@@ -164,7 +170,11 @@ impl SentUsageRecord {
             error_type: self.error_type,
             duration_ms: self.duration_ms,
             tags: self.tags,
-        })
+        };
+        if let Some(object) = self.usage {
+            provider_said::take_over(&mut record, object)?;
+        }
+        Ok(record)
     }
 }
 

@@ -95,12 +95,21 @@ async fn what_is_published_is_recorded_once_however_often_it_comes() {
     world.stream("").await;
     let list = json!([world.record("a"), world.record("b")]).to_string();
     let lines = format!("{}\n{}\n", world.record("b"), world.record("c"));
-    let object = json!({"records": [world.record("a"), world.record("d")]}).to_string();
+    let mut said = world.record("d");
+    said.as_object_mut().expect("a record").remove("input_tokens");
+    said["usage"] = json!({"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 1});
+    let object = json!({"records": [world.record("a"), said]}).to_string();
     for body in [&list, &lines, &object, &list, &lines] {
         world.publish(&world.organization, body.clone()).await;
     }
     world.done().await;
     assert_eq!(world.recorded().await, ["a", "b", "c", "d"]);
+    let input: i64 =
+        sqlx::query_scalar("select input_tokens from log.usage_records where request_id = 'd'")
+            .fetch_one(world.app.pool())
+            .await
+            .expect("one");
+    assert_eq!(input, 100, "as the provider counts");
     let actor: String = sqlx::query_scalar("select distinct actor from log.usage_batches")
         .fetch_one(world.app.pool())
         .await

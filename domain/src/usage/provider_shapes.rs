@@ -3,6 +3,7 @@
 use event_schemas::Unit;
 use serde_json::Value;
 
+use super::TOKENS_MAX;
 use super::provider_usage::{ProviderUsage, UnreadableUsage};
 use crate::pricing::Tokens;
 
@@ -23,8 +24,9 @@ impl<'a> Counts<'a> {
         match self.0.pointer(path) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => {
-                value.as_i64().filter(|count| *count >= 0).map(Some).ok_or_else(|| {
-                    UnreadableUsage::NotACount { field: path[1..].replace('/', ".") }
+                let count = value.as_i64().filter(|count| (0..=TOKENS_MAX).contains(count));
+                count.map(Some).ok_or_else(|| UnreadableUsage::NotACount {
+                    field: path[1..].replace('/', "."),
                 })
             }
         }

@@ -9,8 +9,9 @@
 //! collected in pydantic/genai-prices (MIT).
 
 use event_schemas::{Unit, Units};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::TOKENS_MAX;
 use super::provider_shapes as shapes;
 use crate::pricing::Tokens;
 
@@ -62,6 +63,52 @@ impl UsageShape {
             (_, _) => return None,
         })
     }
+
+    /// The shape of a usage object that stands alone, by the fields that it has. Those who speak
+    /// OpenAI's language and count otherwise are known by the provider's name.
+    pub fn of_object(provider: &str, object: &Map<String, Value>) -> Option<Self> {
+        let has = |fields: &[&str]| fields.iter().any(|field| object.contains_key(*field));
+        let says = |details: &str, fields: &[&str]| {
+            let details = object.get(details);
+            details.is_some_and(|details| fields.iter().any(|field| details.get(field).is_some()))
+        };
+        if has(&["prompt_tokens"]) {
+            return Some(match &*provider.to_ascii_lowercase() {
+                "x-ai" | "x_ai" | "xai" => Self::XAi,
+                "perplexity" => Self::Perplexity,
+                _ => Self::OpenAiChat,
+            });
+        }
+        if has(&["promptTokenCount", "candidatesTokenCount", "totalTokenCount"]) {
+            return Some(Self::Google);
+        }
+        if has(&["inputTokens"]) {
+            return Some(Self::BedrockConverse);
+        }
+        if has(&["billed_units", "tokens"]) {
+            return Some(Self::Cohere);
+        }
+        if !has(&["input_tokens"]) {
+            return None;
+        }
+        let beside = ["cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation"];
+        Some(
+            if has(&beside)
+                || has(&["server_tool_use"])
+                || says("output_tokens_details", &["thinking_tokens"])
+            {
+                Self::Anthropic
+            } else if has(&["input_token_details", "output_token_details"]) {
+                Self::OpenAiRealtime
+            } else if says("input_tokens_details", &["text_tokens", "image_tokens"])
+                && !says("input_tokens_details", &["cached_tokens"])
+            {
+                Self::OpenAiImages
+            } else {
+                Self::OpenAiResponses
+            },
+        )
+    }
 }
 
 /// What was used, in the words of a usage record.
@@ -86,12 +133,40 @@ pub enum UnreadableUsage {
         /// The field.
         field: &'static str,
     },
-    /// A count is not a whole number of zero or more.
-    #[error("{field} is not a whole number of zero or more")]
+    /// A count is none, or absurdly large.
+    #[error("{field} is not a whole number between 0 and {TOKENS_MAX}")]
     NotACount {
         /// The field.
         field: String,
     },
+    /// No provider's usage object has the fields that it has.
+    #[error("it has the fields of no provider's usage object")]
+    Unknown,
+}
+
+/// Reads a provider's usage object alone, which its answer has as `usage` (Google's as
+/// `usageMetadata`).
+pub fn usage_object(
+    provider: &str,
+    object: Map<String, Value>,
+) -> Result<ProviderUsage, UnreadableUsage> {
+    let shape = UsageShape::of_object(provider, &object).ok_or(UnreadableUsage::Unknown)?;
+    let within = |field: &str, value| Value::Object(Map::from_iter([(field.to_owned(), value)]));
+    let object = Value::Object(object);
+    let answer = match shape {
+        UsageShape::Google => within("usageMetadata", object),
+        UsageShape::OpenAiRealtime => within("response", within("usage", object)),
+        UsageShape::OpenAiChat
+        | UsageShape::OpenAiResponses
+        | UsageShape::OpenAiImages
+        | UsageShape::OpenAiEmbeddings
+        | UsageShape::Anthropic
+        | UsageShape::BedrockConverse
+        | UsageShape::Cohere
+        | UsageShape::XAi
+        | UsageShape::Perplexity => within("usage", object),
+    };
+    provider_usage(shape, &answer)
 }
 
 /// Reads what a provider's answer says was used.
@@ -131,26 +206,27 @@ fn service_tier(answer: &Value) -> Option<String> {
 }
 
 /// Where a provider says how much of the input was audio and how much was cached, but not how much
-/// of the audio was cached: as much as must have been, for both to be true.
-fn overlap(usage: &mut ProviderUsage) {
+/// of the audio was cached: as much as must have been, for both to be true. Counts may be anything:
+/// nothing overflows.
+pub fn overlap(usage: &mut ProviderUsage) {
     let Tokens { input, cached_input, cache_write, .. } = usage.tokens;
     let kinds = [
         (Unit::AudioInputTokens, Unit::CachedAudioInputTokens),
         (Unit::ImageInputTokens, Unit::CachedImageInputTokens),
         (Unit::VideoInputTokens, Unit::CachedVideoInputTokens),
     ];
-    let mut rest = input - cached_input - cache_write;
+    let mut rest = input.saturating_sub(cached_input).saturating_sub(cache_write);
     let mut cached_rest = cached_input;
     for (_, cached) in kinds {
-        cached_rest -= usage.units.get(cached);
+        cached_rest = cached_rest.saturating_sub(usage.units.get(cached));
     }
     for (all, cached) in kinds {
         let said = usage.units.get(cached);
-        let fresh = usage.units.get(all) - said;
-        let over = (fresh - rest).clamp(0, cached_rest.max(0));
-        usage.units.set(cached, said + over);
+        let fresh = usage.units.get(all).saturating_sub(said);
+        let over = fresh.saturating_sub(rest).clamp(0, cached_rest.max(0));
+        usage.units.set(cached, said.saturating_add(over));
         cached_rest -= over;
-        rest -= fresh - over;
+        rest = rest.saturating_sub(fresh.saturating_sub(over));
     }
 }
 

@@ -79,17 +79,31 @@ async fn no_role_of_the_application_has_the_right_to() {
 }
 
 #[tokio::test]
-async fn readers_of_the_log_may_not_write_it_and_readers_of_read_models_not_even_read_it() {
+async fn readers_of_the_log_may_not_write_it_and_a_tenants_reader_sees_its_usage_alone() {
     let log = filled().await;
     for role in [Role::Relay, Role::Projector, Role::Reader] {
         let mut connection = log.connect(role).await;
         refused(&mut connection, "update log.head set position = 7").await;
         refused(&mut connection, "insert into log.events select * from log.events").await;
         refused(&mut connection, "select log.ensure_usage_partition('2030-01-01')").await;
+        // The wall is the parent's: a partition has none.
+        refused(&mut connection, "select * from log.usage_records_2026_03").await;
     }
     let mut reader = log.connect(Role::Reader).await;
     refused(&mut reader, "select * from log.events").await;
-    refused(&mut reader, "select * from log.usage_records").await;
+    // Not who sent it, nor what else is known of that.
+    refused(&mut reader, "select metadata from log.usage_batches").await;
+    refused(&mut reader, "select actor from log.usage_batches").await;
+    for (of, seen) in [(None, 0), (Some(organization(1)), 1), (Some(organization(2)), 0)] {
+        let set = "select set_config('orgledger.organization_id', $1, false)";
+        let of = of.map_or_else(String::new, |organization| organization.to_string());
+        sqlx::query(set).bind(&of).execute(&mut reader).await.expect("a setting");
+        for table in ["usage_records", "usage_batches"] {
+            let count = format!("select count(organization_id) from log.{table}");
+            let count: i64 = sqlx::query_scalar(&count).fetch_one(&mut reader).await.expect(table);
+            assert_eq!(count, seen, "{table} of '{of}'");
+        }
+    }
 }
 
 #[tokio::test]

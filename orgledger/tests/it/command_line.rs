@@ -16,7 +16,7 @@ async fn help(command: &[&str]) -> String {
 }
 
 /// Each command, and what its help must speak of.
-const COMMANDS: [(&[&str], &[&str]); 15] = [
+const COMMANDS: [(&[&str], &[&str]); 16] = [
     (&["dev"], &["--listen", "ORGLEDGER_LISTEN", "127.0.0.1:8080"]),
     (&["demo"], &["--fresh", "--exit", "--listen"]),
     (
@@ -43,6 +43,7 @@ const COMMANDS: [(&[&str], &[&str]); 15] = [
         &["access-register"],
         &["--organization", "--as-of", "--at-position", "table", "json", "markdown", "csv"],
     ),
+    (&["analyst"], &["grant", "revoke", "list"]),
     (&["costs"], &["--organization", "--by", "--from", "--to", "feature", "json", "csv"]),
     (&["balance"], &["--organization", "--as-of", "--format"]),
     (&["statement"], &["--organization", "--currency", "--from", "--to", "json", "csv"]),

@@ -31,7 +31,7 @@ impl Business {
         let project = project.expect(201)["project_id"].as_str().unwrap().to_owned();
         // A dollar a million tokens.
         let prices = json!({ "catalogue": "c", "provider": "p", "currency": "USD", "models": [
-            { "model": "m", "matches": { "equals": "m" }, "rates": { "input": "1" } }] });
+            { "model": "m", "matches": { "equals": "m" }, "rates": { "input_tokens": "1" } }] });
         operator.post("/v1/price-lists", "prices", &prices).await.expect(200);
         Self { dev, owner, secret, base, project }
     }

@@ -78,7 +78,7 @@ async fn every_example_for_gateways_records_usage() {
         ("PATH", path),
     ];
     let shell = examples("sh");
-    assert_eq!(shell.len(), 4, "an example was added: say what it records");
+    assert_eq!(shell.len(), 5, "an example was added: say what it records");
     for example in &shell {
         let printed = run("bash", example, &environment).await;
         if example.contains("curl") {
@@ -102,8 +102,17 @@ async fn every_example_for_gateways_records_usage() {
     assert_eq!(answer["records"][0]["fate"], "recorded", "{answer}");
 
     let log = database_of(servers.postgres()).await;
-    let expected =
-        ["event-1", "line-1", "line-2", "line-3", "litellm-1", "nats-1", "python-1", "req-1"];
+    let expected = [
+        "event-1",
+        "line-1",
+        "line-2",
+        "line-3",
+        "litellm-1",
+        "msg_01",
+        "nats-1",
+        "python-1",
+        "req-1",
+    ];
     until("all that the examples send is on record", || async {
         let recorded: Vec<String> =
             sqlx::query_scalar("select request_id from log.usage_records order by 1")

@@ -46,7 +46,7 @@ impl Dice {
 async fn set_up(client: &Client) -> Vec<Target> {
     let prices = json!({"catalogue": "test", "provider": "p", "currency": "USD",
         "models": [{"model": "m", "matches": {"equals": "m"},
-            "rates": {"input": "2", "output": "8"}}]});
+            "rates": {"input_tokens": "2", "output_tokens": "8"}}]});
     client.post("/v1/price-lists", "prices", &prices).await.expect(200);
     let mut targets = Vec::new();
     for n in 0..ORGANIZATIONS {

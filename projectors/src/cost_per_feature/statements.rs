@@ -1,6 +1,6 @@
 //! The statements that add a page's records to the rollups.
 
-use crate::feed::UNPRICED;
+use event_schemas::usage::UNPRICED;
 
 /// What rows of the finest rollup are grouped by.
 const ATTRIBUTED: &str = "organization_id, project_id, api_key_id, member_id, service_account_id, \

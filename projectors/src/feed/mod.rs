@@ -9,7 +9,7 @@ mod usage;
 pub use jetstream::JetStreamFeed;
 pub use page::{FeedPage, UsageBatchOfPage, UsagePage};
 pub use postgres::PostgresFeed;
-pub use usage::{UNPRICED, UsageSource};
+pub use usage::UsageSource;
 
 use event_log::{Vault, VaultError};
 use tokio::sync::mpsc;

@@ -13,10 +13,11 @@ pub(super) const STAGED: &str = "pg_temp.orgledger_usage_page";
 /// For the rest of the page's transaction. Groups of a page are few, however many the planner
 /// expects, and fit memory: sorting all records by ten columns takes most of a rollup's time (40,000
 /// records: 110 ms of the processor's time, against 42). And batches are found by their index, for
-/// which the planner has to see which days are asked for.
+/// which the planner has to see which days are asked for. Where a statement must sort all the same,
+/// it looks as dear as can be, and would be compiled each time: half a second for a few records.
 pub(super) const SETTINGS: &str = "select set_config('work_mem', '64MB', true),
     set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
-    set_config('plan_cache_mode', 'force_custom_plan', true)";
+    set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)";
 
 /// The columns of `log.usage_records` that a projection can ask for.
 const COLUMNS: &[(&str, &str)] = &[
@@ -47,11 +48,6 @@ const COLUMNS: &[(&str, &str)] = &[
     ("error_type", "text"),
     ("duration_ms", "bigint"),
 ];
-
-/// The condition under which a record's cost is not known. A request that failed and used nothing
-/// has no cost to know.
-pub const UNPRICED: &str = "(cost_pico is null and not (error_type is not null and units is null \
-    and input_tokens = 0 and output_tokens = 0))";
 
 /// A page's usage records: those of `table` in these batches and between these days.
 #[derive(Debug, Clone)]

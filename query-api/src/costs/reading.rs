@@ -1,5 +1,7 @@
 //! What a report is read from: the coarsest of what is kept that can answer it.
 
+use event_schemas::usage::UNPRICED;
+
 /// What usage is kept in, from what is the least to read to what has everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reading {
@@ -43,8 +45,8 @@ impl Reading {
             Self::Daily | Self::ByFeature | Self::Hourly | Self::QuarterHourly => SUMS.to_owned(),
             Self::Records => format!(
                 "count(*) as requests, count(error_type) as failed_requests,
-                 count(*) filter (where cost_pico is null and not {UNBILLED}) as unpriced_requests,
-                 count(*) filter (where {UNBILLED}) as unbilled_requests,
+                 count(*) filter (where {UNPRICED}) as unpriced_requests,
+                 count(*) filter (where cost_pico is null and not {UNPRICED}) as unbilled_requests,
                  sum(input_tokens)::bigint as input_tokens,
                  sum(cached_input_tokens)::bigint as cached_input_tokens,
                  sum(cache_write_tokens)::bigint as cache_write_tokens,
@@ -66,7 +68,3 @@ pub(super) const SUMS: &str = "sum(requests)::bigint as requests,
     sum(cache_write_tokens)::bigint as cache_write_tokens,
     sum(output_tokens)::bigint as output_tokens,
     sum(reasoning_tokens)::bigint as reasoning_tokens, sum(cost) as cost";
-
-/// A request that failed and used nothing has no cost to know. The rollups count the same.
-const UNBILLED: &str = "(cost_pico is null and error_type is not null and units is null
-    and input_tokens = 0 and output_tokens = 0)";

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use domain::pricing::Tokens;
+use domain::usage::provider_usage::{ProviderUsage, overlap, usage_object};
 use domain::usage::{TAG_KEY_CHARS_MAX, TAG_VALUE_CHARS_MAX, TAGS_MAX};
-use event_schemas::{Unit, Units};
+use event_schemas::Unit;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -108,22 +110,12 @@ pub(super) struct Event {
     pub(super) end_user: Option<String>,
     pub(super) feature: String,
     pub(super) tags: BTreeMap<String, String>,
-    pub(super) tokens: Tokens,
+    pub(super) used: ProviderUsage,
     /// What the project may be called, the likeliest first: LiteLLM's project, then its team, each
     /// by id and by alias.
     pub(super) projects: Vec<String>,
     /// What the member may be called: LiteLLM's user, by id and by address.
     pub(super) users: Vec<String>,
-}
-
-#[derive(Default)]
-pub(super) struct Tokens {
-    pub(super) input: i64,
-    pub(super) cached_input: i64,
-    pub(super) cache_write: i64,
-    pub(super) output: i64,
-    pub(super) reasoning: i64,
-    pub(super) units: Units,
 }
 
 impl Event {
@@ -184,47 +176,52 @@ impl Event {
             service_tier: tier
                 .filter(|tier| !matches!(*tier, "default" | "standard" | "auto"))
                 .map(str::to_owned),
-            tokens: Tokens::of(&event),
+            used: used(&event),
             provider: event.provider.ok_or_else(|| missing("custom_llm_provider"))?,
             model: event.model.ok_or_else(|| missing("model"))?,
         })
     }
 }
 
-impl Tokens {
-    /// LiteLLM counts as `OpenAI` does: cached and written tokens are in `prompt_tokens`, whoever the
-    /// provider is.
-    fn of(event: &LiteLlmEvent) -> Self {
-        let object = &event.metadata["usage_object"];
-        let (prompt, completion) =
-            (&object["prompt_tokens_details"], &object["completion_tokens_details"]);
-        let count = |value: &Value| value.as_i64().filter(|count| *count > 0);
-        let read = count(&prompt["cached_tokens"]).or(count(&object["cache_read_input_tokens"]));
-        let written = count(&prompt["cache_creation_tokens"])
-            .or(count(&object["cache_creation_input_tokens"]));
-        let hour = count(&prompt["cache_creation_token_details"]["ephemeral_1h_input_tokens"]);
-        let searches = count(&object["server_tool_use"]["web_search_requests"])
-            .or(count(&prompt["web_search_requests"]));
-        let mut units = Units::NONE;
-        for (unit, used) in [
-            (Unit::CacheWrite1hTokens, hour),
-            (Unit::AudioInputTokens, count(&prompt["audio_tokens"])),
-            (Unit::ImageInputTokens, count(&prompt["image_tokens"])),
-            (Unit::AudioOutputTokens, count(&completion["audio_tokens"])),
-            (Unit::ImageOutputTokens, count(&completion["image_tokens"])),
-            (Unit::WebSearches, searches),
-        ] {
-            units.set(unit, used.unwrap_or(0));
-        }
-        Self {
+/// LiteLLM counts as `OpenAI` does: cached and written tokens are in `prompt_tokens`, whoever the
+/// provider is. What it only passes through has the provider's own object.
+fn used(event: &LiteLlmEvent) -> ProviderUsage {
+    let object = &event.metadata["usage_object"];
+    let provider = event.provider.as_deref().unwrap_or_default();
+    let own = object.as_object().filter(|object| !object.contains_key("prompt_tokens"));
+    if let Some(said) = own.and_then(|object| usage_object(provider, object.clone()).ok()) {
+        return said;
+    }
+    let (prompt, completion) =
+        (&object["prompt_tokens_details"], &object["completion_tokens_details"]);
+    let count = |value: &Value| value.as_i64().filter(|count| *count > 0);
+    let read = count(&prompt["cached_tokens"]).or(count(&object["cache_read_input_tokens"]));
+    let written =
+        count(&prompt["cache_creation_tokens"]).or(count(&object["cache_creation_input_tokens"]));
+    let hour = count(&prompt["cache_creation_token_details"]["ephemeral_1h_input_tokens"]);
+    let searches = count(&object["server_tool_use"]["web_search_requests"])
+        .or(count(&prompt["web_search_requests"]));
+    let units = [
+        (Unit::CacheWrite1hTokens, hour),
+        (Unit::AudioInputTokens, count(&prompt["audio_tokens"])),
+        (Unit::ImageInputTokens, count(&prompt["image_tokens"])),
+        (Unit::AudioOutputTokens, count(&completion["audio_tokens"])),
+        (Unit::ImageOutputTokens, count(&completion["image_tokens"])),
+        (Unit::WebSearches, searches),
+    ];
+    let mut used = ProviderUsage {
+        tokens: Tokens {
             input: event.prompt_tokens.unwrap_or(0),
             cached_input: read.unwrap_or(0),
             cache_write: written.unwrap_or(0),
             output: event.completion_tokens.unwrap_or(0),
             reasoning: count(&completion["reasoning_tokens"]).unwrap_or(0),
-            units,
-        }
-    }
+        },
+        units: units.into_iter().map(|(unit, used)| (unit, used.unwrap_or(0))).collect(),
+        ..ProviderUsage::default()
+    };
+    overlap(&mut used);
+    used
 }
 
 /// The provider's id of the response. An answer out of LiteLLM's cache repeats it, and a call that

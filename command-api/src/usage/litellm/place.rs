@@ -126,7 +126,7 @@ impl Finding<'_> {
 }
 
 fn record(event: Event, project_id: ProjectId, member_id: Option<MemberId>) -> UsageRecord {
-    let tokens = event.tokens;
+    let tokens = event.used.tokens;
     UsageRecord {
         project_id,
         api_key_id: None,
@@ -143,7 +143,7 @@ fn record(event: Event, project_id: ProjectId, member_id: Option<MemberId>) -> U
         cache_write_tokens: tokens.cache_write,
         output_tokens: tokens.output,
         reasoning_tokens: tokens.reasoning,
-        units: tokens.units,
+        units: event.used.units,
         service_tier: event.service_tier,
         error_type: event.error_type,
         duration_ms: event.duration_ms,

@@ -1,5 +1,6 @@
 //! Who may do what: every command, asked by every role, against the table of roles and permissions.
 
+use api_conventions::authentication::{Presented, SignedIn};
 use command_api::access_reviews::{
     AttestAccessReviewLine, AttestAccessReviewLineRequest, AttestAccessReviewLines,
     AttestAccessReviewLinesRequest, AttestationRequest, CancelAccessReview,
@@ -12,7 +13,8 @@ use command_api::api_keys::{
 };
 use command_api::credits::{
     ChangeCreditPolicy, ChangeCreditPolicyRequest, GrantCredits, GrantCreditsRequest,
-    PurchaseCredits, PurchaseCreditsRequest, RefundCredits, RefundCreditsRequest,
+    PurchaseCredits, PurchaseCreditsRequest, RefundCredits, RefundCreditsRequest, TransferCredits,
+    TransferCreditsRequest,
 };
 use command_api::invites::{RevokeInvite, SendInvite, SendInviteRequest};
 use command_api::members::{
@@ -21,7 +23,8 @@ use command_api::members::{
     SuspendMemberRequest,
 };
 use command_api::organizations::{
-    ArchiveOrganization, CreateOrganization, UpdateOrganization, UpdateOrganizationRequest,
+    ArchiveOrganization, CreateOrganization, ReplaceSecurity, UpdateOrganization,
+    UpdateOrganizationRequest,
 };
 use command_api::project_members::{
     AssignProjectMember, AssignProjectMemberRequest, RemoveProjectMember,
@@ -40,9 +43,9 @@ use domain::project::ProjectError;
 use embedded::testing::unique_name;
 use event_schemas::permission::{organization_role_allows, project_role_allows};
 use event_schemas::{
-    AccessReviewId, ApiKeyId, CreditPolicy, Currency, InviteId, LotId, MemberId, OrganizationId,
-    OrganizationRole, Permission, ProjectId, ProjectRole, ReviewDecision, ReviewLineId,
-    ReviewScope, ServiceAccountId,
+    AccessReviewId, ApiKeyId, CreditPolicy, Currency, IdentityProvider, InviteId, LotId, MemberId,
+    OrganizationId, OrganizationRole, Permission, ProjectId, ProjectRole, ReviewDecision,
+    ReviewLineId, ReviewScope, SecuritySettings, ServiceAccountId,
 };
 
 use crate::support::{App, by_operator};
@@ -78,6 +81,7 @@ enum Verb {
     PurchaseCredits,
     GrantCredits,
     RefundCredits,
+    TransferCredits,
     ChangeCreditPolicy,
     OpenAccessReview,
     AttestLine,
@@ -118,6 +122,7 @@ const VERBS: &[(Verb, Permission, bool)] = &[
     (V::PurchaseCredits, Permission::CreditsUpdate, false),
     (V::GrantCredits, Permission::CreditsUpdate, false),
     (V::RefundCredits, Permission::CreditsUpdate, false),
+    (V::TransferCredits, Permission::CreditsUpdate, false),
     (V::ChangeCreditPolicy, Permission::CreditsUpdate, false),
     (V::OpenAccessReview, Permission::AccessReviewsUpdate, false),
     (V::AttestLine, Permission::AccessReviewsUpdate, false),
@@ -149,8 +154,15 @@ struct Stage {
     invite_id: InviteId,
     access_review_id: AccessReviewId,
     lot_id: LotId,
+    /// An organization that knows who asks, as an owner.
+    elsewhere: OrganizationId,
     asking: MemberId,
+    /// As whom they sign in, where they may.
+    signed_in: Option<SignedIn>,
 }
+
+/// Who vouches for everybody here.
+const ISSUER: &str = "https://issuer.example.com";
 
 /// What happens before the test asks anything: nothing limits who does it.
 async fn done<C: Command>(executor: &Executor, command: &C) -> C::Outcome {
@@ -163,8 +175,33 @@ async fn add(
     organization_id: OrganizationId,
     role: OrganizationRole,
 ) -> MemberId {
-    let request = AddMemberRequest { login: unique_name(), email: None, role: Some(role) };
+    add_as(executor, organization_id, role, &unique_name()).await
+}
+
+async fn add_as(
+    executor: &Executor,
+    organization_id: OrganizationId,
+    role: OrganizationRole,
+    login: &str,
+) -> MemberId {
+    let (login, email) = (login.to_owned(), Some(address(login)));
+    let request = AddMemberRequest { login, email, role: Some(role) };
     done(executor, &AddMember { organization_id, request }).await.member_id
+}
+
+fn address(login: &str) -> String {
+    format!("{login}@example.com")
+}
+
+/// An organization whose people sign in.
+async fn organization(executor: &Executor) -> OrganizationId {
+    let create = CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
+    let organization_id = done(executor, &create).await.organization_id;
+    let (issuer, email_domains) = (ISSUER.to_owned(), vec!["example.com".to_owned()]);
+    let identity_provider = Some(IdentityProvider { issuer, email_domains });
+    let security = SecuritySettings { identity_provider, approvals: Vec::new() };
+    done(executor, &ReplaceSecurity { organization_id, security }).await;
+    organization_id
 }
 
 /// Some credits to take out again.
@@ -181,8 +218,9 @@ async fn bought(executor: &Executor, organization_id: OrganizationId) -> LotId {
 
 impl Stage {
     async fn new(executor: &Executor, role: Role) -> Self {
-        let create = CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
-        let organization_id = done(executor, &create).await.organization_id;
+        let organization_id = organization(executor).await;
+        let elsewhere = organization(executor).await;
+        let login = unique_name();
         let request = CreateProjectRequest { name: unique_name(), environment: None };
         let project = CreateProject { organization_id, request };
         let project_id = done(executor, &project).await.project_id;
@@ -206,9 +244,10 @@ impl Stage {
         };
         let invite_id = done(executor, &SendInvite { organization_id, request }).await.invite_id;
         let asking = match role {
-            Role::Organization(role) => add(executor, organization_id, role).await,
+            Role::Organization(role) => add_as(executor, organization_id, role, &login).await,
             Role::Project(role) => {
-                let asking = add(executor, organization_id, OrganizationRole::Member).await;
+                let member = OrganizationRole::Member;
+                let asking = add_as(executor, organization_id, member, &login).await;
                 done(executor, &assign(asking, role)).await;
                 asking
             }
@@ -219,12 +258,20 @@ impl Stage {
                 done(executor, &suspend).await;
                 asking
             }
-            Role::Foreign => {
-                let create =
-                    CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
-                let elsewhere = done(executor, &create).await.organization_id;
-                add(executor, elsewhere, OrganizationRole::Owner).await
+            Role::Foreign => add_as(executor, elsewhere, OrganizationRole::Owner, &login).await,
+        };
+        let signed_in = match role {
+            Role::Organization(_) | Role::Project(_) => {
+                add_as(executor, elsewhere, OrganizationRole::Owner, &login).await;
+                Some(SignedIn {
+                    issuer: ISSUER.into(),
+                    email: address(&login).into(),
+                    organization_id,
+                    member_id: asking,
+                    expires_at: event_log::clock::now() + chrono::TimeDelta::days(1),
+                })
             }
+            Role::Suspended | Role::Foreign => None,
         };
         let mut stage = Self {
             organization_id,
@@ -235,7 +282,9 @@ impl Stage {
             invite_id,
             access_review_id: AccessReviewId::from(uuid::Uuid::nil()),
             lot_id: bought(executor, organization_id).await,
+            elsewhere,
             asking,
+            signed_in,
         };
         let key = stage.create_key(Some(member_id), None);
         stage.api_key_id = done(executor, &key).await.api_key_id;
@@ -414,6 +463,22 @@ impl Stage {
                 let request =
                     RefundCreditsRequest { lot_id, currency, amount: None, reference: None };
                 ask!(RefundCredits { organization_id, request })
+            }
+            V::TransferCredits => {
+                // Beyond their own organization they count as who they sign in as.
+                let presented = self.signed_in.clone().map(Presented::SignedIn);
+                let context = CommandContext { presented, ..context };
+                let (lot_id, currency) = (self.lot_id, usd());
+                let to_organization_id = self.elsewhere;
+                let request = TransferCreditsRequest {
+                    lot_id,
+                    currency,
+                    amount: None,
+                    to_organization_id,
+                    reason: None,
+                };
+                let transfer = TransferCredits { organization_id, request };
+                executor.execute(&context, &transfer).await.map(|_| ())
             }
             V::ChangeCreditPolicy => {
                 let policy = CreditPolicy::Block;

@@ -117,6 +117,86 @@ async fn opentelemetrys_names_are_ours() {
     invalid(&fates(world.asking().json(&json!([twice])).await)[0], "input_tokens");
 }
 
+const COUNTS: &str = "concat_ws('/', input_tokens, cached_input_tokens, cache_write_tokens,
+    output_tokens, reasoning_tokens, units, service_tier)";
+
+#[tokio::test]
+async fn a_providers_own_usage_object_is_taken_in_every_form() {
+    let world = World::new().await;
+    // Anthropic counts what was cached and written beside the input.
+    let object = json!({"input_tokens": 10, "cache_read_input_tokens": 60,
+        "cache_creation_input_tokens": 30, "output_tokens": 50, "service_tier": "priority",
+        "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20},
+        "server_tool_use": {"web_search_requests": 2}});
+    let said = |id: &str| world.record(id, json!({"provider": "anthropic", "usage": object}));
+    let event = json!({"specversion": "1.0", "id": "e", "source": "/gateway", "type": "usage",
+        "data": said("event")});
+    let lines = format!("{}\n{}\n", said("line"), said("line"));
+    for (content_type, body, expected) in [
+        ("application/json", said("one").to_string(), vec!["recorded"]),
+        ("application/json", json!([said("list")]).to_string(), vec!["recorded"]),
+        ("application/json", json!({"records": [said("among")]}).to_string(), vec!["recorded"]),
+        ("application/x-ndjson", lines, vec!["recorded", "duplicate"]),
+        ("application/cloudevents+json", event.to_string(), vec!["recorded"]),
+    ] {
+        assert_eq!(words(&world.text(content_type, &body).await), expected, "{body}");
+    }
+    let units = r#"{"cache_write_1h_tokens":20,"web_searches":2}"#;
+    for id in ["one", "list", "among", "line", "event"] {
+        let row: String = world.column(id, COUNTS).await;
+        assert_eq!(row, format!("100/60/30/50/0/{units}/priority"), "{id}");
+    }
+    // Google calls it otherwise. What no object of its says stands beside it.
+    let google = json!({"provider": "google", "units": {"map_searches": 1}, "service_tier": "batch",
+        "usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 2, "thoughtsTokenCount": 3}});
+    let google = world.asking().json(&world.record("google", google)).await;
+    assert_eq!(words(&fates(google)), ["recorded"]);
+    let row: String = world.column("google", COUNTS).await;
+    assert_eq!(row, r#"7/0/0/5/3/{"map_searches":1}/batch"#);
+    // The same counts by hand are the same request.
+    let counts = json!({"provider": "google", "units": {"map_searches": 1}, "service_tier": "batch",
+        "input_tokens": 7, "output_tokens": 5, "reasoning_tokens": 3});
+    let again = world.asking().json(&world.record("google", counts)).await;
+    assert_eq!(words(&fates(again)), ["duplicate"]);
+}
+
+#[tokio::test]
+async fn a_usage_object_that_cannot_be_read_is_named() {
+    let world = World::new().await;
+    for (fields, field) in [
+        (json!({"usage": {"prompt_tokens": 1.5}}), "usage.prompt_tokens"),
+        (json!({"usage": {"prompt_tokens": -1}}), "usage.prompt_tokens"),
+        (
+            json!({"usage": {"prompt_tokens": 1, "prompt_tokens_details": {"cached_tokens": "x"}}}),
+            "usage.prompt_tokens_details.cached_tokens",
+        ),
+        (
+            json!({"usage": {"input_tokens": i64::MAX, "output_tokens": 1,
+                "cache_read_input_tokens": i64::MAX}}),
+            "usage.cache_read_input_tokens",
+        ),
+        (json!({"usage": {"input_tokens": 5}}), "usage.output_tokens"),
+        (json!({"usage": {}}), "usage"),
+        (json!({"usage": [1]}), "usage"),
+        (json!({"usage": {"prompt_tokens": 5}, "output_tokens": 7}), "output_tokens"),
+        (
+            json!({"usage": {"input_tokens": 5, "output_tokens": 1,
+                "server_tool_use": {"web_search_requests": 2}}, "units": {"web_searches": 2}}),
+            "units.web_searches",
+        ),
+        (
+            json!({"usage": {"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 6}}}),
+            "cached_input_tokens",
+        ),
+    ] {
+        let body = json!([world.record("a", fields.clone()), world.record("b", json!({}))]);
+        let fates = fates(world.asking().json(&body).await);
+        assert_eq!(fates[0]["field"], field, "{fields}: {fates:?}");
+        invalid(&fates[0], field);
+        assert_ne!(fates[1]["fate"], "invalid", "{fates:?}");
+    }
+}
+
 type Pack = fn(&[u8]) -> Vec<u8>;
 
 fn gzip(text: &[u8]) -> Vec<u8> {

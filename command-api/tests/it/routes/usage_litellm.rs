@@ -194,3 +194,36 @@ async fn what_litellm_really_posts_is_recorded() {
     .expect("the log answers");
     assert_eq!(failed, 2);
 }
+
+/// What LiteLLM passes through has the provider's own object; in what it counts itself, cached audio
+/// is not said, though some must have been.
+#[tokio::test]
+async fn a_providers_own_object_is_read_as_the_provider_means_it() {
+    let world = World::new().await;
+    let gateway = world.gateway().await;
+    let own = json!({"input_tokens": 10, "cache_read_input_tokens": 60, "output_tokens": 50,
+        "cache_creation_input_tokens": 30});
+    let audio = json!({"prompt_tokens": 100, "completion_tokens": 20, "prompt_tokens_details":
+        {"cached_tokens": 60, "audio_tokens": 80}});
+    let absurd = json!({"prompt_tokens": i64::MIN, "prompt_tokens_details":
+        {"cached_tokens": i64::MAX, "audio_tokens": i64::MAX}});
+    let events = json!([
+        event(
+            "own",
+            json!({"custom_llm_provider": "anthropic", "prompt_tokens": 10,
+            "completion_tokens": 50, "metadata": {"usage_object": own}})
+        ),
+        event("audio", json!({"metadata": {"usage_object": audio}})),
+        event("absurd", json!({"prompt_tokens": i64::MIN, "metadata": {"usage_object": absurd}})),
+    ]);
+    let fates = post(&gateway, &events).await;
+    assert_eq!(words(&fates), ["recorded", "recorded", "invalid"], "{fates:?}");
+    invalid(&fates[2], "input_tokens");
+    let counts = "concat_ws('/', input_tokens, cached_input_tokens, cache_write_tokens,
+        output_tokens, units)";
+    assert_eq!(world.column::<String>("own", counts).await, "100/60/30/50");
+    assert_eq!(
+        world.column::<String>("audio", counts).await,
+        r#"100/60/0/20/{"audio_input_tokens":80,"cached_audio_input_tokens":40}"#
+    );
+}

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::*;
 use crate::pricing::{Exact, Explanation, PriceBook, Tokens, Used};
 use crate::testing::{at, id};
-use crate::usage::provider_usage::{UsageShape, provider_usage};
+use crate::usage::provider_usage::{ProviderUsage, UsageShape, provider_usage, usage_object};
 
 const VARIABLE: &str = "ORGLEDGER_REAL_DATA";
 
@@ -93,6 +93,16 @@ fn plain(text: &str) -> String {
     decimal::rate(text, 0).unwrap().to_string()
 }
 
+/// That the usage object of an answer, sent without the answer, is known for what it is.
+fn assert_alone(row: &Row, within: &ProviderUsage) {
+    let object = ["/usage", "/usageMetadata", "/response/usage", "/meta"]
+        .iter()
+        .find_map(|place| row.raw_usage.pointer(place)?.as_object());
+    let alone = usage_object(&row.provider, object.unwrap().clone()).unwrap();
+    let counts = (&alone.tokens, &alone.units);
+    assert_eq!(counts, (&within.tokens, &within.units), "{} {}", row.provider, row.raw_usage);
+}
+
 #[test]
 fn real_usage_costs_what_it_cost() {
     let Some(prices) = real_data("prices/genai-prices.json") else { return };
@@ -103,6 +113,7 @@ fn real_usage_costs_what_it_cost() {
     for row in &rows {
         let shape = UsageShape::of(&row.provider, &row.api_flavor).unwrap();
         let read = provider_usage(shape, &row.raw_usage).unwrap();
+        assert_alone(row, &read);
         let used = Used {
             organization_id: id(1),
             provider: &row.provider,

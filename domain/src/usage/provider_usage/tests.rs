@@ -144,3 +144,59 @@ fn each_provider_and_api_has_a_shape() {
         assert_eq!(UsageShape::of(provider, api), shape, "{provider} {api}");
     }
 }
+
+/// The object alone says as much as within its answer, but for what the answer says beside it.
+#[test]
+fn an_object_alone_is_known_by_its_fields() {
+    let object = |value: &Value| value.as_object().unwrap().clone();
+    for (provider, said, shape) in [
+        ("openai", json!({"prompt_tokens": 1, "completion_tokens": 2}), UsageShape::OpenAiChat),
+        ("azure", json!({"input_tokens": 1, "output_tokens": 2}), UsageShape::OpenAiResponses),
+        (
+            "aws",
+            json!({"input_tokens": 1, "output_tokens": 2, "cache_read_input_tokens": 3}),
+            UsageShape::Anthropic,
+        ),
+        ("google", json!({"promptTokenCount": 1, "thoughtsTokenCount": 2}), UsageShape::Google),
+        ("aws", json!({"inputTokens": 1, "outputTokens": 2}), UsageShape::BedrockConverse),
+        ("cohere", json!({"billed_units": {"input_tokens": 1}}), UsageShape::Cohere),
+        (
+            "xai",
+            json!({"prompt_tokens": 1, "completion_tokens": 2, "reasoning_tokens": 3}),
+            UsageShape::XAi,
+        ),
+        ("perplexity", json!({"prompt_tokens": 1, "citation_tokens": 3}), UsageShape::Perplexity),
+        (
+            "openai",
+            json!({"input_tokens": 1, "output_tokens": 2, "input_token_details": {}}),
+            UsageShape::OpenAiRealtime,
+        ),
+        (
+            "openai",
+            json!({"input_tokens": 3, "output_tokens": 2,
+                "input_tokens_details": {"text_tokens": 1, "image_tokens": 2}}),
+            UsageShape::OpenAiImages,
+        ),
+    ] {
+        assert_eq!(UsageShape::of_object(provider, &object(&said)), Some(shape), "{said}");
+        let wrapped = match shape {
+            UsageShape::Google => json!({"usageMetadata": said}),
+            UsageShape::OpenAiRealtime => json!({"response": {"usage": said}}),
+            _ => json!({"usage": said}),
+        };
+        let alone = usage_object(provider, object(&said));
+        assert!(alone.is_ok(), "{said}: {alone:?}");
+        assert_eq!(alone, provider_usage(shape, &wrapped), "{said}");
+    }
+    for said in [json!({}), json!({"tokens_used": 7}), json!({"output_tokens": 7})] {
+        assert_eq!(usage_object("openai", object(&said)), Err(UnreadableUsage::Unknown), "{said}");
+    }
+}
+
+#[test]
+fn absurd_counts_are_refused_before_they_are_added_up() {
+    let said = json!({"input_tokens": i64::MAX, "output_tokens": 1,
+        "cache_read_input_tokens": i64::MAX});
+    let read = usage_object("anthropic", said.as_object().unwrap().clone());
+    assert!(matches!(read, Err(UnreadableUsage::NotACount { .. })), "{read:?}");
+}

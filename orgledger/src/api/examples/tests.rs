@@ -34,6 +34,9 @@ fn field_names(schemas: &Value, names: &mut BTreeSet<String>) {
             if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
                 names.extend(properties.keys().cloned());
             }
+            // A map that lists which names it may have.
+            let listed = schemas.pointer("/propertyNames/enum").and_then(Value::as_array);
+            names.extend(listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
             schema.values().for_each(|value| field_names(value, names));
         }
         Value::Array(values) => values.iter().for_each(|value| field_names(value, names)),

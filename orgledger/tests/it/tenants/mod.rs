@@ -22,8 +22,9 @@ const AUDIENCE: &str = "orgledger";
 
 /// Commands that succeed though what they name is not there: some answer item by item, and what is not
 /// in a group or project need not be taken out.
-const DONE_WITHOUT: [&str; 5] = [
+const DONE_WITHOUT: [&str; 6] = [
     "record_usage",
+    "record_litellm_usage",
     "send_invites_in_bulk",
     "remove_group_member",
     "remove_project_group",
