@@ -26,6 +26,9 @@ struct Example {
     csv: Option<String>,
 }
 
+/// Files of which there is no example.
+const PARQUET: &str = "application/vnd.apache.parquet";
+
 /// The position in examples of answers.
 const POSITION: i64 = 1042;
 
@@ -76,6 +79,8 @@ fn add_to(operation: &mut Operation, example: &Example) {
             content.example = match kind.as_str() {
                 "application/problem+json" => of_problem(status),
                 "text/csv" => example.csv.clone().map(Value::String),
+                // No text shows what is in it.
+                PARQUET => None,
                 _ => example.response.clone().or_else(|| only_a_position(content)),
             };
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DurationRound, TimeDelta};
 use event_log::usage::NewUsage;
-use event_schemas::{Amount, OrganizationId};
+use event_schemas::{Amount, OrganizationId, Unit};
 
 use crate::support::House;
 use crate::support::usage::Usage;
@@ -16,6 +16,7 @@ struct Sums {
     tokens: [i128; 5],
     cost: Option<Amount>,
     unpriced: i128,
+    unbilled: i128,
 }
 
 fn key(organization_id: OrganizationId, record: &NewUsage) -> String {
@@ -52,6 +53,7 @@ fn add(sums: &mut BTreeMap<String, Sums>, organization_id: OrganizationId, recor
             let cost = Amount::from_pico(price.cost_pico.into());
             sum.cost = Some(sum.cost.unwrap_or_default() + cost);
         }
+        None if record.error_type.is_some() => sum.unbilled += 1,
         None => sum.unpriced += 1,
     }
 }
@@ -64,7 +66,7 @@ async fn stored(house: &House) -> BTreeMap<String, Sums> {
                  provider, model, coalesce(currency, '-'), extract(epoch from quarter_hour)::bigint),
              array[sum(requests), sum(input_tokens), sum(cached_input_tokens),
                  sum(cache_write_tokens), sum(output_tokens), sum(reasoning_tokens),
-                 sum(unpriced_requests)]::bigint[], sum(cost)::text
+                 sum(unpriced_requests), sum(unbilled_requests)]::bigint[], sum(cost)::text
          from read.usage_quarter_hourly group by 1",
     )
     .fetch_all(&house.reader)
@@ -77,7 +79,7 @@ async fn stored(house: &House) -> BTreeMap<String, Sums> {
         }
         let cost = cost.map(|cost| cost.parse().unwrap());
         let tokens = [n[1], n[2], n[3], n[4], n[5]];
-        (key, Sums { requests: n[0], tokens, cost, unpriced: n[6] })
+        (key, Sums { requests: n[0], tokens, cost, unpriced: n[6], unbilled: n[7] })
     });
     sums.collect()
 }
@@ -86,7 +88,7 @@ async fn stored(house: &House) -> BTreeMap<String, Sums> {
 async fn sums_are_exact_over_batches_pages_and_months() {
     let house = House::new().await;
     let mut usage = Usage::new(4);
-    let mut sums = BTreeMap::new();
+    let (mut sums, mut searches) = (BTreeMap::new(), 0);
     for size in [1, 700, 300, 40, 900] {
         let (organization_id, records) = usage.batch(size);
         house.use_up(organization_id, &records).await;
@@ -94,6 +96,7 @@ async fn sums_are_exact_over_batches_pages_and_months() {
         house.use_up(organization_id, &records).await;
         for record in &records {
             add(&mut sums, organization_id, record);
+            searches += record.units.get(Unit::WebSearches);
         }
         if size > 500 {
             house.catch_up().await;
@@ -101,6 +104,14 @@ async fn sums_are_exact_over_batches_pages_and_months() {
     }
     house.catch_up().await;
     assert_eq!(stored(&house).await, sums);
+    assert!(sums.values().any(|sum| sum.unbilled > 0) && sums.values().any(|sum| sum.unpriced > 0));
+    let searched: i64 = sqlx::query_scalar(
+        "select sum(quantity)::bigint from read.usage_units where unit = 'web_searches'",
+    )
+    .fetch_one(&house.reader)
+    .await
+    .unwrap();
+    assert_eq!(searched, searches);
 
     let consumed: Vec<(String, String)> = sqlx::query_as(
         "select organization_id || ' ' || currency, (purchased + granted + consumed)::text

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use event_schemas::Permission;
+use utoipa::ToSchema;
 
 use super::export::{to_csv, to_parquet};
 use super::focus::{to_focus_csv, to_focus_parquet};
@@ -17,13 +18,19 @@ use crate::state::{QueryState, Reflecting, highest};
 use crate::viewer::Viewer;
 
 const CSV: &str = "text/csv; charset=utf-8";
+/// A Parquet file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code)] // Never built: it describes what is answered.
+struct ParquetFile(Vec<u8>);
+
 const PARQUET: &str = "application/vnd.apache.parquet";
 
 /// What was used and what it cost, grouped.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/costs", operation_id = "get_costs",
     tag = "costs", params(OrganizationPath, CostsParameters),
     responses((status = 200, content((CostReport = "application/json"), (String = "text/csv"),
-        (Vec<u8> = "application/vnd.apache.parquet"))), Refusals))]
+        (ParquetFile = "application/vnd.apache.parquet"))), Refusals))]
 pub(crate) async fn get_costs(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,

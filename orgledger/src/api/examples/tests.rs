@@ -85,6 +85,10 @@ fn every_body_and_parameter_has_an_example_that_is_one() {
         let id = operation["operationId"].as_str().expect("an id");
         for (what, content) in bodies(operation) {
             let example = content.get("example");
+            if what.ends_with(PARQUET) {
+                assert_eq!(example, None, "{id}: text that stands for a file");
+                continue;
+            }
             let example = example.unwrap_or_else(|| panic!("{id}: no example of {what}"));
             let wrong = wrong(&document, &content["schema"], example);
             assert!(wrong.is_empty(), "{id}, {what}: {wrong:?}");

@@ -36,6 +36,9 @@ const LAST: [&str; 22] = [
 /// What leaves nobody who could ask for more.
 const VERY_LAST: [&str; 2] = ["leave_organization", "archive_organization"];
 
+/// Stands for another name each time that it is asked.
+const ANEW: &str = "(another each time)";
+
 /// Ids by the name of their gap, `organization_id` for instance.
 pub(super) type Ids = BTreeMap<String, String>;
 
@@ -122,7 +125,9 @@ fn bodies(operation: &str) -> Vec<Value> {
                     "occurred_at": "2026-01-31T12:00:00Z", "input_tokens": 1}]})
             })
             .to_vec(),
-        "record_litellm_usage" => vec![json!([{"id": name(), "custom_llm_provider": "p",
+        // A project's key records in its project, whatever is named: each asking is a request of its
+        // own, or the second would be told that it was there.
+        "record_litellm_usage" => vec![json!([{"id": ANEW, "custom_llm_provider": "p",
             "model": "m", "startTime": 1_769_860_800.5, "prompt_tokens": 1,
             "metadata": {"user_api_key_project_id": "{project_id}"}}])],
         "open_access_review" => vec![json!({"title": "All", "due_at": "2999-01-01T00:00:00Z",
@@ -281,8 +286,10 @@ impl Operation {
                 text.replace(&format!("{{{name}}}"), id)
             })
         };
-        let body =
-            self.body.as_ref().map(|body| serde_json::from_str(&fill(&body.to_string())).unwrap());
+        let body = self.body.as_ref().map(|body| {
+            let text = fill(&body.to_string()).replace(ANEW, &unique_name());
+            serde_json::from_str(&text).unwrap()
+        });
         Filled { path: fill(&self.path), body }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 use event_log::usage::{NewUsage, Price, UsageWrite, UsageWriter};
-use event_schemas::{Actor, Currency, OrganizationId};
+use event_schemas::{Actor, Currency, OrganizationId, Unit};
 use uuid::Uuid;
 
 use super::history::beginning;
@@ -57,6 +57,12 @@ impl Usage {
             cost_pico: i64::MAX - i64::try_from(random.below(1_000_000)).unwrap(),
             currency: if random.one_in(4) { "EUR" } else { "USD" }.parse().unwrap(),
         });
+        // Some that have no price have failed and used nothing.
+        let failed = price.is_none() && self.requests.is_multiple_of(3);
+        let [input_tokens, output_tokens, cached, written, reasoning] =
+            [input_tokens, output_tokens, cached, written, reasoning]
+                .map(|count| if failed { 0 } else { count });
+        let searches = if failed || !self.requests.is_multiple_of(5) { 0 } else { 2 };
         let minutes = i64::try_from(random.below(180 * 24 * 60)).unwrap();
         NewUsage {
             project_id: random.pick(&self.projects).unwrap().into(),
@@ -75,9 +81,11 @@ impl Usage {
             cache_write_tokens: written,
             output_tokens,
             reasoning_tokens: reasoning,
-            units: event_schemas::Units::NONE,
+            units: [(Unit::WebSearches, searches), (Unit::Pages, searches * 2)]
+                .into_iter()
+                .collect(),
             service_tier: None,
-            error_type: None,
+            error_type: failed.then(|| "429".to_owned()),
             duration_ms: None,
             price,
             tags: BTreeMap::new(),
