@@ -117,7 +117,7 @@ impl Session<'_> {
             Some(asking) if !asking.in_organization().contains(permission) => {
                 Err(asking.refusal(permission))
             }
-            Some(_) | None => Ok(()),
+            Some(_) | None => self.of_emergencies(organization_id, permission).await,
         }
     }
 
@@ -134,11 +134,13 @@ impl Session<'_> {
         if matches!(self.authority(), Authority::Operator | Authority::System) {
             return self.permit(organization_id, permission).await;
         }
-        let Some(Presented::SignedIn(signed_in)) = self.presented() else {
+        let Some(Presented::SignedIn(signed_in)) = self.presented().cloned() else {
             return Err(OrganizationError::NotFound.into());
         };
+        let now = self.now();
         let organization = self.read::<Organization>(organization_id).await?;
         let member_id = organization.signed_in(&signed_in.issuer, &signed_in.email);
+        let member_id = member_id.filter(|member_id| !organization.member_rests(*member_id, now));
         let access = member_id.and_then(|member_id| organization.access_of(member_id));
         let access = access.ok_or(OrganizationError::NotFound)?;
         if access.organization.contains(permission) {
@@ -206,6 +208,9 @@ impl Session<'_> {
         project_id: ProjectId,
         needed: PermissionSet,
     ) -> Result<(), Refusal> {
+        for permission in needed.iter() {
+            self.of_emergencies(organization_id, permission).await?;
+        }
         let Some(asking) = self.asking(organization_id).await? else { return Ok(()) };
         if asking.only_in.is_some_and(|only| only != project_id) {
             return Err(ProjectError::NotFound.into());
@@ -313,7 +318,7 @@ impl Session<'_> {
         if organization.organization_id().is_none() {
             return Err(OrganizationError::NotFound.into());
         }
-        if organization.is_open_to_operator(&operator, now) {
+        if organization.access_open_to(&operator, now).is_some() {
             return Ok(None);
         }
         Ok(Some(Asking { who: Who::Operator, only_in: None, scopes: None }))

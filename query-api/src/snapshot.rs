@@ -43,7 +43,7 @@ impl Projection {
         match self {
             Self::AccessRegister => "read.api_keys",
             Self::Balances => "read.balances",
-            Self::CostPerFeature => "read.usage_hourly",
+            Self::CostPerFeature => "read.usage_by_feature",
             Self::AccessReviews => "read.access_review_lines",
             Self::LastUse => "read.last_commands",
             Self::Oversight => "read.approvals",

@@ -45,6 +45,8 @@ pub struct Session<'a> {
     /// Who reads, where no command runs, and their name.
     reader: Authority,
     reader_name: String,
+    /// What the one who asks has proved themselves with.
+    presented: Option<Presented>,
 }
 
 /// The command that is running.
@@ -77,6 +79,7 @@ impl<'a> Session<'a> {
             current: None,
             reader: Authority::Nobody,
             reader_name: String::new(),
+            presented: None,
         }
     }
 
@@ -221,6 +224,15 @@ impl<'a> Session<'a> {
         self.current.as_ref().map_or(self.reader, |current| current.context.authority)
     }
 
+    /// What the one who asks has proved themselves with, once it was vouched for.
+    pub(crate) fn presented(&self) -> Option<&Presented> {
+        self.presented.as_ref()
+    }
+
+    pub(crate) fn presents(&mut self, presented: Option<&Presented>) {
+        self.presented = presented.cloned();
+    }
+
     /// The name of who asks: the actor's id.
     pub fn actor_name(&self) -> String {
         let name = self.current.as_ref().map(|current| &current.context.metadata.actor.id);
@@ -240,11 +252,6 @@ impl<'a> Session<'a> {
     /// Where what is left of lots is asked.
     pub(crate) fn lots_left(&self) -> Option<&'a dyn LotsLeft> {
         self.lots_left
-    }
-
-    /// What was presented, where a command runs and it was not the operator's credential.
-    pub(crate) fn presented(&self) -> Option<&'a Presented> {
-        self.current.as_ref().and_then(|current| current.context.presented.as_ref())
     }
 
     /// The log, for what is found by another thing than its stream.
