@@ -10,11 +10,11 @@ async fn credits_are_bought_and_given_exactly() {
     let organization = app.organization().await;
     let credits = format!("/v1/organizations/{organization}/credits");
     let purchase = json!({"amount": "1234.560000000001", "currency": "USD", "reference": "INV-7"});
-    let bought = app.operator().post(&format!("{credits}/purchases"), purchase).await;
+    let bought = app.admin().post(&format!("{credits}/purchases"), purchase).await;
     assert_eq!((bought.status.as_u16(), bought.etag()), (201, "\"1\"".to_owned()));
     bought.id("lot_id");
     let grant = json!({"amount": "5", "currency": "EUR", "reason": "welcome"});
-    app.operator().post(&format!("{credits}/grants"), grant).await.id("lot_id");
+    app.admin().post(&format!("{credits}/grants"), grant).await.id("lot_id");
     let amounts: Vec<String> = sqlx::query_scalar(
         "select payload->>'amount' from log.events where aggregate_type = 'credit_account'
          order by position",
@@ -33,7 +33,7 @@ async fn what_is_no_amount_is_refused() {
         let path = format!("/v1/organizations/{organization}/credits/{route}");
         let post = async |amount, currency: &str| {
             let body = json!({"amount": amount, "currency": currency});
-            app.operator().post(&path, body).await
+            app.admin().post(&path, body).await
         };
         for amount in ["0", "-1", "-0.000000000001"] {
             post(json!(amount), "USD").await.refused_field(422, "invalid-value", "amount");
@@ -45,14 +45,14 @@ async fn what_is_no_amount_is_refused() {
         let most = "99999999999999999999999999";
         let body = json!({"amount": most, "currency": "XTS"});
         if route == "purchases" {
-            app.operator().post(&path, body).await.ok();
+            app.admin().post(&path, body).await.ok();
         } else {
-            app.operator().post(&path, body).await.refused_field(422, "invalid-value", "amount");
+            app.admin().post(&path, body).await.refused_field(422, "invalid-value", "amount");
         }
     }
     let path = format!("/v1/organizations/{organization}/credits/purchases");
     let body = json!({"amount": "1", "currency": "USD", "reference": "x".repeat(1001)});
-    app.operator().post(&path, body).await.refused_field(422, "invalid-value", "reference");
+    app.admin().post(&path, body).await.refused_field(422, "invalid-value", "reference");
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn what_is_left_of_a_purchase_is_paid_back_once() {
     let organization = app.organization().await;
     let credits = format!("/v1/organizations/{organization}/credits");
     let post =
-        async |route: &str, body| app.operator().post(&format!("{credits}/{route}"), body).await;
+        async |route: &str, body| app.admin().post(&format!("{credits}/{route}"), body).await;
     let lot = post("purchases", json!({"amount": "10", "currency": "USD"})).await.id("lot_id");
     let refund = |amount: &str| json!({"lot_id": lot, "currency": "USD", "amount": amount});
     let some = post("refunds", refund("4")).await;
@@ -92,10 +92,13 @@ async fn what_is_left_of_a_purchase_is_paid_back_once() {
 async fn a_transfer_is_both_events_or_none() {
     let app = App::new().await;
     let (from, to) = (app.organization().await, app.organization().await);
+    for organization in [&from, &to] {
+        app.let_operator_in(organization).await;
+    }
     let credits = |of: &str| format!("/v1/organizations/{of}/credits");
     let bought = json!({"amount": "10", "currency": "USD", "priority": 7,
         "expires_at": "2999-01-01T00:00:00Z"});
-    let bought = app.operator().post(&format!("{}/purchases", credits(&from)), bought).await;
+    let bought = app.admin().post(&format!("{}/purchases", credits(&from)), bought).await;
     let lot = bought.id("lot_id");
     let transfer = async |to: &str, amount: &str| {
         let body = json!({"lot_id": lot, "currency": "USD", "amount": amount,
@@ -118,7 +121,7 @@ async fn a_transfer_is_both_events_or_none() {
     assert_eq!(into["expires_at"], "2999-01-01T00:00:00Z");
     // What came from elsewhere is not refunded here, and goes on from here.
     let refund = json!({"lot_id": there, "currency": "USD"});
-    let refund = app.operator().post(&format!("{}/refunds", credits(&to)), refund).await;
+    let refund = app.admin().post(&format!("{}/refunds", credits(&to)), refund).await;
     refund.refused_field(409, "lot-not-purchased", "lot_id");
     let before = app.changes().await;
     transfer(&from, "1").await.refused_field(422, "invalid-value", "to_organization_id");
@@ -134,12 +137,12 @@ async fn who_is_nobody_in_the_other_organization_moves_nothing_there() {
     let (from, to) = (app.organization().await, app.organization().await);
     let credits = format!("/v1/organizations/{from}/credits");
     let bought = json!({"amount": "10", "currency": "USD"});
-    let lot = app.operator().post(&format!("{credits}/purchases"), bought).await.id("lot_id");
+    let lot = app.admin().post(&format!("{credits}/purchases"), bought).await.id("lot_id");
     for (login, role) in [("ada", "owner"), ("bob", "billing")] {
         let member = app.member(&from, login, role).await;
         let keys = format!("/v1/organizations/{from}/api-keys");
         let key = json!({"member_id": member, "name": "admin"});
-        let key = app.operator().post(&keys, key).await.ok();
+        let key = app.admin().post(&keys, key).await.ok();
         let client = app.first().presenting(&key);
         let transfer = async |to: &str| {
             let body = json!({"lot_id": lot, "currency": "USD", "to_organization_id": to});
@@ -160,7 +163,7 @@ async fn a_policy_is_changed_by_who_may_and_once() {
     let path = format!("/v1/organizations/{organization}/credits/policy");
     let put = async |policy: &str| {
         let body = json!({"currency": "USD", "policy": policy});
-        app.operator().ask(axum::http::Method::PUT, &path).json(&body).await
+        app.admin().ask(axum::http::Method::PUT, &path).json(&body).await
     };
     for _ in 0..2 {
         put("block").await.ok();

@@ -24,7 +24,7 @@ impl World {
                 "rates": {"input_tokens": "3", "output_tokens": "15", "web_searches": "10"},
                 "above": [{"input_tokens": 1000, "rates": {"input_tokens": "6"}}],
                 "service_tiers": [{"tier": "batch", "percent": "50"}]}]});
-        app.operator().post("/v1/price-lists", list).await.ok();
+        app.admin().post("/v1/price-lists", list).await.ok();
         Self { app, organization, project }
     }
 
@@ -37,7 +37,7 @@ impl World {
             "model": "gpt-5", "request_id": request_id, "occurred_at": "2026-05-01T12:00:00Z"});
         let Value::Object(fields) = fields else { panic!("{fields} are no fields") };
         record.as_object_mut().expect("a record").extend(fields);
-        let asking = self.app.operator().ask(Method::POST, &self.path("/usage"));
+        let asking = self.app.admin().ask(Method::POST, &self.path("/usage"));
         asking.json(&json!({"records": [record]})).await.ok()["records"][0].clone()
     }
 
@@ -47,7 +47,7 @@ impl World {
     }
 
     async fn explained(&self, request_id: &str) -> Value {
-        let reply = self.explained_to(&self.app.operator(), request_id).await;
+        let reply = self.explained_to(&self.app.admin(), request_id).await;
         assert_eq!(reply.status.as_u16(), 200, "{reply:?}");
         let explained = reply.body;
         assert_eq!(explained["agrees"], true, "{explained}");
@@ -59,7 +59,7 @@ impl World {
         let mut own = json!({"provider": "*", "currency": "USD"});
         let Value::Object(fields) = fields else { panic!("{fields} are no fields") };
         own.as_object_mut().expect("a list").extend(fields);
-        self.app.operator().post(&self.path("/price-lists"), own).await
+        self.app.admin().post(&self.path("/price-lists"), own).await
     }
 }
 
@@ -128,7 +128,7 @@ async fn an_explanation_is_of_what_was_known_then() {
     let other = World { project: other.app.project(&other.organization, "beta").await, ..other };
     other.send("theirs", json!({"input_tokens": 100})).await;
     assert_eq!(other.explained("theirs").await["cost"], "0.000300000000");
-    other.explained_to(&other.app.operator(), "own").await.refused(404, "not-found");
+    other.explained_to(&other.app.admin(), "own").await.refused(404, "not-found");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::support::{Asking, Reply};
 
 impl World {
     fn asking(&self) -> Asking {
-        self.app.operator().ask(Method::POST, &self.path("/usage"))
+        self.app.admin().ask(Method::POST, &self.path("/usage"))
     }
 
     async fn text(&self, content_type: &str, text: &str) -> Vec<Value> {

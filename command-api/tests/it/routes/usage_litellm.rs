@@ -21,7 +21,7 @@ impl World {
         let admin = self.app.member(&self.organization, "root", "admin").await;
         let path = self.path("/api-keys");
         let body = json!({"member_id": admin, "name": "admin"});
-        let key = self.app.operator().post(&path, body).await.ok();
+        let key = self.app.admin().post(&path, body).await.ok();
         self.app.stranger(key["secret"].as_str())
     }
 }
@@ -150,7 +150,7 @@ async fn without_an_organizations_key_there_is_nobody_to_record_for() {
     // A reader may not record.
     let reader = world.app.member(&world.organization, "reader", "reader").await;
     let body = json!({"member_id": reader, "name": "reader"});
-    let key = world.app.operator().post(&world.path("/api-keys"), body).await;
+    let key = world.app.admin().post(&world.path("/api-keys"), body).await;
     if let Some(secret) = key.body["secret"].as_str() {
         let reader = world.app.stranger(Some(secret));
         let in_alpha = event("a", json!({"metadata": {"user_api_key_team_alias": "alpha"}}));
