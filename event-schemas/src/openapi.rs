@@ -44,13 +44,15 @@ fn currency(object: ObjectBuilder) -> ObjectBuilder {
 
 fn rate(object: ObjectBuilder) -> ObjectBuilder {
     object
-        .pattern(Some(r"^[0-9]{1,10}(\.[0-9]{1,18})?$"))
+        .pattern(Some(r"^([0-9]{1,9}(\.[0-9]{1,18})?|1000000000(\.0{1,18})?)$"))
         .description(Some("An exact price of zero or more with up to 18 places, as a string."))
 }
 
 fn percent(object: ObjectBuilder) -> ObjectBuilder {
     object
-        .pattern(Some(r"^-?[0-9]{1,5}(\.[0-9]{1,2})?$"))
+        .pattern(Some(
+            r"^(-?[0-9]{1,2}(\.[0-9]{1,2})?|-100(\.00?)?|[0-9]{3,4}(\.[0-9]{1,2})?|10000(\.00?)?)$",
+        ))
         .description(Some("An exact percentage with up to 2 places, as a string."))
 }
 

@@ -66,8 +66,10 @@ pub enum When {
     /// Each day between these times; over midnight where the end comes before the start.
     Daily {
         /// From then.
+        #[schema(value_type = String, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$")]
         start: NaiveTime,
         /// Until just before then.
+        #[schema(value_type = String, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$")]
         end: NaiveTime,
     },
 }

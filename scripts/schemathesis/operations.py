@@ -6,6 +6,8 @@ ENDING = (
     + ("transfer", "update_organization", "withdraw")
 )
 OPERATORS = ("create_organization", "publish_price_list", "request_break_glass", "list_organizations")
+# A key is good for one organization; the operator is let into two.
+OPERATORS += ("transfer_credits",)
 
 
 def is_ending(operation):
@@ -14,5 +16,5 @@ def is_ending(operation):
 
 
 def is_operators(operation):
-    """Whether only who runs orgledger may do it."""
+    """Whether it is asked by who runs orgledger."""
     return operation in OPERATORS

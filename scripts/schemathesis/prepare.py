@@ -31,7 +31,7 @@ def ask(method, path, body=None, credential=operator):
 
 def before(operation, make, ids):
     """What must have happened before an operation can be carried out."""
-    if operation in ("end_break_glass", "review_break_glass"):
+    if operation in ("end_break_glass", "review_break_glass", "transfer_credits", "Receiving"):
         make(f"/break-glass/{ids['break_glass_id']}/approve")
     if operation == "review_break_glass":
         make(f"/break-glass/{ids['break_glass_id']}/end")
@@ -89,6 +89,7 @@ def organization(name):
     asked = ask("PUT", f"{of}/members/{member_id}/role", {"role": "owner"}, olga_key)
     emergency = {"reason": "all operations are tried", "minutes": 240}
     waiting = ask("POST", f"{of}/break-glass", emergency)
+    lot_id = make("/credits/purchases", {"amount": "50", "currency": "USD"})["lot_id"]
     position = make("/credits/grants", {"amount": "5", "currency": "USD"})["position"]
     world = {
         "secret": secret,
@@ -107,7 +108,10 @@ def organization(name):
         "line_id": line_id,
         "approval_id": asked["approval_id"],
         "break_glass_id": waiting["break_glass_id"],
+        "lot_id": lot_id,
     }
+    if name == "transfer_credits":
+        world["to_organization_id"] = organization("Receiving")[1]["organization_id"]
     before(name, make, world)
     return position, world
 

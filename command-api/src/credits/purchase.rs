@@ -33,6 +33,7 @@ pub struct PurchaseCreditsRequest {
     pub expires_at: Option<DateTime<Utc>>,
     /// Which of two lots that expire at the same time is drawn first: the lower; without one, 100.
     #[serde(default)]
+    #[schema(maximum = 65535)]
     pub priority: Option<u16>,
     /// The invoice or order.
     #[serde(default)]
