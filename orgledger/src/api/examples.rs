@@ -164,6 +164,10 @@ fn of_parameter(described: &Value) -> Option<Value> {
         "unused_days" => Some(json!(90)),
         "reason" => Some(json!("left the company")),
         "format" => Some(json!("json")),
+        "feature" => Some(json!("search")),
+        "provider" => Some(json!("openai")),
+        "model" => Some(json!("gpt-4o-mini")),
+        "end_user" => Some(json!("u-1")),
         name if name.ends_with("_id") => id(0xff),
         // What is one of a few values is any of them; the rest says an example itself.
         _ => described["schema"]["enum"].get(0).cloned(),
