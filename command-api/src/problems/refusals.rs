@@ -102,7 +102,9 @@ fn organization(error: &OrganizationError) -> Problem {
         Refused::InviteStillOpen(_) => said(INVITE_STILL_OPEN, error),
         Refused::MemberPresent(_) => said(MEMBER_PRESENT, error),
         Refused::NotYetExpired { .. } => said(NOT_YET_EXPIRED, error),
-        Refused::LoginTaken(_) => said(LOGIN_TAKEN, error).with("field", "login"),
+        Refused::LoginTaken(_) | Refused::LoginAlike => {
+            said(LOGIN_TAKEN, error).with("field", "login")
+        }
         Refused::MemberSuspended(_) => said(MEMBER_SUSPENDED, error),
         Refused::LastOwner => said(LAST_OWNER, error),
         Refused::NotAllowed(_) | Refused::NotAnOwner => said(FORBIDDEN, error),
@@ -276,7 +278,10 @@ fn text(error: &TextError) -> Problem {
         TextError::Empty { what }
         | TextError::TooLong { what, .. }
         | TextError::ControlCharacter { what }
+        | TextError::Invisible { what, .. }
+        | TextError::NotComposed { what }
         | TextError::WhiteSpace { what } => what,
+        TextError::MixedLetters | TextError::Reserved => "login",
         TextError::NotAnAddress | TextError::NotAscii => "email",
     };
     said(INVALID_VALUE, error).with("field", field)
