@@ -3,5 +3,5 @@
 mod app;
 mod client;
 
-pub(crate) use app::{App, Process, by_member, by_operator};
+pub(crate) use app::{App, ISSUER, Process, by_member, by_operator};
 pub(crate) use client::{Asking, Client, Reply};
