@@ -112,6 +112,8 @@ pub struct Roster {
     /// Open invites by folded address.
     invited: BTreeMap<String, InviteId>,
     ended_invites: BTreeMap<InviteId, InviteEnd>,
+    /// The hashes of the tokens that invites were accepted with.
+    used_tokens: BTreeMap<InviteId, String>,
 }
 
 impl Roster {
@@ -142,6 +144,7 @@ impl Roster {
             open_invites: BTreeMap::new(),
             invited: BTreeMap::new(),
             ended_invites: BTreeMap::new(),
+            used_tokens: BTreeMap::new(),
         }
     }
 }
@@ -229,6 +232,10 @@ impl Roster {
         self.invite_end(invite_id) == Some(InviteEnd::Accepted)
     }
 
+    pub(super) fn was_accepted_with(&self, invite_id: InviteId, token_hash: &str) -> bool {
+        self.used_tokens.get(&invite_id).is_some_and(|used| used == token_hash)
+    }
+
     /// Whether somebody else than this member could still do everything.
     pub(super) fn has_owner_besides(&self, member_id: MemberId) -> bool {
         self.members().any(|other| other.is_acting_owner() && other.member_id != member_id)
@@ -265,6 +272,10 @@ impl Roster {
     }
 
     pub(super) fn invite_accepted(&mut self, invite_id: InviteId) {
+        let invite = self.open_invites.get(&invite_id);
+        if let Some(token_hash) = invite.and_then(|invite| invite.token_hash.clone()) {
+            self.used_tokens.insert(invite_id, token_hash);
+        }
         self.persons.came_in(invite_id);
         self.invite_ended(invite_id, InviteEnd::Accepted);
     }
