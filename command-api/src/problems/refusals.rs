@@ -114,7 +114,10 @@ fn organization(error: &OrganizationError) -> Problem {
             said(PERMISSION_ABOVE_OWN, error).with("permission", permission.as_str())
         }
         Refused::DomainNotAllowed => said(DOMAIN_NOT_ALLOWED, error).with("field", "email"),
-        Refused::Setting { field, .. } => said(INVALID_VALUE, error).with("field", *field),
+        // It begins with the field's own name, which has no capitals.
+        Refused::Setting { field, .. } => {
+            Problem::new(INVALID_VALUE).with_detail(error.to_string()).with("field", *field)
+        }
         Refused::RoleNameTaken(_) | Refused::GroupNameTaken(_) => {
             said(NAME_TAKEN, error).with("field", "name")
         }
