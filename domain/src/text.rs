@@ -149,6 +149,18 @@ pub fn email(text: &str) -> Result<String, TextError> {
     }
 }
 
+/// Whether a folded text is a host's name (RFC 1123, 2.1): labels of letters, digits and hyphens, an
+/// international one in its `xn--` form.
+pub fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
 /// A reason, reference or purpose: up to 1000 characters in any number of lines. A blank one says
 /// nothing and is none.
 pub fn reason(text: Option<&str>) -> Result<Option<String>, TextError> {

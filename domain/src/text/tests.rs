@@ -170,3 +170,28 @@ fn lookalikes_share_a_look() {
         assert!(!alike(one, other), "{one} {other}");
     }
 }
+
+#[test]
+fn a_host_has_labels() {
+    for host in ["acme.example", "localhost", "a-b.c1", "xn--mnchen-3ya.example"] {
+        assert!(is_host_name(host), "{host}");
+    }
+    for other in [
+        "",
+        ".",
+        "acme..example",
+        "acme.example.",
+        "-a.b",
+        "a-.b",
+        "a_b.c",
+        "münchen.de",
+        "a b",
+        "*.a",
+        "A.b",
+        "a/b",
+        "https://a",
+    ] {
+        assert!(!is_host_name(other), "{other}");
+    }
+    assert!(!is_host_name(&"a".repeat(64)) && !is_host_name(&"a.".repeat(127)));
+}
