@@ -116,7 +116,7 @@ impl Session<'_> {
             Some(asking) if !asking.in_organization().contains(permission) => {
                 Err(asking.refusal(permission))
             }
-            Some(_) | None => Ok(()),
+            Some(_) | None => self.of_emergencies(organization_id, permission).await,
         }
     }
 
@@ -179,6 +179,9 @@ impl Session<'_> {
         project_id: ProjectId,
         needed: PermissionSet,
     ) -> Result<(), Refusal> {
+        for permission in needed.iter() {
+            self.of_emergencies(organization_id, permission).await?;
+        }
         let Some(asking) = self.asking(organization_id).await? else { return Ok(()) };
         if asking.only_in.is_some_and(|only| only != project_id) {
             return Err(ProjectError::NotFound.into());
@@ -286,7 +289,7 @@ impl Session<'_> {
         if organization.organization_id().is_none() {
             return Err(OrganizationError::NotFound.into());
         }
-        if organization.is_open_to_operator(&operator, now) {
+        if organization.access_open_to(&operator, now).is_some() {
             return Ok(None);
         }
         Ok(Some(Asking { who: Who::Operator, only_in: None, scopes: None }))

@@ -87,6 +87,18 @@ pub enum Refusal {
          break-glass access"
     )]
     BreakGlassNeeded,
+    /// A second person counts, and somebody else may hold the credential too.
+    #[error(
+        "the API key that you ask with was made by somebody else, who may have kept it; where a second \
+         person counts, sign in, or use a key that you made with a credential of your own"
+    )]
+    SharedCredential,
+    /// No emergency needs it.
+    #[error("nobody uses the permission '{permission}' under the operator's break-glass access")]
+    NotOfEmergencies {
+        /// The permission.
+        permission: Permission,
+    },
     /// By the check of a text, in a field that the check knows by another word.
     #[error("{field}: {error}")]
     TextIn {

@@ -3,7 +3,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use event_schemas::{
-    ApiKeyEvent, ApiKeyId, KeyOwner, OrganizationId, OrganizationSettings, PermissionSet, ProjectId,
+    ApiKeyEvent, ApiKeyId, BreakGlassId, KeyOwner, OrganizationId, OrganizationSettings,
+    PermissionSet, ProjectId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,7 @@ pub struct ApiKeyDetails {
     name: String,
     redacted: String,
     secret_hash: String,
+    hands: Hands,
     previous: Option<PreviousSecret>,
     expires_at: Option<DateTime<Utc>>,
     rotation_due_at: Option<DateTime<Utc>>,
@@ -46,10 +48,20 @@ pub struct ApiKeyDetails {
     scopes: Option<PermissionSet>,
 }
 
+/// Whose hands a secret has been in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hands {
+    /// Whether somebody else than its owner can know it.
+    pub shared: bool,
+    /// The operator's access that it was made under.
+    pub break_glass_id: Option<BreakGlassId>,
+}
+
 /// The secret before the last rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct PreviousSecret {
     secret_hash: String,
+    hands: Hands,
     valid_until: DateTime<Utc>,
 }
 
@@ -175,6 +187,11 @@ pub enum ApiKeyCommand {
         rotation_due_at: Option<DateTime<Utc>>,
         /// The time.
         now: DateTime<Utc>,
+    },
+    /// Record whose hands its newest secret has been in, beside its owner's.
+    ShareSecret {
+        /// Whose.
+        hands: Hands,
     },
     /// End it for good, with every secret it had.
     Revoke {

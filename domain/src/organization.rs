@@ -37,6 +37,7 @@ pub use groups::GroupCommand;
 pub use persons::{ErasablePerson, Persons};
 pub use reviewed::Reviewer;
 pub use roster::{Invite, Member, Roster};
+pub use settings::needs_approval;
 
 /// An organization, from nothing to its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::stream_events;
-use crate::{ApiKeyId, MemberId, OrganizationId, PermissionSet, ProjectId, ServiceAccountId};
+use crate::{
+    ApiKeyId, BreakGlassId, MemberId, OrganizationId, PermissionSet, ProjectId, ServiceAccountId,
+};
 
 /// Whose key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +69,13 @@ stream_events! {
             previous_valid_until: DateTime<Utc>,
             /// By when it should be rotated again.
             rotation_due_at: Option<DateTime<Utc>>,
+        }
+        /// The secret that it has just got can be known to somebody else than the member whose key it
+        /// is: to whoever made it for them. It proves nothing about a second person.
+        SecretShared = "api_key.secret_shared" "1" {
+            /// The operator's access that it was made under, where it was: its secret rests from the
+            /// access's end until the review.
+            break_glass_id: Option<BreakGlassId>,
         }
         /// It was revoked for good, with every secret it had.
         Revoked = "api_key.revoked" "1" {

@@ -31,6 +31,8 @@ pub enum SensitiveRequest {
         /// The settings.
         security: SecuritySettings,
     },
+    /// Close the organization for good.
+    ArchiveOrganization {},
     /// Export what is known of a member.
     ExportPersonalData {
         /// The member.
@@ -57,6 +59,7 @@ impl SensitiveRequest {
                 SensitiveAction::GrantOwner
             }
             Self::ReplaceSecuritySettings { .. } => SensitiveAction::UpdateSecurity,
+            Self::ArchiveOrganization {} => SensitiveAction::ArchiveOrganization,
             Self::ExportPersonalData { .. } => SensitiveAction::ExportPersonalData,
             Self::ErasePersonalData { .. } => SensitiveAction::ErasePersonalData,
         }

@@ -81,6 +81,8 @@ words! {
         GrantOwner = "grant_owner",
         /// Changing the identity provider, or what needs approval.
         UpdateSecurity = "update_security",
+        /// Closing the organization for good.
+        ArchiveOrganization = "archive_organization",
         /// Exporting what is known of a person.
         ExportPersonalData = "export_personal_data",
         /// Erasing a person for good.
@@ -330,6 +332,22 @@ stream_events! {
             break_glass_id: BreakGlassId,
             /// Until when it lasts.
             expires_at: DateTime<Utc>,
+        }
+        /// Somebody was taken in, given back or given more under the operator's access: they may not
+        /// act from its end until its review.
+        BreakGlassTookIn = "break_glass.took_in" "1" {
+            /// The access.
+            break_glass_id: BreakGlassId,
+            /// The member.
+            member_id: MemberId,
+        }
+        /// An invite was sent, or sent again, under the operator's access: so is whoever accepts it
+        /// taken in.
+        BreakGlassInvited = "break_glass.invited" "1" {
+            /// The access.
+            break_glass_id: BreakGlassId,
+            /// The invite.
+            invite_id: InviteId,
         }
         /// A second person did not let the operator in.
         BreakGlassDeclined = "break_glass.declined" "1" {

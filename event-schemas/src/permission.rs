@@ -200,10 +200,10 @@ pub const fn organization_role_allows(role: OrganizationRole, permission: Permis
         | Permission::ApiKeysUpdate
         | Permission::UsageRecord
         | Permission::AccessReviewsUpdate
-        | Permission::ApprovalsDecide
         | Permission::PersonalDataExport => matches!(role, Owner | Admin),
         Permission::SecurityUpdate
         | Permission::OrganizationArchive
+        | Permission::ApprovalsDecide
         | Permission::BreakGlassDecide
         | Permission::PersonalDataErase => matches!(role, Owner),
     }
@@ -311,6 +311,25 @@ pub const fn why_not_of_custom_roles(permission: Permission) -> Option<&'static 
     }
 }
 
+/// Whether an emergency may need a permission. Under break-glass access nobody decides about access
+/// itself beyond naming members, and nothing is done that cannot be undone: what an emergency leaves
+/// behind ends with it or rests until it was reviewed.
+pub const fn is_of_emergencies(permission: Permission) -> bool {
+    !matches!(
+        permission,
+        Permission::SecurityUpdate
+            | Permission::OrganizationArchive
+            | Permission::RolesUpdate
+            | Permission::GroupsUpdate
+            | Permission::ProjectMembersUpdate
+            | Permission::AccessReviewsUpdate
+            | Permission::ApprovalsDecide
+            | Permission::BreakGlassDecide
+            | Permission::PersonalDataExport
+            | Permission::PersonalDataErase
+    )
+}
+
 impl OrganizationRole {
     /// What the role allows everywhere in the organization.
     pub fn permissions(self) -> PermissionSet {
@@ -353,6 +372,7 @@ mod tests {
                 Permission::SecurityUpdate,
                 Permission::OrganizationArchive,
                 Permission::CreditsUpdate,
+                Permission::ApprovalsDecide,
                 Permission::BreakGlassDecide,
                 Permission::PersonalDataErase,
             ];

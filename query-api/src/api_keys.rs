@@ -53,6 +53,9 @@ pub struct ApiKey {
     pub scopes: Option<Vec<Permission>>,
     /// When its secret was rotated last.
     pub rotated_at: Option<DateTime<Utc>>,
+    /// Whether somebody else than its owner can know its secret: whoever made or rotated it for them. It
+    /// is not taken where a second person counts.
+    pub shared: bool,
     /// Who made it, as `kind:id`.
     pub created_by: String,
     /// Since when it has been as shown.
@@ -65,7 +68,7 @@ impl Listed for ApiKey {
     const ALIASES: &'static [&'static str] = &["t"];
     const COLUMNS: &'static str = "t.api_key_id, t.project_id, t.member_id, t.service_account_id, \
          t.name, t.redacted, t.state, t.expires_at, t.rotation_due_at, t.rotation_days, t.scopes, \
-         t.rotated_at, t.created_by, t.valid_from";
+         t.rotated_at, t.shared, t.created_by, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.api_key_id";
     const STREAM: Option<Stream> = Some(Stream::Own(ApiKeyEvent::STREAM));
@@ -88,6 +91,7 @@ impl Listed for ApiKey {
             rotation_days: row.try_get("rotation_days")?,
             scopes: row.try_get::<Option<Json<_>>, _>("scopes")?.map(|Json(scopes)| scopes),
             rotated_at: row.try_get("rotated_at")?,
+            shared: row.try_get("shared")?,
             created_by: row.try_get("created_by")?,
             valid_from: row.try_get("valid_from")?,
         })

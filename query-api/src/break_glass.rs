@@ -32,10 +32,18 @@ pub struct BreakGlass {
     pub state: String,
     /// When it was asked for.
     pub requested_at: DateTime<Utc>,
+    /// When the operator was let in.
+    pub opened_at: Option<DateTime<Utc>>,
     /// Until when it lasts, or was to last.
     pub expires_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
     /// Who approved or declined it, as `kind:id`.
     pub decided_by: Option<String>,
+    /// Who reviewed it, as `kind:id`.
+    pub reviewed_by: Option<String>,
+    /// When it was reviewed.
+    pub reviewed_at: Option<DateTime<Utc>>,
     /// Why it was declined, or what the review found.
     pub note: Option<String>,
 }
@@ -44,7 +52,7 @@ impl Listed for BreakGlass {
     const NOUN: &'static str = "access of the operator";
     const FROM: &'static str = "read.break_glass t";
     const ALIASES: &'static [&'static str] = &["t"];
-    const COLUMNS: &'static str = "t.break_glass_id, t.operator, t.reason, t.minutes, t.state, t.requested_at, t.expires_at, t.decided_by, t.note";
+    const COLUMNS: &'static str = "t.break_glass_id, t.operator, t.reason, t.minutes, t.state, t.requested_at, t.opened_at, t.expires_at, t.ended_at, t.decided_by, t.reviewed_by, t.reviewed_at, t.note";
     const READS: &'static [Projection] = &[Projection::AccessRegister, Projection::Oversight];
     const SORT: &'static str =
         "to_char(t.requested_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')";
@@ -58,8 +66,12 @@ impl Listed for BreakGlass {
             minutes: row.try_get("minutes")?,
             state: row.try_get("state")?,
             requested_at: row.try_get("requested_at")?,
+            opened_at: row.try_get("opened_at")?,
             expires_at: row.try_get("expires_at")?,
+            ended_at: row.try_get("ended_at")?,
             decided_by: row.try_get("decided_by")?,
+            reviewed_by: row.try_get("reviewed_by")?,
+            reviewed_at: row.try_get("reviewed_at")?,
             note: row.try_get("note")?,
         })
     }

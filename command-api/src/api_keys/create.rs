@@ -111,6 +111,7 @@ impl Command for CreateApiKey {
             now: session.now(),
         };
         session.begin::<ApiKey>(api_key_id, create)?;
+        session.hands_out(organization_id, api_key_id).await?;
         session.reveal(secret.plaintext);
         Ok(ApiKeyCreated { api_key_id, redacted: secret.redacted })
     }

@@ -74,6 +74,7 @@ impl Command for RotateApiKey {
             now,
         };
         session.execute::<ApiKey>(self.api_key_id, rotate).await?;
+        session.hands_out(self.organization_id, self.api_key_id).await?;
         session.reveal(secret.plaintext);
         Ok(ApiKeyRotated { redacted: secret.redacted, previous_valid_until: now + grace })
     }

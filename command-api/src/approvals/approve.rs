@@ -8,6 +8,7 @@ use domain::organization::Authority;
 use event_schemas::{ApprovalId, OrganizationId, Permission};
 use serde::Serialize;
 
+use super::sensitive::permission;
 use crate::answers::{Answered, carry_out};
 use crate::asked::Asked;
 use crate::bodies::NoBody;
@@ -38,10 +39,13 @@ impl Command for ApproveApproval {
         let approval = session.read::<Approval>(self.approval_id).await?;
         let asked = approval.open(self.organization_id)?.clone();
         let by = session.asking_member(self.organization_id).await?;
+        session.in_own_hands(self.organization_id).await?;
         let approve = ApprovalCommand::Approve { by, now: session.now() };
         session.execute::<Approval>(self.approval_id, approve).await?;
         // Who approves must be able to do as much; who asked, still: the command itself says.
+        session.permit(self.organization_id, permission(asked.request())).await?;
         session.would_do(self.organization_id, session.authority(), asked.request()).await?;
+        session.still_may(self.organization_id, asked.requested_by(), asked.request()).await?;
         let requester = Authority::Member(asked.requested_by());
         session.do_it(self.organization_id, requester, asked.request()).await?;
         Ok(Done {})

@@ -4,16 +4,16 @@ use chrono::Duration;
 use domain::Decider as _;
 use domain::approval::{Approval, ApprovalCommand};
 use domain::organization::{
-    ActiveMember, Authority, Organization, OrganizationCommand, OrganizationError,
+    ActiveMember, Authority, Organization, OrganizationCommand, OrganizationError, needs_approval,
 };
 use event_schemas::{
-    ApprovalId, OrganizationId, OrganizationRole, SecuritySettings, SensitiveAction,
-    SensitiveRequest,
+    ApprovalId, MemberId, OrganizationId, OrganizationRole, Permission, SensitiveRequest,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::execute::Session;
+use crate::organizations::archive::archive;
 use crate::personal_data::{erase_former_member, grant_export};
 use crate::refusal::Refusal;
 
@@ -56,6 +56,7 @@ impl Session<'_> {
         // What would be refused is refused now, and not by the second person.
         self.would_do(organization_id, authority, &request).await?;
         let by = self.asking_member(organization_id).await?;
+        self.in_own_hands(organization_id).await?;
         let approval_id: ApprovalId = self.new_id();
         let expires_at = self.now() + APPROVABLE_FOR;
         let ask = ApprovalCommand::Request { approval_id, request, by, expires_at };
@@ -85,6 +86,7 @@ impl Session<'_> {
             }
             SensitiveRequest::ChangeMemberRole { .. }
             | SensitiveRequest::ReplaceSecuritySettings { .. }
+            | SensitiveRequest::ArchiveOrganization {}
             | SensitiveRequest::ExportPersonalData { .. } => match command(by, request) {
                 Some(command) => command,
                 None => return Ok(()),
@@ -107,18 +109,45 @@ impl Session<'_> {
         if let SensitiveRequest::ExportPersonalData { member_id, export_id, granted_to } = request {
             return grant_export(self, organization_id, *member_id, *export_id, *granted_to).await;
         }
+        if *request == (SensitiveRequest::ArchiveOrganization {}) {
+            return archive(self, organization_id).await;
+        }
         if let Some(command) = command(by, request) {
             self.execute::<Organization>(organization_id, command).await?;
         }
+        if let SensitiveRequest::ChangeMemberRole { member_id, .. }
+        | SensitiveRequest::TransferOwnership { member_id } = request
+        {
+            self.takes_in(organization_id, *member_id).await?;
+        }
         Ok(())
+    }
+
+    /// Refuses what somebody has asked for who may not do it any more.
+    pub(crate) async fn still_may(
+        &mut self,
+        organization_id: OrganizationId,
+        requested_by: MemberId,
+        request: &SensitiveRequest,
+    ) -> Result<(), Refusal> {
+        let organization = self.read::<Organization>(organization_id).await?;
+        let access = organization.access_of(requested_by);
+        let may = access.is_some_and(|access| access.organization.contains(permission(request)));
+        if may { Ok(()) } else { Err(OrganizationError::NotAllowed(requested_by).into()) }
     }
 }
 
-/// Whether an action needs a second person. Where anything does, changing that does too: else one
-/// person would switch it off.
-fn needs_approval(security: &SecuritySettings, action: SensitiveAction) -> bool {
-    let rules_themselves = action == SensitiveAction::UpdateSecurity;
-    security.approvals.contains(&action) || (rules_themselves && !security.approvals.is_empty())
+/// What it takes to do it.
+pub(super) fn permission(request: &SensitiveRequest) -> Permission {
+    match request {
+        SensitiveRequest::ChangeMemberRole { .. } | SensitiveRequest::TransferOwnership { .. } => {
+            Permission::MembersUpdate
+        }
+        SensitiveRequest::ReplaceSecuritySettings { .. } => Permission::SecurityUpdate,
+        SensitiveRequest::ArchiveOrganization {} => Permission::OrganizationArchive,
+        SensitiveRequest::ExportPersonalData { .. } => Permission::PersonalDataExport,
+        SensitiveRequest::ErasePersonalData { .. } => Permission::PersonalDataErase,
+    }
 }
 
 /// The command that a request is to the organization itself.
@@ -133,7 +162,8 @@ fn command(by: Authority, request: &SensitiveRequest) -> Option<OrganizationComm
         SensitiveRequest::ReplaceSecuritySettings { security } => {
             Some(OrganizationCommand::ChangeSecurity { by, security: security.clone() })
         }
-        SensitiveRequest::ExportPersonalData { .. }
+        SensitiveRequest::ArchiveOrganization {}
+        | SensitiveRequest::ExportPersonalData { .. }
         | SensitiveRequest::ErasePersonalData { .. } => None,
     }
 }

@@ -7,7 +7,7 @@ pub(crate) mod request;
 pub(crate) mod review;
 
 use domain::organization::{Authority, BreakGlassDecider, OrganizationError};
-use event_schemas::OrganizationId;
+use event_schemas::{OrganizationId, Permission};
 
 pub use approve::ApproveBreakGlass;
 pub use decline::{DeclineBreakGlass, DeclineBreakGlassRequest};
@@ -29,6 +29,7 @@ impl Session<'_> {
             Authority::Operator => Ok(BreakGlassDecider::Operator(self.actor_name())),
             authority @ (Authority::Member(_) | Authority::ApiKey { .. }) => {
                 self.asking(organization_id).await?;
+                self.of_emergencies(organization_id, Permission::BreakGlassDecide).await?;
                 Ok(BreakGlassDecider::Member(authority))
             }
             Authority::System | Authority::Invited(_) | Authority::Nobody => {

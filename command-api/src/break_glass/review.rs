@@ -4,7 +4,7 @@ use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::organization::{BreakGlassCommand, Organization, OrganizationCommand};
-use event_schemas::{BreakGlassId, OrganizationId, Permission};
+use event_schemas::{BreakGlassId, OrganizationId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,9 +43,9 @@ impl Command for ReviewBreakGlass {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        session.permit(self.organization_id, Permission::BreakGlassDecide).await?;
+        let by = session.break_glass_decider(self.organization_id).await?;
         let command = BreakGlassCommand::Review {
-            by: session.authority(),
+            by,
             break_glass_id: self.break_glass_id,
             note: self.request.note.clone(),
             now: session.now(),
@@ -56,7 +56,10 @@ impl Command for ReviewBreakGlass {
     }
 }
 
-/// Closes the matter of an access of the operator, after having looked at what was done.
+/// Closes the matter of an access of the operator, after having looked at what was done. An owner does,
+/// or an operator other than the one who was let in, but with no credential that was made under the
+/// access. Until then the members that it took in and the keys that it made count no longer than the
+/// access lasts; from then on they count like any other.
 #[utoipa::path(
     post,
     path = "/v1/organizations/{organization_id}/break-glass/{break_glass_id}/review",

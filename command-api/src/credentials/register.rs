@@ -157,7 +157,8 @@ async fn works(
         return Ok(None);
     }
     let Ok(usable) = key.usable(now) else { return Ok(None) };
-    match session.acting_owner(usable.organization_id(), usable.owner()).await {
+    let hands = key.hands(secret_hash);
+    match session.acting_holder(usable.organization_id(), usable.owner(), hands, now).await {
         Ok(()) => Ok(Some(PresentedKey {
             api_key_id,
             organization_id: usable.organization_id(),
@@ -200,7 +201,10 @@ impl CredentialRegister {
             let mut session = self.executor.reading(Authority::System, up_to_date);
             let organization = session.read::<Organization>(organization_id).await;
             let organization = organization.map_err(Refusal::into_error)?;
-            if let Some(member_id) = organization.signed_in(&identity.issuer, &identity.email) {
+            let member_id = organization
+                .signed_in(&identity.issuer, &identity.email)
+                .filter(|member_id| !organization.member_rests(*member_id, clock::now()));
+            if let Some(member_id) = member_id {
                 return Ok(Ok(Presented::SignedIn(SignedIn {
                     issuer: Arc::clone(&identity.issuer),
                     email: identity.email.as_str().into(),

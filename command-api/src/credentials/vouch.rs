@@ -3,7 +3,8 @@
 
 use api_conventions::authentication::{Presented, PresentedInvite, PresentedKey, SignedIn};
 use api_conventions::sign_in::has_expired;
-use domain::api_key::ApiKey;
+use chrono::{DateTime, Utc};
+use domain::api_key::{ApiKey, Hands};
 use domain::organization::Organization;
 use event_schemas::{KeyOwner, OrganizationId};
 
@@ -13,6 +14,7 @@ use crate::refusal::Refusal;
 impl Session<'_> {
     /// Refuses where what was presented counts no more, or whoever it stands for may not act.
     pub async fn vouch(&mut self, presented: Option<&Presented>) -> Result<(), Refusal> {
+        self.presents(presented);
         match presented {
             None => Ok(()),
             Some(Presented::ApiKey(key)) => self.vouch_for_key(key).await,
@@ -29,7 +31,8 @@ impl Session<'_> {
         let organization_id =
             key.organization_id().filter(|_| key.accepts(&presented.secret_hash, now));
         let organization_id = organization_id.ok_or(Refusal::CredentialEnded)?;
-        match self.acting_owner(organization_id, presented.owner).await {
+        let hands = self.read::<ApiKey>(presented.api_key_id).await?.hands(&presented.secret_hash);
+        match self.acting_holder(organization_id, presented.owner, hands, now).await {
             Ok(()) => Ok(()),
             Err(Refusal::Failed(error)) => Err(Refusal::Failed(error)),
             Err(_) => Err(Refusal::CredentialEnded),
@@ -42,7 +45,12 @@ impl Session<'_> {
         }
         let organization = self.read::<Organization>(signed_in.organization_id).await?;
         let member_id = organization.signed_in(&signed_in.issuer, &signed_in.email);
-        if member_id == Some(signed_in.member_id) { Ok(()) } else { Err(Refusal::CredentialEnded) }
+        let rests = organization.member_rests(signed_in.member_id, event_log::clock::now());
+        if member_id == Some(signed_in.member_id) && !rests {
+            Ok(())
+        } else {
+            Err(Refusal::CredentialEnded)
+        }
     }
 
     async fn vouch_for_invite(&mut self, presented: &PresentedInvite) -> Result<(), Refusal> {
@@ -52,6 +60,26 @@ impl Session<'_> {
             !invite.has_expired(now) && invite.token_hash.as_deref() == Some(&*presented.token_hash)
         });
         if counts { Ok(()) } else { Err(Refusal::CredentialEnded) }
+    }
+
+    /// That the owner of a key may act in the organization, and that neither they nor the secret rest
+    /// until an access of the operator was reviewed.
+    pub(crate) async fn acting_holder(
+        &mut self,
+        organization_id: OrganizationId,
+        owner: KeyOwner,
+        hands: Hands,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        self.acting_owner(organization_id, owner).await?;
+        let organization = self.read::<Organization>(organization_id).await?;
+        let owner_rests = match owner {
+            KeyOwner::Member { member_id } => organization.member_rests(member_id, now),
+            KeyOwner::ServiceAccount { .. } => false,
+        };
+        let secret_rests =
+            hands.break_glass_id.is_some_and(|id| organization.access_rests(id, now));
+        if owner_rests || secret_rests { Err(Refusal::CredentialEnded) } else { Ok(()) }
     }
 
     /// That the owner of a key may act in the organization.

@@ -5,6 +5,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use api_conventions::authentication::Presented;
 use domain::organization::Authority;
 use domain::{Decider, Root};
 use event_log::{Aggregates, EventLog, NewEvent, StreamKey};
@@ -42,6 +43,8 @@ pub struct Session<'a> {
     /// Who reads, where no command runs, and their name.
     reader: Authority,
     reader_name: String,
+    /// What the one who asks has proved themselves with.
+    presented: Option<Presented>,
 }
 
 /// The command that is running.
@@ -73,6 +76,7 @@ impl<'a> Session<'a> {
             current: None,
             reader: Authority::Nobody,
             reader_name: String::new(),
+            presented: None,
         }
     }
 
@@ -210,6 +214,15 @@ impl<'a> Session<'a> {
     /// In whose name a command runs, or is read.
     pub fn authority(&self) -> Authority {
         self.current.as_ref().map_or(self.reader, |current| current.context.authority)
+    }
+
+    /// What the one who asks has proved themselves with, once it was vouched for.
+    pub(crate) fn presented(&self) -> Option<&Presented> {
+        self.presented.as_ref()
+    }
+
+    pub(crate) fn presents(&mut self, presented: Option<&Presented>) {
+        self.presented = presented.cloned();
     }
 
     /// The name of who asks: the actor's id.

@@ -64,6 +64,7 @@ impl Command for ResendInvite {
             now,
         };
         session.execute::<Organization>(organization_id, resend).await?;
+        session.invites(organization_id, invite_id).await?;
         session.reveal(token.plaintext);
         Ok(InviteSent { invite_id, expires_at })
     }

@@ -111,6 +111,7 @@ impl Command for SendInvite {
             now,
         };
         session.execute::<Organization>(self.organization_id, send).await?;
+        session.invites(self.organization_id, invite_id).await?;
         session.reveal(token.plaintext);
         Ok(InviteSent { invite_id, expires_at })
     }

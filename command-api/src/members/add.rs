@@ -70,6 +70,7 @@ impl Command for AddMember {
             role,
         };
         session.execute::<Organization>(self.organization_id, add).await?;
+        session.takes_in(self.organization_id, member_id).await?;
         Ok(MemberAdded { member_id })
     }
 }

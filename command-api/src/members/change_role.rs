@@ -50,9 +50,13 @@ impl Command for ChangeMemberRole {
             let request = SensitiveRequest::ChangeMemberRole { member_id, role };
             return session.do_sensitive(self.organization_id, request).await;
         }
+        let raised = session.raises(self.organization_id, member_id, role).await?;
         let by = session.authority();
         let command = OrganizationCommand::ChangeMemberRole { by, member_id, role };
         session.execute::<Organization>(self.organization_id, command).await?;
+        if raised {
+            session.takes_in(self.organization_id, member_id).await?;
+        }
         Ok(Sensitive { approval_id: None })
     }
 }

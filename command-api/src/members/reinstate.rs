@@ -37,6 +37,7 @@ impl Command for ReinstateMember {
         let by = session.authority();
         let command = OrganizationCommand::ReinstateMember { by, member_id: self.member_id };
         session.execute::<Organization>(self.organization_id, command).await?;
+        session.takes_in(self.organization_id, self.member_id).await?;
         Ok(Done {})
     }
 }

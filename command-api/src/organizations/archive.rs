@@ -5,13 +5,14 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::name::NameScope;
 use domain::organization::{Organization, OrganizationCommand};
-use event_schemas::{OrganizationId, Permission};
+use event_schemas::{OrganizationId, Permission, SensitiveRequest};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
+use crate::approvals::Sensitive;
 use crate::asked::Asked;
 use crate::bodies::NoBody;
-use crate::execute::{Command, Done, Session};
+use crate::execute::{Command, Session};
 use crate::parameters::{OrganizationPath, PostHeaders, Refusals};
 use crate::refusal::Refusal;
 use crate::routes::CommandApi;
@@ -25,29 +26,33 @@ pub struct ArchiveOrganization {
 
 impl Command for ArchiveOrganization {
     const NAME: &'static str = "organizations.archive";
-    type Outcome = Done;
+    type Outcome = Sensitive;
 
     fn organization_id(&self) -> Option<OrganizationId> {
         Some(self.organization_id)
     }
 
-    async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
+    async fn handle(&self, session: &mut Session<'_>) -> Result<Sensitive, Refusal> {
         session.permit(self.organization_id, Permission::OrganizationArchive).await?;
-        let id = self.organization_id;
-        session.execute::<Organization>(id, OrganizationCommand::Archive).await?;
-        let name = session.read::<Organization>(id).await?.name().unwrap_or_default().to_owned();
-        session.release_name(NameScope::Organization, &name, id).await?;
-        Ok(Done {})
+        let request = SensitiveRequest::ArchiveOrganization {};
+        session.do_sensitive(self.organization_id, request).await
     }
 }
 
-/// Closes an organization for good: all access in it ends.
+/// Closes an organization for good.
+pub(crate) async fn archive(session: &mut Session<'_>, id: OrganizationId) -> Result<(), Refusal> {
+    session.execute::<Organization>(id, OrganizationCommand::Archive).await?;
+    let name = session.read::<Organization>(id).await?.name().unwrap_or_default().to_owned();
+    session.release_name(NameScope::Organization, &name, id).await
+}
+
+/// Closes an organization for good: all access in it ends. It may need a second person's approval.
 #[utoipa::path(
     post,
     path = "/v1/organizations/{organization_id}/archive",
     tag = "organizations",
     params(OrganizationPath, PostHeaders),
-    responses((status = 200, description = "It is so now.", body = Answered<Done>), Refusals)
+    responses((status = 200, description = "It is closed, or waits for approval.", body = Answered<Sensitive>), Refusals)
 )]
 pub(crate) async fn archive_organization(
     State(api): State<CommandApi>,

@@ -6,7 +6,7 @@ use axum::response::Response;
 use domain::organization::Organization;
 use domain::person::{Person, PersonCommand};
 use event_log::{EventLog, read};
-use event_schemas::{ExportId, MemberId, OrganizationId, PersonId};
+use event_schemas::{ExportId, MemberId, OrganizationId, Permission, PersonId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -55,7 +55,7 @@ impl Command for ReadPersonalDataExport {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        session.asking(self.organization_id).await?;
+        session.permit(self.organization_id, Permission::PersonalDataExport).await?;
         let organization = session.read::<Organization>(self.organization_id).await?;
         let person_id = organization.person_of(self.member_id)?;
         let by = session.asking_member(self.organization_id).await?;

@@ -107,6 +107,12 @@ problem_kinds! { pub(super) OWN:
     ///
     /// Ask for break-glass access, or use a member's credential.
     BREAK_GLASS_NEEDED = "break-glass-needed" FORBIDDEN "The operator was not let in";
+    /// It is not done under the operator's break-glass access: it decides over access itself, or cannot
+    /// be undone.
+    ///
+    /// Have somebody of the organization do it, with a credential that was not made under that access.
+    NOT_FOR_EMERGENCIES = "not-for-emergencies" FORBIDDEN
+        "This is not done under break-glass access";
     /// The one who asks cannot be the second person too.
     ///
     /// Have somebody else do it, with a credential of their own.

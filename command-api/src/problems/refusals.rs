@@ -22,11 +22,11 @@ use super::kinds::{
     API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_STILL_OPEN,
     DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED,
     INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED,
-    LOGIN_TAKEN, MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN, NOT_YET_EXPIRED,
-    ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN,
-    PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
-    SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED,
-    TOO_MANY,
+    LOGIN_TAKEN, MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN,
+    NOT_FOR_EMERGENCIES, NOT_YET_EXPIRED, ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL,
+    PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN,
+    SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED,
+    SERVICE_ACCOUNT_REMOVED, TOO_MANY,
 };
 use super::{failures, not_found, said};
 use crate::refusal::Refusal;
@@ -45,6 +45,10 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         }
         Refusal::Approval(error) => approval(&error),
         Refusal::BreakGlassNeeded => said(BREAK_GLASS_NEEDED, &refusal),
+        Refusal::SharedCredential => said(SECOND_PERSON_NEEDED, &refusal),
+        Refusal::NotOfEmergencies { permission } => {
+            said(NOT_FOR_EMERGENCIES, &refusal).with("permission", permission.as_str())
+        }
         Refusal::CreditAccount(error) => credit_account(&error),
         Refusal::PriceList(error) => price_list(&error),
         Refusal::Name(error) => name(&error),
@@ -319,6 +323,8 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::OperatorOnly
         | Refusal::Approval(_)
         | Refusal::BreakGlassNeeded
+        | Refusal::SharedCredential
+        | Refusal::NotOfEmergencies { .. }
         | Refusal::MembersOnly
         | Refusal::CredentialEnded
         | Refusal::PriceList(_)

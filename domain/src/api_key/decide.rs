@@ -5,8 +5,8 @@ use event_schemas::{ApiKeyEvent, KeyOwner, OrganizationSettings, PermissionSet};
 
 use super::rules::{self, Term};
 use super::{
-    ActiveOwner, ApiKey, ApiKeyCommand, ApiKeyDetails, ApiKeyError, Decision, GRACE_MAX, KeyPlace,
-    PreviousSecret,
+    ActiveOwner, ApiKey, ApiKeyCommand, ApiKeyDetails, ApiKeyError, Decision, GRACE_MAX, Hands,
+    KeyPlace, PreviousSecret,
 };
 use crate::Decider;
 use crate::text;
@@ -72,6 +72,13 @@ impl Decider for ApiKey {
                     rotation_due_at,
                 }])
             }
+            ApiKeyCommand::ShareSecret { hands: Hands { shared: false, break_glass_id: None } } => {
+                Ok(vec![])
+            }
+            ApiKeyCommand::ShareSecret { hands: Hands { shared: _, break_glass_id } } => {
+                self.active()?;
+                Ok(vec![ApiKeyEvent::SecretShared { break_glass_id }])
+            }
             ApiKeyCommand::Revoke { reason } => self.revoke(reason.as_deref()),
             ApiKeyCommand::Expire { now } => self.expire(now),
         }
@@ -100,6 +107,7 @@ impl Decider for ApiKey {
                     name: name.clone(),
                     redacted: redacted.clone(),
                     secret_hash: secret_hash.clone(),
+                    hands: Hands::default(),
                     previous: None,
                     expires_at: *expires_at,
                     rotation_due_at: *rotation_due_at,
@@ -115,6 +123,9 @@ impl Decider for ApiKey {
                 rotation_due_at,
             } => self.change(|key| {
                 key.rotated(secret_hash, redacted, *previous_valid_until, *rotation_due_at);
+            }),
+            ApiKeyEvent::SecretShared { break_glass_id } => self.change(|key| {
+                key.hands = Hands { shared: true, break_glass_id: *break_glass_id };
             }),
             ApiKeyEvent::Revoked { reason: _ } => self.becomes(Self::Revoked),
             ApiKeyEvent::Expired {} => self.becomes(Self::Expired),
@@ -221,6 +232,7 @@ impl ApiKeyDetails {
     ) {
         self.previous = Some(PreviousSecret {
             secret_hash: std::mem::replace(&mut self.secret_hash, secret_hash.to_owned()),
+            hands: std::mem::take(&mut self.hands),
             valid_until: previous_valid_until,
         });
         redacted.clone_into(&mut self.redacted);

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use event_schemas::{ApiKeyId, KeyOwner, OrganizationId, PermissionSet, ProjectId};
 
-use super::{ApiKey, ApiKeyDetails, ApiKeyError, UsableKey};
+use super::{ApiKey, ApiKeyDetails, ApiKeyError, Hands, UsableKey};
 
 impl ApiKey {
     /// Whether the hash of a presented secret is that of the key's secret, or of the previous one
@@ -14,6 +14,16 @@ impl ApiKey {
             Self::Absent | Self::Revoked(_) | Self::Expired(_) => false,
             Self::Active(key) => !key.has_expired(now) && key.knows(secret_hash, now),
         }
+    }
+
+    /// Whose hands a secret that it accepts has been in; only its owner's where it accepts it not.
+    pub fn hands(&self, secret_hash: &str) -> Hands {
+        let Some(key) = self.details() else { return Hands::default() };
+        if key.secret_hash == secret_hash {
+            return key.hands;
+        }
+        let previous = key.previous.as_ref().filter(|previous| previous.secret_hash == secret_hash);
+        previous.map(|previous| previous.hands).unwrap_or_default()
     }
 
     /// The evidence that it works; refused where it is absent, revoked, or past its time, recorded

@@ -67,38 +67,21 @@ impl Authority {
 /// The proof that somebody may change who is in the organization, and how far they reach.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reach {
-    /// The member who asks; none where nothing limits them.
-    member_id: Option<MemberId>,
     rank: u8,
     permissions: PermissionSet,
-    /// Whether they ask with a key that is limited to less than its owner may do.
-    scoped: bool,
 }
 
 impl Reach {
     fn all() -> Self {
         let permissions = PermissionSet::that(|_| true);
-        Self { member_id: None, rank: u8::MAX, permissions, scoped: false }
+        Self { rank: u8::MAX, permissions }
     }
 
-    /// Nobody grants a role above their own. A key that is limited to some permissions gives no
-    /// role that allows others: else whoever finds it has all that its owner may give.
+    /// Nobody grants a role above their own, nor one that allows what they may not do themselves: by
+    /// their roles, or with the key that they ask with.
     pub(super) fn grants_role(self, role: OrganizationRole) -> Result<(), OrganizationError> {
         self.covers_role(role)?;
-        if self.scoped { self.covers(role.permissions()) } else { Ok(()) }
-    }
-
-    /// As above; and nobody comes, by a role of a lower rank, to what they do not have themselves.
-    pub(super) fn grants_role_to(
-        self,
-        role: OrganizationRole,
-        is_granted_to: impl FnOnce(MemberId) -> bool,
-    ) -> Result<(), OrganizationError> {
-        self.grants_role(role)?;
-        match self.member_id {
-            Some(member_id) if is_granted_to(member_id) => self.covers(role.permissions()),
-            Some(_) | None => Ok(()),
-        }
+        self.covers(role.permissions())
     }
 
     /// Nobody takes back a role above their own. Roles of the lowest rank are not above one another
@@ -164,7 +147,6 @@ impl Roster {
         if !permissions.contains(permission) {
             return Err(Refused::NotAllowed(member_id));
         }
-        let (rank, scoped) = (self.rank(member), scopes.is_some());
-        Ok(Reach { member_id: Some(member_id), rank, permissions, scoped })
+        Ok(Reach { rank: self.rank(member), permissions })
     }
 }

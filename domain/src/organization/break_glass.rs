@@ -1,8 +1,10 @@
 //! Break-glass: the operator, let into an organization for an emergency. A second person lets them
 //! in, it ends by itself, and somebody of the organization looks at what was done.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Duration, Utc};
-use event_schemas::{BreakGlassId, OrganizationEvent, Permission};
+use event_schemas::{BreakGlassId, InviteId, MemberId, OrganizationEvent, Permission};
 use serde::{Deserialize, Serialize};
 
 use super::roster::Roster;
@@ -20,6 +22,16 @@ const OPEN_MAX: usize = 20;
 pub(super) struct BreakGlass {
     operator: String,
     state: State,
+    /// Who came in by it, was given back or given more.
+    members: BTreeSet<MemberId>,
+    /// The invites sent by it.
+    invites: BTreeSet<InviteId>,
+}
+
+impl BreakGlass {
+    fn is_open(&self, now: DateTime<Utc>) -> bool {
+        matches!(self.state, State::Open { expires_at } if expires_at > now)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,10 +91,25 @@ pub enum BreakGlassCommand {
         /// The time.
         now: DateTime<Utc>,
     },
-    /// Close the matter, after having looked at what was done.
+    /// Record that a member came in by it, was given back or given more.
+    TakeIn {
+        /// The access.
+        break_glass_id: BreakGlassId,
+        /// The member.
+        member_id: MemberId,
+    },
+    /// Record that an invite was sent by it.
+    Invite {
+        /// The access.
+        break_glass_id: BreakGlassId,
+        /// The invite.
+        invite_id: InviteId,
+    },
+    /// Close the matter, after having looked at what was done. What was left behind counts from then
+    /// on like anything else.
     Review {
-        /// Who looked.
-        by: Authority,
+        /// Who looked: somebody of the organization, or an operator other than the one let in.
+        by: Decider,
         /// The access.
         break_glass_id: BreakGlassId,
         /// What they found.
@@ -113,8 +140,24 @@ impl Roster {
             BreakGlassCommand::End { by, break_glass_id, now } => {
                 self.end_break_glass(by.as_ref(), break_glass_id, now)
             }
+            BreakGlassCommand::TakeIn { break_glass_id, member_id } => {
+                let access = self.break_glass(break_glass_id)?;
+                self.present(member_id).ok_or(Refused::MemberNotFound(member_id))?;
+                if access.members.contains(&member_id) {
+                    return Ok(vec![]);
+                }
+                Ok(vec![OrganizationEvent::BreakGlassTookIn { break_glass_id, member_id }])
+            }
+            BreakGlassCommand::Invite { break_glass_id, invite_id } => {
+                let access = self.break_glass(break_glass_id)?;
+                self.open_invite(invite_id).ok_or(Refused::InviteNotOpen(invite_id))?;
+                if access.invites.contains(&invite_id) {
+                    return Ok(vec![]);
+                }
+                Ok(vec![OrganizationEvent::BreakGlassInvited { break_glass_id, invite_id }])
+            }
             BreakGlassCommand::Review { by, break_glass_id, note, now } => {
-                self.review_break_glass(by, break_glass_id, &note, now)
+                self.review_break_glass(&by, break_glass_id, &note, now)
             }
         }
     }
@@ -167,16 +210,14 @@ impl Roster {
 
     fn review_break_glass(
         &self,
-        by: Authority,
+        by: &Decider,
         break_glass_id: BreakGlassId,
         note: &str,
         now: DateTime<Utc>,
     ) -> Decision {
-        self.reach(by, Permission::BreakGlassDecide)?;
+        self.may_decide(by)?;
         let access = self.break_glass(break_glass_id)?;
-        if by.member_id().is_none() {
-            return Err(Refused::SecondPersonNeeded);
-        }
+        self.second_person(by, access)?;
         let note = text::reason(Some(note))?
             .ok_or(Refused::Setting { field: "note", why: "a review says what was found" })?;
         let ended = match access.state {
@@ -203,12 +244,24 @@ impl Roster {
         }
     }
 
-    /// Nobody lets themselves in.
+    /// Nobody lets themselves in, nor looks at what they did themselves. Whoever an operator has taken
+    /// in may be that operator.
     fn second_person(&self, by: &Decider, access: &BreakGlass) -> Result<(), OrganizationError> {
-        if matches!(by, Decider::Operator(name) if *name == access.operator) {
+        let same = match by {
+            Decider::Operator(name) => *name == access.operator,
+            Decider::Member(authority) => {
+                authority.member_id().is_none_or(|member_id| self.was_taken_in(member_id))
+            }
+        };
+        if same {
             return Err(Refused::SecondPersonNeeded);
         }
         self.may_decide(by)
+    }
+
+    /// Whether a member came in, or was given more, by an access that nobody has reviewed.
+    pub(super) fn was_taken_in(&self, member_id: MemberId) -> bool {
+        self.break_glass.values().any(|access| access.members.contains(&member_id))
     }
 
     fn may_decide(&self, by: &Decider) -> Result<(), OrganizationError> {
@@ -222,13 +275,42 @@ impl Roster {
 }
 
 impl Organization {
-    /// Whether an operator has been let in, and is still.
-    pub fn is_open_to_operator(&self, operator: &str, now: DateTime<Utc>) -> bool {
+    /// The access by which an operator is let in at the moment.
+    pub fn access_open_to(&self, operator: &str, now: DateTime<Utc>) -> Option<BreakGlassId> {
+        let roster = self.open_roster().ok()?;
+        let mut accesses = roster.break_glass.iter();
+        let open = accesses.find(|(_, access)| access.operator == operator && access.is_open(now));
+        open.map(|(id, _)| *id)
+    }
+
+    /// The access, last or over, that nobody has reviewed yet and by which a member came in, was given
+    /// back or given more.
+    pub fn taken_in_by(&self, member_id: MemberId) -> Option<BreakGlassId> {
+        let roster = self.open_roster().ok()?;
+        let mut accesses = roster.break_glass.iter();
+        accesses.find(|(_, access)| access.members.contains(&member_id)).map(|(id, _)| *id)
+    }
+
+    /// Whether nobody has reviewed the access yet.
+    pub fn awaits_review(&self, break_glass_id: BreakGlassId) -> bool {
+        self.open_roster().is_ok_and(|roster| roster.break_glass.contains_key(&break_glass_id))
+    }
+
+    /// Whether a member may not act at the moment, because an access is over by which they came in,
+    /// were given back or given more, and nobody has reviewed it.
+    pub fn member_rests(&self, member_id: MemberId, now: DateTime<Utc>) -> bool {
         self.open_roster().is_ok_and(|roster| {
-            roster.break_glass.values().any(|access| {
-                let open = matches!(access.state, State::Open { expires_at } if expires_at > now);
-                open && access.operator == operator
-            })
+            let mut accesses = roster.break_glass.values();
+            accesses.any(|access| access.members.contains(&member_id) && !access.is_open(now))
+        })
+    }
+
+    /// Whether what was made by an access does not count at the moment: it is over, and nobody has
+    /// reviewed it.
+    pub fn access_rests(&self, break_glass_id: BreakGlassId, now: DateTime<Utc>) -> bool {
+        self.open_roster().is_ok_and(|roster| {
+            let access = roster.break_glass.get(&break_glass_id);
+            access.is_some_and(|access| !access.is_open(now))
         })
     }
 
@@ -242,12 +324,39 @@ impl Organization {
 impl Roster {
     pub(super) fn break_glass_requested(&mut self, id: BreakGlassId, operator: &str, minutes: u32) {
         let state = State::Requested { minutes };
-        self.break_glass.insert(id, BreakGlass { operator: operator.to_owned(), state });
+        let access = BreakGlass {
+            operator: operator.to_owned(),
+            state,
+            members: BTreeSet::new(),
+            invites: BTreeSet::new(),
+        };
+        self.break_glass.insert(id, access);
     }
 
     pub(super) fn break_glass_approved(&mut self, id: BreakGlassId, expires_at: DateTime<Utc>) {
         if let Some(access) = self.break_glass.get_mut(&id) {
             access.state = State::Open { expires_at };
+        }
+    }
+
+    pub(super) fn break_glass_took_in(&mut self, id: BreakGlassId, member_id: MemberId) {
+        if let Some(access) = self.break_glass.get_mut(&id) {
+            access.members.insert(member_id);
+        }
+    }
+
+    pub(super) fn break_glass_invited(&mut self, id: BreakGlassId, invite_id: InviteId) {
+        if let Some(access) = self.break_glass.get_mut(&id) {
+            access.invites.insert(invite_id);
+        }
+    }
+
+    /// Whoever accepts an invite that was sent by an access came in by it.
+    pub(super) fn came_in_by_invite(&mut self, invite_id: InviteId, member_id: MemberId) {
+        for access in self.break_glass.values_mut() {
+            if access.invites.contains(&invite_id) {
+                access.members.insert(member_id);
+            }
         }
     }
 

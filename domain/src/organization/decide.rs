@@ -126,6 +126,8 @@ impl Decider for Organization {
             | Was::GroupMemberRemoved { .. }
             | Was::BreakGlassRequested { .. }
             | Was::BreakGlassApproved { .. }
+            | Was::BreakGlassTookIn { .. }
+            | Was::BreakGlassInvited { .. }
             | Was::BreakGlassDeclined { .. }
             | Was::BreakGlassEnded { .. }
             | Was::BreakGlassReviewed { .. } => {

@@ -8,6 +8,7 @@ use super::custom_roles::RoleGrant;
 use super::roster::{Invite, Member, Roster};
 
 impl Roster {
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     pub(super) fn evolve(&mut self, event: &OrganizationEvent) {
         use OrganizationEvent as Was;
         match event {
@@ -38,7 +39,10 @@ impl Roster {
             Was::InviteResent { invite_id, expires_at, token_hash } => {
                 self.invite_resent(*invite_id, *expires_at, token_hash);
             }
-            Was::InviteAccepted { invite_id, member_id: _ } => self.invite_accepted(*invite_id),
+            Was::InviteAccepted { invite_id, member_id } => {
+                self.came_in_by_invite(*invite_id, *member_id);
+                self.invite_accepted(*invite_id);
+            }
             Was::InviteRevoked { invite_id } => self.invite_revoked(*invite_id),
             Was::InviteExpired { invite_id } => self.invite_expired(*invite_id),
             Was::MemberAdded { member_id, person_id, login, email, role } => {
@@ -95,6 +99,12 @@ impl Roster {
             }
             Was::BreakGlassApproved { break_glass_id, expires_at } => {
                 self.break_glass_approved(*break_glass_id, *expires_at);
+            }
+            Was::BreakGlassTookIn { break_glass_id, member_id } => {
+                self.break_glass_took_in(*break_glass_id, *member_id);
+            }
+            Was::BreakGlassInvited { break_glass_id, invite_id } => {
+                self.break_glass_invited(*break_glass_id, *invite_id);
             }
             Was::BreakGlassEnded { break_glass_id } => self.break_glass_ended(*break_glass_id),
             Was::BreakGlassDeclined { break_glass_id, reason: _ }

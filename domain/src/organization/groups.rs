@@ -91,7 +91,7 @@ impl Roster {
             GroupCommand::AddMember { group_id, member_id } => {
                 let group = self.group_in_reach(reach, group_id)?;
                 if let Some(role) = group.role {
-                    reach.grants_role_to(role, |asks| asks == member_id)?;
+                    reach.grants_role(role)?;
                 }
                 self.present(member_id).ok_or(Refused::MemberNotFound(member_id))?;
                 if group.members.contains(&member_id) {
@@ -117,7 +117,7 @@ impl Roster {
         role: Option<OrganizationRole>,
     ) -> Decision {
         let name = text::name(name)?;
-        may_be_inherited(reach, role, &BTreeSet::new())?;
+        may_be_inherited(reach, role)?;
         if self.groups.contains_key(&group_id) || self.former_groups.contains(&group_id) {
             return Err(Refused::GroupIdTaken(group_id));
         }
@@ -149,7 +149,7 @@ impl Roster {
         role: Option<OrganizationRole>,
     ) -> Decision {
         let group = self.group_in_reach(reach, group_id)?;
-        may_be_inherited(reach, role, &group.members)?;
+        may_be_inherited(reach, role)?;
         let previous_role = group.role;
         if role == previous_role {
             return Ok(vec![]);
@@ -172,14 +172,10 @@ impl Roster {
 }
 
 /// An owner is one by themselves alone: so the last one is always known.
-fn may_be_inherited(
-    reach: Reach,
-    role: Option<OrganizationRole>,
-    by: &BTreeSet<MemberId>,
-) -> Result<(), OrganizationError> {
+fn may_be_inherited(reach: Reach, role: Option<OrganizationRole>) -> Result<(), OrganizationError> {
     match role {
         Some(OrganizationRole::Owner) => Err(Refused::OwnersAreNotInherited),
-        Some(role) => reach.grants_role_to(role, |asks| by.contains(&asks)),
+        Some(role) => reach.grants_role(role),
         None => Ok(()),
     }
 }

@@ -116,6 +116,7 @@ impl Roster {
         now: DateTime<Utc>,
     ) -> Decision {
         let invite = self.acceptable_invite(invite_id, now)?;
+        self.still_stands(invite)?;
         let login = text::login(login)?;
         if self.by_login(&login).is_some() {
             return Err(Refused::LoginTaken(login));
@@ -134,6 +135,17 @@ impl Roster {
             OrganizationEvent::InviteAccepted { invite_id, member_id },
             OrganizationEvent::MemberAdded { member_id, person_id, login, email, role },
         ])
+    }
+
+    /// What a member has offered counts as long as they could offer it, whatever has changed for them
+    /// or for the organization since.
+    fn still_stands(&self, invite: &Invite) -> Result<(), OrganizationError> {
+        let Some(inviter) = invite.invited_by else { return Ok(()) };
+        let may = self.present(inviter).is_some_and(|member| self.may_offer(member, invite));
+        if !may {
+            return Err(Refused::InviteNotOpen(invite.invite_id));
+        }
+        self.not_an_owner_in_passing(Authority::Member(inviter), invite.role)
     }
 
     fn acceptable_invite(

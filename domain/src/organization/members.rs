@@ -2,7 +2,7 @@
 
 use event_schemas::{MemberId, OrganizationEvent, OrganizationRole, Permission, PersonId};
 
-use super::roster::{Member, Roster};
+use super::roster::{Invite, Member, Roster};
 use super::{Authority, Decision, OrganizationError, OrganizationError as Refused};
 use crate::text;
 
@@ -39,7 +39,15 @@ impl Roster {
             self.allows_address(by, email)?;
         }
         if let Some(member) = self.by_login(&login) {
-            return self.change_member_role(by, member.member_id, role);
+            // A history from elsewhere tells anew what somebody is.
+            return match by {
+                Authority::System => self.change_member_role(by, member.member_id, role),
+                Authority::Operator
+                | Authority::Member(_)
+                | Authority::ApiKey { .. }
+                | Authority::Invited(_)
+                | Authority::Nobody => Err(Refused::LoginTaken(login)),
+            };
         }
         self.unlike_others(&login, member_id)?;
         reach.grants_role(role)?;
@@ -77,13 +85,14 @@ impl Roster {
     ) -> Decision {
         let member = self.member_in_reach(by, Permission::MembersUpdate, member_id)?;
         let reach = self.reach(by, Permission::MembersUpdate)?;
-        reach.grants_role_to(role, |asks| asks == member_id)?;
+        reach.grants_role(role)?;
         if member.role == role {
             return Ok(vec![]);
         }
         self.keeps_an_owner_without(member)?;
         let previous_role = member.role;
-        Ok(vec![OrganizationEvent::MemberRoleChanged { member_id, role, previous_role }])
+        let changed = OrganizationEvent::MemberRoleChanged { member_id, role, previous_role };
+        Ok(self.offered_beyond(member, role).chain([changed]).collect())
     }
 
     pub(super) fn transfer_ownership(&self, by: Authority, member_id: MemberId) -> Decision {
@@ -105,7 +114,9 @@ impl Roster {
         };
         let heir =
             (heir.role != OrganizationRole::Owner).then(|| changed(heir, OrganizationRole::Owner));
-        Ok(heir.into_iter().chain([changed(owner, OrganizationRole::Admin)]).collect())
+        let steps_back = changed(owner, OrganizationRole::Admin);
+        let offered = self.offered_beyond(owner, OrganizationRole::Admin);
+        Ok(offered.chain(heir).chain([steps_back]).collect())
     }
 
     pub(super) fn suspend_member(
@@ -120,7 +131,8 @@ impl Roster {
         }
         self.keeps_an_owner_without(member)?;
         let reason = text::reason(reason)?;
-        Ok(vec![OrganizationEvent::MemberSuspended { member_id, reason }])
+        let suspended = OrganizationEvent::MemberSuspended { member_id, reason };
+        Ok(self.offered(member_id).chain([suspended]).collect())
     }
 
     pub(super) fn reinstate_member(&self, by: Authority, member_id: MemberId) -> Decision {
@@ -151,11 +163,39 @@ impl Roster {
         };
         self.keeps_an_owner_without(member)?;
         let reason = text::reason(reason)?;
-        // What they have offered to others ends with them.
-        let offered = self.open_invites().filter(|invite| invite.invited_by == Some(member_id));
-        let revoked =
-            offered.map(|invite| OrganizationEvent::InviteRevoked { invite_id: invite.invite_id });
-        Ok(revoked.chain([OrganizationEvent::MemberRemoved { member_id, reason }]).collect())
+        let removed = OrganizationEvent::MemberRemoved { member_id, reason };
+        Ok(self.offered(member_id).chain([removed]).collect())
+    }
+
+    /// What a member has offered to others ends with what they may do.
+    fn offered(&self, member_id: MemberId) -> impl Iterator<Item = OrganizationEvent> {
+        self.open_invites()
+            .filter(move |invite| invite.invited_by == Some(member_id))
+            .map(|invite| OrganizationEvent::InviteRevoked { invite_id: invite.invite_id })
+    }
+
+    /// Of what a member has offered to others, what they could not offer with another role.
+    fn offered_beyond(
+        &self,
+        member: &Member,
+        role: OrganizationRole,
+    ) -> impl Iterator<Item = OrganizationEvent> {
+        let with_role = Member { role, ..member.clone() };
+        self.open_invites()
+            .filter(move |invite| {
+                invite.invited_by == Some(with_role.member_id)
+                    && !self.may_offer(&with_role, invite)
+            })
+            .map(|invite| OrganizationEvent::InviteRevoked { invite_id: invite.invite_id })
+    }
+
+    /// Whether a member could send the invite.
+    pub(super) fn may_offer(&self, member: &Member, invite: &Invite) -> bool {
+        let permissions = self.permissions(member);
+        !member.suspended
+            && permissions.contains(Permission::MembersInvite)
+            && permissions.covers(invite.role.permissions())
+            && self.rank(member) >= invite.role.rank()
     }
 
     /// Anybody may leave, whatever their role; who is suspended asks for nothing.

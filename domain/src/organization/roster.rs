@@ -236,9 +236,14 @@ impl Roster {
         self.used_tokens.get(&invite_id).is_some_and(|used| used == token_hash)
     }
 
-    /// Whether somebody else than this member could still do everything.
+    /// Whether somebody else than this member could still do everything. Whom an operator has taken in
+    /// does not count until that was reviewed.
     pub(super) fn has_owner_besides(&self, member_id: MemberId) -> bool {
-        self.members().any(|other| other.is_acting_owner() && other.member_id != member_id)
+        self.members().any(|other| {
+            other.is_acting_owner()
+                && other.member_id != member_id
+                && !self.was_taken_in(other.member_id)
+        })
     }
 }
 

@@ -17,6 +17,18 @@ const DOMAINS_MAX: usize = 100;
 /// The longest time that a setting names, in days.
 const DAYS_MAX: u32 = 3_650;
 
+/// Whether an action needs a second person. Where anything does, so do changing that, making owners,
+/// who can approve, and closing the organization: else one person would come around the rest.
+pub fn needs_approval(security: &SecuritySettings, action: SensitiveAction) -> bool {
+    let always = match action {
+        SensitiveAction::GrantOwner
+        | SensitiveAction::UpdateSecurity
+        | SensitiveAction::ArchiveOrganization => true,
+        SensitiveAction::ExportPersonalData | SensitiveAction::ErasePersonalData => false,
+    };
+    security.approvals.contains(&action) || (always && !security.approvals.is_empty())
+}
+
 impl Roster {
     pub(super) fn change_settings(
         &self,
@@ -45,7 +57,10 @@ impl Roster {
                 return Err(Refused::Setting { field, why });
             }
         }
-        let owners = self.members().filter(|member| member.is_acting_owner()).count();
+        let owners = self
+            .members()
+            .filter(|member| member.is_acting_owner() && !self.was_taken_in(member.member_id))
+            .count();
         if !security.approvals.is_empty() && owners < 2 {
             let why = "there must be a second owner who can approve";
             return Err(Refused::Setting { field: "approvals", why });
@@ -64,7 +79,7 @@ impl Roster {
         by: Authority,
         role: OrganizationRole,
     ) -> Result<(), OrganizationError> {
-        let needs_approval = self.security.approvals.contains(&SensitiveAction::GrantOwner);
+        let needs_approval = needs_approval(&self.security, SensitiveAction::GrantOwner);
         match by {
             Authority::System | Authority::Operator => Ok(()),
             Authority::Member(_)

@@ -1,10 +1,12 @@
 //! Who is who in these tests: Ada owns, Ben is an admin, Cyd is a member.
 
+mod break_glass;
 mod custom_roles;
 mod groups;
 mod invariants;
 mod invites;
 mod members;
+mod offers;
 mod ownership;
 mod profile;
 mod ranks;

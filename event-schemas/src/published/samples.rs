@@ -111,7 +111,7 @@ pub(super) fn organization() -> Vec<OrganizationEvent> {
     events
 }
 
-fn break_glass() -> [OrganizationEvent; 5] {
+fn break_glass() -> [OrganizationEvent; 7] {
     use OrganizationEvent as Was;
     let break_glass_id: BreakGlassId = id(14);
     [
@@ -122,6 +122,8 @@ fn break_glass() -> [OrganizationEvent; 5] {
             minutes: 60,
         },
         Was::BreakGlassApproved { break_glass_id, expires_at: day(20) },
+        Was::BreakGlassTookIn { break_glass_id, member_id: ada() },
+        Was::BreakGlassInvited { break_glass_id, invite_id: id(17) },
         Was::BreakGlassDeclined { break_glass_id, reason: Some(text("not an emergency")) },
         Was::BreakGlassEnded { break_glass_id },
         Was::BreakGlassReviewed { break_glass_id, note: text("one setting was put right") },
@@ -379,6 +381,7 @@ pub(super) fn api_key() -> Vec<ApiKeyEvent> {
             previous_valid_until: day(91),
             rotation_due_at: Some(day(180)),
         },
+        Was::SecretShared { break_glass_id: Some(id(14)) },
         Was::Revoked { reason: Some(text("found in a public repository")) },
         Was::Expired {},
     ]

@@ -203,6 +203,8 @@ impl TouchedIds {
             | OrganizationEvent::BreakGlassApproved { .. }
             | OrganizationEvent::BreakGlassDeclined { .. }
             | OrganizationEvent::BreakGlassEnded { .. }
+            | OrganizationEvent::BreakGlassTookIn { .. }
+            | OrganizationEvent::BreakGlassInvited { .. }
             | OrganizationEvent::BreakGlassReviewed { .. } => {}
             OrganizationEvent::GroupMemberAdded { group_id: _, member_id }
             | OrganizationEvent::GroupMemberRemoved { group_id: _, member_id } => {

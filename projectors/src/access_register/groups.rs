@@ -103,6 +103,8 @@ impl Register {
             | OrganizationEvent::BreakGlassApproved { .. }
             | OrganizationEvent::BreakGlassDeclined { .. }
             | OrganizationEvent::BreakGlassEnded { .. }
+            | OrganizationEvent::BreakGlassTookIn { .. }
+            | OrganizationEvent::BreakGlassInvited { .. }
             | OrganizationEvent::BreakGlassReviewed { .. }
             | OrganizationEvent::Created { .. }
             | OrganizationEvent::Updated { .. }

@@ -233,6 +233,8 @@ impl Register {
             | OrganizationEvent::BreakGlassApproved { .. }
             | OrganizationEvent::BreakGlassDeclined { .. }
             | OrganizationEvent::BreakGlassEnded { .. }
+            | OrganizationEvent::BreakGlassTookIn { .. }
+            | OrganizationEvent::BreakGlassInvited { .. }
             | OrganizationEvent::BreakGlassReviewed { .. } => {}
             OrganizationEvent::RoleDefined { .. }
             | OrganizationEvent::RoleUpdated { .. }
@@ -428,6 +430,7 @@ impl Register {
                         rotation_days: rotation_days.map(seats),
                         scopes: scopes.map(words),
                         rotated_at: None,
+                        shared: false,
                         created_by: fact.actor.clone(),
                     },
                 );
@@ -444,7 +447,11 @@ impl Register {
                 redacted.clone_into(&mut row.redacted);
                 row.rotation_due_at = *rotation_due_at;
                 row.rotated_at = Some(fact.at.time);
+                row.shared = false;
             }),
+            ApiKeyEvent::SecretShared { break_glass_id: _ } => {
+                keys.change(fact.at, &api_key_id, |row| row.shared = true);
+            }
             ApiKeyEvent::Revoked { reason: _ } => {
                 keys.change(fact.at, &api_key_id, |row| "revoked".clone_into(&mut row.state));
             }

@@ -104,6 +104,7 @@ temporal_table! {
         rotation_days: Option<i32> = "integer",
         scopes: Option<Value> = "jsonb",
         rotated_at: Option<DateTime<Utc>> = "timestamptz",
+        shared: bool = "boolean",
         created_by: String = "text",
     }
 }

@@ -121,6 +121,7 @@ create table api_keys (
     rotation_days integer,
     scopes jsonb,
     rotated_at timestamptz,
+    shared boolean not null,
     created_by text not null,
     valid_from timestamptz not null,
     valid_to timestamptz,

@@ -20,7 +20,7 @@ pub(crate) struct Oversight;
 
 impl Projection for Oversight {
     const NAME: &'static str = "oversight";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const VIEWS: &'static [&'static str] = &["approvals", "break_glass", "refusals"];
 
     fn tables() -> &'static str {
@@ -192,14 +192,19 @@ impl Tables {
                     minutes: i32::try_from(*minutes).unwrap_or(i32::MAX),
                     state: "requested".to_owned(),
                     requested_at: fact.at.time,
+                    opened_at: None,
                     expires_at: None,
+                    ended_at: None,
                     decided_by: None,
+                    reviewed_by: None,
+                    reviewed_at: None,
                     note: None,
                 },
             );
         } else if let OrganizationEvent::BreakGlassApproved { break_glass_id, expires_at } = event {
             accesses.change(fact.at, &break_glass_id.0, |row| {
                 "open".clone_into(&mut row.state);
+                row.opened_at = Some(fact.at.time);
                 row.expires_at = Some(*expires_at);
                 row.decided_by = Some(fact.actor.clone());
             });
@@ -210,10 +215,17 @@ impl Tables {
                 row.note.clone_from(reason);
             });
         } else if let OrganizationEvent::BreakGlassEnded { break_glass_id } = event {
-            accesses.change(fact.at, &break_glass_id.0, |row| "ended".clone_into(&mut row.state));
+            accesses.change(fact.at, &break_glass_id.0, |row| {
+                "ended".clone_into(&mut row.state);
+                // That its time is over may be noticed later.
+                let planned = row.expires_at.unwrap_or(fact.at.time);
+                row.ended_at = Some(planned.min(fact.at.time));
+            });
         } else if let OrganizationEvent::BreakGlassReviewed { break_glass_id, note } = event {
             accesses.change(fact.at, &break_glass_id.0, |row| {
                 "reviewed".clone_into(&mut row.state);
+                row.reviewed_by = Some(fact.actor.clone());
+                row.reviewed_at = Some(fact.at.time);
                 row.note = Some(note.clone());
             });
         }

@@ -32,8 +32,12 @@ temporal_table! {
         minutes: i32 = "integer",
         state: String = "text",
         requested_at: DateTime<Utc> = "timestamptz",
+        opened_at: Option<DateTime<Utc>> = "timestamptz",
         expires_at: Option<DateTime<Utc>> = "timestamptz",
+        ended_at: Option<DateTime<Utc>> = "timestamptz",
         decided_by: Option<String> = "text",
+        reviewed_by: Option<String> = "text",
+        reviewed_at: Option<DateTime<Utc>> = "timestamptz",
         note: Option<String> = "text",
     }
 }

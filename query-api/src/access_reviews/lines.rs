@@ -1,4 +1,4 @@
-//! The lines of an access review, with the names that things have today.
+//! The lines of an access review, with the latest names of things: of what is gone, its last one.
 
 use api_conventions::{Cursor, Limit, Page, Path, Position, Problem, Query};
 use axum::extract::State;
@@ -36,23 +36,23 @@ pub struct AccessReviewLine {
     pub holder_kind: String,
     /// Their id.
     pub holder_id: Uuid,
-    /// Their name today; none where they are gone.
+    /// Their name today, or the last one that they had.
     pub holder: Option<String>,
     /// The project that it is within.
     pub project_id: Option<Uuid>,
-    /// The project's name today.
+    /// The project's latest name.
     pub project: Option<String>,
     /// The group that it is a place in.
     pub group_id: Option<Uuid>,
-    /// The group's name today.
+    /// The group's latest name.
     pub group: Option<String>,
     /// The custom role that it is.
     pub role_id: Option<Uuid>,
-    /// The custom role's name today.
+    /// The custom role's latest name.
     pub role: Option<String>,
     /// The API key that it is.
     pub api_key_id: Option<Uuid>,
-    /// The key's name today.
+    /// The key's latest name.
     pub api_key: Option<String>,
     /// What was held when the review was opened, as the event says it.
     #[schema(value_type = Object)]
@@ -98,20 +98,20 @@ const SELECT: &str = "select l.line_id, l.ordinal, l.kind, l.holder_kind, l.hold
      g.name as group_name, l.role_id, r.name as role, l.api_key_id, k.name as api_key, l.held, \
      l.decision, l.reason, l.attested_by, l.attested_at, l.outcome \
      from read.access_review_lines l \
-     left join read.members m on l.holder_kind = 'member' and m.member_id = l.holder_id \
-         and m.known_to is null and m.valid_to is null \
-     left join read.groups hg on l.holder_kind = 'group' and hg.group_id = l.holder_id \
-         and hg.known_to is null and hg.valid_to is null \
-     left join read.service_accounts s on l.holder_kind = 'service_account' \
-         and s.service_account_id = l.holder_id and s.known_to is null and s.valid_to is null \
-     left join read.projects p on p.project_id = l.project_id \
-         and p.known_to is null and p.valid_to is null \
-     left join read.groups g on g.group_id = l.group_id \
-         and g.known_to is null and g.valid_to is null \
-     left join read.roles r on r.role_id = l.role_id \
-         and r.known_to is null and r.valid_to is null \
-     left join read.api_keys k on k.api_key_id = l.api_key_id \
-         and k.known_to is null and k.valid_to is null ";
+     left join lateral (select * from read.members x where l.holder_kind = 'member' and x.member_id = l.holder_id and x.known_to is null \
+         order by x.valid_from desc limit 1) m on true \
+     left join lateral (select * from read.groups x where l.holder_kind = 'group' and x.group_id = l.holder_id and x.known_to is null \
+         order by x.valid_from desc limit 1) hg on true \
+     left join lateral (select * from read.service_accounts x where l.holder_kind = 'service_account' and x.service_account_id = l.holder_id and x.known_to is null \
+         order by x.valid_from desc limit 1) s on true \
+     left join lateral (select * from read.projects x where x.project_id = l.project_id and x.known_to is null \
+         order by x.valid_from desc limit 1) p on true \
+     left join lateral (select * from read.groups x where x.group_id = l.group_id and x.known_to is null \
+         order by x.valid_from desc limit 1) g on true \
+     left join lateral (select * from read.roles x where x.role_id = l.role_id and x.known_to is null \
+         order by x.valid_from desc limit 1) r on true \
+     left join lateral (select * from read.api_keys x where x.api_key_id = l.api_key_id and x.known_to is null \
+         order by x.valid_from desc limit 1) k on true ";
 
 fn read(row: &PgRow) -> Result<AccessReviewLine, sqlx::Error> {
     Ok(AccessReviewLine {

@@ -46,11 +46,22 @@ fn a_member_is_added() {
 }
 
 #[test]
-fn adding_a_login_that_is_present_sets_its_role() {
-    check(&staffed(), add(dan(), "CYD", Role::Member), Ok(vec![]));
+fn a_login_that_is_present_is_not_added_again() {
+    let taken = |login: &str| Err(Refused::LoginTaken(login.to_owned()));
+    check(&staffed(), add(dan(), "CYD", Role::Member), taken("CYD"));
+    check(&staffed(), add(dan(), "cyd", Role::Admin), taken("cyd"));
+    // A history from elsewhere tells anew what somebody is.
+    let told = |login: &str, role| match add(dan(), login, role) {
+        Ask::AddMember { by: _, member_id, person_id, login, email, role } => {
+            let by = Authority::System;
+            Ask::AddMember { by, member_id, person_id, login, email, role }
+        }
+        other => other,
+    };
+    check(&staffed(), told("CYD", Role::Member), Ok(vec![]));
     let promoted = vec![changed(cyd(), Role::Member, Role::Admin)];
-    check(&staffed(), add(dan(), "cyd", Role::Admin), Ok(promoted));
-    check(&staffed(), add(dan(), "ada", Role::Member), Err(Refused::LastOwner));
+    check(&staffed(), told("cyd", Role::Admin), Ok(promoted));
+    check(&staffed(), told("ada", Role::Member), Err(Refused::LastOwner));
 }
 
 #[test]

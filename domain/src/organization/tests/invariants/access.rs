@@ -135,6 +135,8 @@ fn role_given(before: &Organization, event: &Was) -> Option<Role> {
         | Was::BreakGlassApproved { .. }
         | Was::BreakGlassDeclined { .. }
         | Was::BreakGlassEnded { .. }
+        | Was::BreakGlassTookIn { .. }
+        | Was::BreakGlassInvited { .. }
         | Was::BreakGlassReviewed { .. } => None,
     }
 }
