@@ -56,19 +56,19 @@ impl Ids {
         let key = app.api_key(&organization, &project, ("member_id", &member)).await;
         let path = format!("/v1/organizations/{organization}/invites");
         let invite = json!({"email": "eve@example.com", "role": "member"});
-        let invite = app.operator().post(&path, invite).await.id("invite_id");
+        let invite = app.admin().post(&path, invite).await.id("invite_id");
         let path = format!("/v1/organizations/{organization}/break-glass");
         let emergency = json!({"reason": "an emergency", "minutes": 60});
         let break_glass = app.operator().post(&path, emergency).await.id("break_glass_id");
         let api_key = key["api_key_id"].as_str().expect("an id").to_owned();
         let of = format!("/v1/organizations/{organization}");
         let group = json!({"name": "support"});
-        let group = app.operator().post(&format!("{of}/groups"), group).await.id("group_id");
+        let group = app.admin().post(&format!("{of}/groups"), group).await.id("group_id");
         let role = json!({"name": "readers", "permissions": ["usage.read"]});
-        let role = app.operator().post(&format!("{of}/roles"), role).await.id("role_id");
+        let role = app.admin().post(&format!("{of}/roles"), role).await.id("role_id");
         let review = json!({"title": "Keys", "scope": {"kind": "api_keys"},
             "due_at": "2999-01-01T00:00:00Z"});
-        let review = app.operator().post(&format!("{of}/access-reviews"), review).await;
+        let review = app.admin().post(&format!("{of}/access-reviews"), review).await;
         let access_review = review.id("access_review_id");
         let line = app.review_lines(&access_review).await[0].0.clone();
         Self(BTreeMap::from([
@@ -262,7 +262,7 @@ async fn what_is_another_organizations_is_not_there() {
     for route in routes(&app).iter().filter(|route| route.path.contains("{organization_id}")) {
         let not_found = async |ids: &Ids| {
             let body = body(&route.id, ids);
-            let reply = route.send(&app.operator(), &ids.path(&route.path), body.as_ref()).await;
+            let reply = route.send(&app.admin(), &ids.path(&route.path), body.as_ref()).await;
             let mut body = reply.refused(404, "not-found");
             body.as_object_mut().expect("an object").remove("instance");
             body
@@ -318,7 +318,7 @@ async fn every_post_wants_an_idempotency_key() {
         let path = ids.path(&route.path);
         let body = body(&route.id, &ids).unwrap_or_else(|| json!({}));
         for key in [None, Some("two words"), Some("")] {
-            let asking = app.operator().ask(Method::POST, &path);
+            let asking = app.admin().ask(Method::POST, &path);
             let asking = match key {
                 Some(key) => asking.key(key),
                 None => asking,
@@ -338,7 +338,7 @@ async fn every_body_is_checked() {
     let app = App::new().await;
     let ids = Ids::of_new_organization(&app).await;
     let before = app.changes().await;
-    let operator = app.operator();
+    let operator = app.admin();
     for route in routes(&app) {
         let path = ids.path(&route.path);
         let asking = || route.ask(&operator, &path);
@@ -367,7 +367,7 @@ async fn every_id_in_a_path_is_checked() {
         for name in names {
             let path = route.path.replace(&format!("{{{name}_id}}"), "42");
             let body = body(&route.id, &ids);
-            route.send(&app.operator(), &ids.path(&path), body.as_ref()).await.refused_field(
+            route.send(&app.admin(), &ids.path(&path), body.as_ref()).await.refused_field(
                 400,
                 "invalid-request",
                 &format!("{name}_id"),
@@ -407,7 +407,7 @@ async fn every_example_of_a_body_is_taken() {
         let example = examples.get(&route.id).and_then(|example| example.get("request"));
         assert_eq!(route.has_body, example.is_some(), "{}", route.id);
         let Some(example) = example else { continue };
-        let reply = route.send(&app.operator(), &ids.path(&route.path), Some(example)).await;
+        let reply = route.send(&app.admin(), &ids.path(&route.path), Some(example)).await;
         let expected = if route.path.contains('{') { 404..405 } else { 200..202 };
         assert!(expected.contains(&reply.status.as_u16()), "{}: {reply:?}", route.id);
         taken += 1;
@@ -520,7 +520,7 @@ async fn no_answer_speaks_of_the_program() {
         }
         let path = ids.path(&route.path);
         for body in bodies {
-            let reply = route.send(&app.operator(), &path, Some(&body)).await;
+            let reply = route.send(&app.admin(), &path, Some(&body)).await;
             assert!(reply.status.as_u16() < 500, "{} {body}: {reply:?}", route.id);
             refused += usize::from(reply.status.as_u16() >= 400);
             assert_speaks_of_json(&route.id, &body, &reply.body);

@@ -15,10 +15,10 @@ use event_schemas::{
     ReviewScope,
 };
 
-use crate::support::{App, by_operator};
+use crate::support::{App, unlimited};
 
 fn by(authority: Authority) -> CommandContext {
-    CommandContext { authority, ..by_operator(None) }
+    CommandContext { authority, ..unlimited(None) }
 }
 
 async fn done<C: Command>(executor: &Executor, command: &C) -> C::Outcome {

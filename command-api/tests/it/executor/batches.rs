@@ -7,7 +7,7 @@ use command_api::{Answer, CommandContext, ExecuteError, Refusal};
 use domain::name::NameError;
 use event_schemas::ProjectId;
 
-use crate::support::{App, by_operator};
+use crate::support::{App, unlimited};
 
 type Answered = Result<Answer<command_api::projects::ProjectCreated>, ExecuteError>;
 
@@ -17,7 +17,7 @@ async fn create_all(app: &App, organization: &str, asked: &[(&str, &str)]) -> Ve
         .map(|(key, name)| {
             let request = CreateProjectRequest { name: (*name).to_owned(), environment: None };
             let organization_id = organization.parse().expect("an id");
-            (by_operator(Some(key)), CreateProject { organization_id, request })
+            (unlimited(Some(key)), CreateProject { organization_id, request })
         })
         .collect();
     let commands: Vec<_> = commands.iter().map(|(context, command)| (context, command)).collect();
@@ -89,7 +89,7 @@ async fn what_a_refused_command_had_decided_is_undone_for_the_next() {
     };
     // The project agrees to be renamed; the name does not.
     let (taken, same) = (rename("beta"), rename("alpha"));
-    let context = by_operator(None);
+    let context = unlimited(None);
     let batch = [(&context, &taken), (&context, &same)];
     let answers = app.executor().execute_all(&batch).await.expect("the log answers");
     assert!(matches!(answers[0], Err(ExecuteError::Refused(Refusal::Name(_)))), "{answers:?}");
@@ -97,6 +97,6 @@ async fn what_a_refused_command_had_decided_is_undone_for_the_next() {
     assert_eq!((same.position, same.sequence), (head, Some(1)));
     // Nor does the cache remember what did not happen.
     let path = format!("/v1/organizations/{organization}/projects/{alpha}");
-    let gamma = app.operator().patch(&path, serde_json::json!({"name": "gamma"})).await;
+    let gamma = app.admin().patch(&path, serde_json::json!({"name": "gamma"})).await;
     assert_eq!(gamma.etag(), "\"2\"");
 }

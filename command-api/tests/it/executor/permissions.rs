@@ -44,7 +44,7 @@ use event_schemas::{
     ServiceAccountId,
 };
 
-use crate::support::{App, by_operator};
+use crate::support::{App, unlimited};
 
 /// What is asked, of a stage's things.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -148,7 +148,7 @@ struct Stage {
 
 /// What happens before the test asks anything: nothing limits who does it.
 async fn done<C: Command>(executor: &Executor, command: &C) -> C::Outcome {
-    let context = CommandContext { authority: Authority::System, ..by_operator(None) };
+    let context = CommandContext { authority: Authority::System, ..unlimited(None) };
     executor.execute(&context, command).await.expect("nothing limits it").outcome
 }
 
@@ -271,7 +271,7 @@ impl Stage {
     #[allow(clippy::too_many_lines)] // A list of commands.
     async fn ask(&self, executor: &Executor, verb: Verb) -> Result<(), ExecuteError> {
         let authority = Authority::Member(self.asking);
-        let context = CommandContext { authority, ..by_operator(None) };
+        let context = CommandContext { authority, ..unlimited(None) };
         macro_rules! ask {
             ($command:expr) => {
                 executor.execute(&context, &$command).await.map(|_| ())
@@ -509,7 +509,7 @@ async fn what_is_the_operators_alone_no_member_may() {
     let app = App::new().await;
     let stage = Stage::new(app.executor(), Role::Organization(OrganizationRole::Owner)).await;
     let authority = Authority::Member(stage.asking);
-    let context = CommandContext { authority, ..by_operator(None) };
+    let context = CommandContext { authority, ..unlimited(None) };
     let create = CreateOrganization { name: unique_name(), seat_limit: None, owner: None };
     let refused = app.executor().execute(&context, &create).await;
     assert!(matches!(refused, Err(ExecuteError::Refused(Refusal::OperatorOnly))), "{refused:?}");

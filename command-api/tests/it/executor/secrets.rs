@@ -15,7 +15,7 @@ async fn a_secret_is_in_one_answer_and_nowhere_else() {
     let keys = format!("/v1/organizations/{organization}/api-keys");
     let create = json!({"project_id": project, "member_id": ada, "name": "chat"});
     let send = async |path: &str, key: &str, body: &Value| {
-        app.operator().ask(Method::POST, path).key(key).json(body).await
+        app.admin().ask(Method::POST, path).key(key).json(body).await
     };
     let created = secret(send(&keys, "create", &create).await);
     let without = replayed(send(&keys, "create", &create).await);

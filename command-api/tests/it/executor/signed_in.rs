@@ -16,10 +16,10 @@ async fn a_token_counts_as_long_where_it_is_decided_as_where_it_came_in() {
     let organization = app.organization().await;
     let path = format!("/v1/organizations/{organization}");
     let ada = json!({"login": "ada", "email": "ada@example.com", "role": "admin"});
-    let ada = app.operator().post(&format!("{path}/members"), ada).await.id("member_id");
+    let ada = app.admin().post(&format!("{path}/members"), ada).await.id("member_id");
     let security = json!({"identity_provider": {"issuer": ISSUER,
         "email_domains": ["example.com"]}, "approvals": []});
-    app.operator().replace(&format!("{path}/security"), security).await.ok();
+    app.admin().replace(&format!("{path}/security"), security).await.ok();
     let organization_id = organization.parse().expect("an id");
     let expires_at = event_log::clock::now();
     let create = async |after: TimeDelta| {

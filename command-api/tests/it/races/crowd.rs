@@ -68,7 +68,7 @@ impl Town {
     pub(super) async fn founded(app: &App) -> Self {
         let organization = app.organization().await;
         let town = Self { organization, known: Mutex::default() };
-        let operator = app.operator();
+        let operator = app.admin();
         for name in ["alpha", "beta", "gamma"] {
             town.tell(&operator, "/projects", json!({ "name": name })).await;
         }

@@ -66,17 +66,17 @@ impl Stage {
     async fn holder(&self, role: &str, uses: Use) -> Holder {
         let member = self.app.member(&self.organization, &unique_name(), role).await;
         let body = json!({"member_id": member, "name": "admin-key"});
-        let key = self.app.operator().post(&self.path("/api-keys"), body).await.ok();
+        let key = self.app.admin().post(&self.path("/api-keys"), body).await.ok();
         let key_id = key["api_key_id"].as_str().expect("an id").to_owned();
         Holder { member, key_id, key, uses }
     }
 
     async fn put(&self, rest: &str, body: Value) {
-        self.app.operator().put(&self.path(rest), body).await.ok();
+        self.app.admin().put(&self.path(rest), body).await.ok();
     }
 
     async fn made(&self, rest: &str, body: Value, id: &str) -> String {
-        self.app.operator().post(&self.path(rest), body).await.id(id)
+        self.app.admin().post(&self.path(rest), body).await.id(id)
     }
 
     fn used_by(&self, holder: &Holder) -> (String, Value) {
@@ -111,7 +111,7 @@ impl Stage {
         for _ in 0..USED_MIN {
             uses.recv().await.expect("the callers go on");
         }
-        let position = withdraw(&self.app.operator(), &withdrawal).await;
+        let position = withdraw(&self.app.admin(), &withdrawal).await;
         withdrawn.store(true, Ordering::SeqCst);
         for caller in join_all(callers).await {
             caller.expect("the caller ends");
@@ -264,7 +264,7 @@ async fn a_custom_role_that_is_withdrawn_narrowed_or_removed() {
         let path = stage.path(&format!("/roles/{role}"));
         let grantee = json!({"member_id": holder.member});
         let grants = format!("{path}/grants");
-        stage.app.operator().post(&grants, grantee.clone()).await.ok();
+        stage.app.admin().post(&grants, grantee.clone()).await.ok();
         let withdrawal = match what {
             "withdrawn" => (Method::POST, format!("{grants}/withdraw"), grantee),
             "narrowed" => (Method::PATCH, path, json!({"permissions": ["projects.read"]})),

@@ -21,8 +21,7 @@ struct House {
 impl House {
     async fn new() -> Self {
         let app = App::new().await;
-        let organization = app.organization().await;
-        let boss = app.joined(&organization, "boss", "owner").await;
+        let (organization, boss) = app.founded("boss").await;
         let ada = app.joined(&organization, "ada", "admin").await;
         let bea = app.joined(&organization, "bea", "admin").await;
         let cyd = app.joined(&organization, "cyd", "member").await;
@@ -91,7 +90,7 @@ impl Review<'_> {
 async fn a_review_is_opened_attested_and_closed_and_what_was_to_end_has_ended() {
     let house = House::new().await;
     let House { app, ada, bea, cyd, project, .. } = &house;
-    let operator = app.operator();
+    let operator = app.admin();
     // Of each kind something that will be revoked.
     let in_project = house.path(&format!("/projects/{project}/members/{}", cyd.0));
     operator.put(&in_project, json!({"role": "member"})).await.ok();
@@ -202,7 +201,7 @@ async fn who_has_risen_since_is_not_removed_by_somebody_below() {
     let revoke = json!({"decision": "revoke", "reason": "left us"});
     review.attest(&ada.1, line, revoke).await.ok();
     let role = house.path(&format!("/members/{}/role", cyd.0));
-    app.operator().put(&role, json!({"role": "owner"})).await.ok();
+    app.admin().put(&role, json!({"role": "owner"})).await.ok();
     let refused = review.close(&ada.1).await.refused(403, "member-above-own");
     assert_eq!(refused["line_id"], line);
     assert_eq!(app.count("access_review.closed").await, 0);
@@ -216,7 +215,7 @@ async fn the_last_owner_stays_and_the_refusal_says_which_line() {
     let House { app, ada, bea, boss, cyd, .. } = &house;
     // Cyd is an owner, too, and each speaks about the other.
     let role = house.path(&format!("/members/{}/role", cyd.0));
-    app.operator().put(&role, json!({"role": "owner"})).await.ok();
+    app.admin().put(&role, json!({"role": "owner"})).await.ok();
     let review = house.open(json!({"kind": "admins"})).await;
     for (by, of) in [(boss, cyd), (cyd, boss)] {
         let revoke = json!({"decision": "revoke", "reason": "left us"});
@@ -246,7 +245,7 @@ async fn what_ended_meanwhile_is_skipped() {
     review.attest(&ada.1, review.member(&cyd.0), revoke.clone()).await.ok();
     let key = json!({"kind": "api_key", "owner": {"kind": "member", "member_id": cyd.0}});
     review.attest(&ada.1, review.line(&key), revoke).await.ok();
-    app.operator().delete(&house.path(&format!("/members/{}", cyd.0))).await.ok();
+    app.admin().delete(&house.path(&format!("/members/{}", cyd.0))).await.ok();
     let closed = review.close(&ada.1).await.ok();
     assert_eq!((closed["revoked"].as_i64(), closed["already_ended"].as_i64()), (Some(0), Some(2)));
     assert_eq!(app.count("member.removed").await, 1);

@@ -7,7 +7,7 @@ use crate::support::App;
 #[tokio::test]
 async fn a_key_is_created_renamed_rotated_and_revoked() {
     let app = App::new().await;
-    let operator = app.operator();
+    let operator = app.admin();
     let organization = app.organization().await;
     let project = app.project(&organization, "alpha").await;
     let account = app.service_account(&organization, &project).await;
@@ -37,7 +37,7 @@ async fn a_key_is_created_renamed_rotated_and_revoked() {
 #[tokio::test]
 async fn a_key_has_one_owner_of_its_project() {
     let app = App::new().await;
-    let operator = app.operator();
+    let operator = app.admin();
     let organization = app.organization().await;
     let alpha = app.project(&organization, "alpha").await;
     let beta = app.project(&organization, "beta").await;

@@ -35,7 +35,7 @@ impl World {
     async fn member(&self, role: &str, project_role: &str) -> (String, Value, Client) {
         let member = self.app.member(&self.organization, &unique_name(), role).await;
         let path = self.path(&format!("/projects/{}/members/{member}", self.project));
-        self.app.operator().put(&path, json!({"role": project_role})).await.ok();
+        self.app.admin().put(&path, json!({"role": project_role})).await.ok();
         let owner = ("member_id", member.as_str());
         let key = self.app.api_key(&self.organization, &self.project, owner).await;
         let client = self.presenting(&key);
@@ -103,7 +103,7 @@ async fn a_service_accounts_key_records_usage_and_changes_nothing() {
     assert_eq!(refused.refused(403, "forbidden")["permission"], "projects.update");
     let disable = world.path(&format!("/service-accounts/{account}/disable"));
     client.post(&disable, json!({})).await.refused(403, "forbidden");
-    world.app.operator().post(&disable, json!({})).await.ok();
+    world.app.admin().post(&disable, json!({})).await.ok();
     assert!(!world.accepts(&client).await, "it was disabled");
 }
 
@@ -124,9 +124,21 @@ async fn what_is_not_a_key_is_unknown() {
 }
 
 #[tokio::test]
+async fn who_signs_in_is_told_to_name_an_organization() {
+    let app = App::new().await;
+    let told = async |credential: &str| {
+        let asked = app.stranger(Some(credential)).post("/v1/organizations", json!({})).await;
+        let refused = asked.refused(401, "unauthorized");
+        refused["detail"].as_str().expect("a text").to_owned()
+    };
+    assert!(told("e30.e30.AA").await.contains("/v1/organizations/{organization_id}"));
+    assert!(!told("nobody").await.contains("organization_id"));
+}
+
+#[tokio::test]
 async fn whatever_ends_a_keys_access_ends_it_on_the_next_request_everywhere() {
     let world = World::new().await;
-    let operator = world.app.operator();
+    let operator = world.app.admin();
     let there = world.app.process().await;
     for ending in ["revoke", "rotate", "suspend", "remove", "archive"] {
         let (member, key, here) = world.member("member", "member").await;
@@ -157,10 +169,10 @@ async fn a_rotated_keys_old_secret_is_accepted_in_its_grace() {
     let world = World::new().await;
     let (_, key, old) = world.member("member", "member").await;
     let rotate = world.path(&format!("/api-keys/{}/rotate", key["api_key_id"].as_str().unwrap()));
-    let rotated = world.app.operator().post(&rotate, json!({"grace_seconds": 3600})).await.ok();
+    let rotated = world.app.admin().post(&rotate, json!({"grace_seconds": 3600})).await.ok();
     let new = world.presenting(&rotated);
     assert!(world.accepts(&old).await && world.accepts(&new).await);
-    let again = world.app.operator().post(&rotate, json!({"grace_seconds": 3600})).await.ok();
+    let again = world.app.admin().post(&rotate, json!({"grace_seconds": 3600})).await.ok();
     assert!(!world.accepts(&old).await, "two rotations ago");
     assert!(world.accepts(&new).await && world.accepts(&world.presenting(&again)).await);
 }
@@ -178,7 +190,7 @@ async fn who_presents_a_key_that_has_ended_is_not_even_told_again() {
     // The process that is asked again has not heard of it.
     let id = key["api_key_id"].as_str().expect("an id");
     let revoke = world.path(&format!("/api-keys/{id}/revoke"));
-    world.app.operator().post(&revoke, json!({})).await.ok();
+    world.app.admin().post(&revoke, json!({})).await.ok();
     ask().await.refused(401, "unauthorized");
 }
 
@@ -223,7 +235,7 @@ async fn no_command_is_accepted_on_a_key_after_the_position_that_revoked_it() {
         }
         let revoke = format!("{path}/revoke");
         let position = loop {
-            let reply = world.app.operator().post(&revoke, json!({})).await;
+            let reply = world.app.admin().post(&revoke, json!({})).await;
             if reply.status.as_u16() != 409 {
                 break reply.ok()["position"].as_i64().expect("a position");
             }

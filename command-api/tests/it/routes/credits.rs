@@ -10,11 +10,11 @@ async fn credits_are_bought_and_given_exactly() {
     let organization = app.organization().await;
     let credits = format!("/v1/organizations/{organization}/credits");
     let purchase = json!({"amount": "1234.560000000001", "currency": "USD", "reference": "INV-7"});
-    let bought = app.operator().post(&format!("{credits}/purchases"), purchase).await;
+    let bought = app.admin().post(&format!("{credits}/purchases"), purchase).await;
     assert_eq!((bought.status.as_u16(), bought.etag()), (201, "\"1\"".to_owned()));
     bought.id("lot_id");
     let grant = json!({"amount": "5", "currency": "EUR", "reason": "welcome"});
-    app.operator().post(&format!("{credits}/grants"), grant).await.id("lot_id");
+    app.admin().post(&format!("{credits}/grants"), grant).await.id("lot_id");
     let amounts: Vec<String> = sqlx::query_scalar(
         "select payload->>'amount' from log.events where aggregate_type = 'credit_account'
          order by position",
@@ -33,7 +33,7 @@ async fn what_is_no_amount_is_refused() {
         let path = format!("/v1/organizations/{organization}/credits/{route}");
         let post = async |amount, currency: &str| {
             let body = json!({"amount": amount, "currency": currency});
-            app.operator().post(&path, body).await
+            app.admin().post(&path, body).await
         };
         for amount in ["0", "-1", "-0.000000000001"] {
             post(json!(amount), "USD").await.refused_field(422, "invalid-value", "amount");
@@ -45,12 +45,12 @@ async fn what_is_no_amount_is_refused() {
         let most = "99999999999999999999999999";
         let body = json!({"amount": most, "currency": "XTS"});
         if route == "purchases" {
-            app.operator().post(&path, body).await.ok();
+            app.admin().post(&path, body).await.ok();
         } else {
-            app.operator().post(&path, body).await.refused_field(422, "invalid-value", "amount");
+            app.admin().post(&path, body).await.refused_field(422, "invalid-value", "amount");
         }
     }
     let path = format!("/v1/organizations/{organization}/credits/purchases");
     let body = json!({"amount": "1", "currency": "USD", "reference": "x".repeat(1001)});
-    app.operator().post(&path, body).await.refused_field(422, "invalid-value", "reference");
+    app.admin().post(&path, body).await.refused_field(422, "invalid-value", "reference");
 }

@@ -15,11 +15,7 @@ pub(super) struct Acme {
 impl Acme {
     pub(super) async fn new() -> Self {
         let app = App::new().await;
-        let body = json!({"name": embedded::testing::unique_name(), "owner": {"login": "olga"}});
-        let created = app.operator().post("/v1/organizations", body).await.ok();
-        let organization = created["organization_id"].as_str().expect("an id").to_owned();
-        app.let_operator_in(&organization).await;
-        let olga = app.first().presenting(&created);
+        let (organization, (_, olga)) = app.founded("olga").await;
         Self { path: format!("/v1/organizations/{organization}"), organization, olga, app }
     }
 
@@ -37,7 +33,7 @@ impl Acme {
             body["scopes"] = json!(scopes);
         }
         let keys = format!("{}/api-keys", self.path);
-        let key = self.app.operator().post(&keys, body).await.ok();
+        let key = self.app.admin().post(&keys, body).await.ok();
         (member, self.app.first().presenting(&key))
     }
 

@@ -7,7 +7,7 @@ use crate::support::App;
 #[tokio::test]
 async fn an_invite_becomes_a_member_with_its_projects() {
     let app = App::new().await;
-    let operator = app.operator();
+    let operator = app.admin();
     let organization = app.organization().await;
     let alpha = app.project(&organization, "alpha").await;
     let beta = app.project(&organization, "beta").await;
@@ -37,7 +37,7 @@ async fn an_invite_becomes_a_member_with_its_projects() {
 #[tokio::test]
 async fn an_invite_is_taken_back() {
     let app = App::new().await;
-    let operator = app.operator();
+    let operator = app.admin();
     let organization = app.organization().await;
     let invites = format!("/v1/organizations/{organization}/invites");
     let invite = json!({"email": "eve@example.com", "role": "member"});
@@ -53,7 +53,7 @@ async fn an_invite_is_taken_back() {
 #[tokio::test]
 async fn wrong_values_are_named() {
     let app = App::new().await;
-    let operator = app.operator();
+    let operator = app.admin();
     let organization = app.organization().await;
     let invites = format!("/v1/organizations/{organization}/invites");
     let with = |field: &str, value: serde_json::Value| {

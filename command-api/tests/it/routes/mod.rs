@@ -2,6 +2,8 @@
 
 mod access_reviews;
 mod api_keys;
+mod approvals;
+mod break_glass;
 mod credentials;
 mod credits;
 mod departures;

@@ -30,10 +30,15 @@ async fn an_organization_is_created_changed_and_archived() {
     operator.patch(&location, json!({})).await.ok();
     operator.patch(&location, json!({"name": "ACME CORP"})).await.ok();
 
-    let archive = async || operator.post(&format!("{location}/archive"), json!({})).await;
-    archive().await.ok();
-    // With that the operator's access has ended too.
-    archive().await.refused(403, "break-glass-needed");
+    // What is for good is no operator's.
+    let archive = format!("{location}/archive");
+    operator.post(&archive, json!({})).await.refused(403, "not-for-emergencies");
+    app.with_owner(&id).await;
+    let owner = app.admin();
+    owner.post(&archive, json!({})).await.ok();
+    // With that everybody's access has ended.
+    owner.post(&archive, json!({})).await.refused(401, "unauthorized");
+    operator.post(&archive, json!({})).await.refused(403, "break-glass-needed");
     let renamed = operator.patch(&location, json!({"name": "x"})).await;
     renamed.refused(403, "break-glass-needed");
     operator.post(PATH, json!({"name": "Acme Corp"})).await.ok();
@@ -42,7 +47,7 @@ async fn an_organization_is_created_changed_and_archived() {
 #[tokio::test]
 async fn what_cannot_be_a_name_or_a_limit_is_refused() {
     let app = App::new().await;
-    let operator = app.operator();
+    let operator = app.admin();
     let post = async |name: &str| operator.post(PATH, json!({"name": name})).await;
     for name in ["", "   ", "two\nlines", "nul\u{0}", &"x".repeat(101)] {
         post(name).await.refused_field(422, "invalid-value", "name");
@@ -63,7 +68,7 @@ async fn what_cannot_be_a_name_or_a_limit_is_refused() {
 async fn who_did_it_from_where_is_recorded() {
     let app = App::new().await;
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let asking = app.operator().ask(axum::http::Method::POST, PATH).key("k");
+    let asking = app.admin().ask(axum::http::Method::POST, PATH).key("k");
     let asking = asking.header("traceparent", trace).header("x-request-id", "request-7");
     asking.json(&json!({"name": "Acme"})).await.ok();
     let metadata: Vec<serde_json::Value> =

@@ -13,7 +13,7 @@ fn list(input: &str) -> Value {
 #[tokio::test]
 async fn each_change_of_prices_is_a_version() {
     let app = App::new().await;
-    let publish = async |body| app.operator().post("/v1/price-lists", body).await;
+    let publish = async |body| app.admin().post("/v1/price-lists", body).await;
     let first = publish(list("2.5")).await;
     assert_eq!(first.status.as_u16(), 200);
     let first = first.ok();
@@ -34,7 +34,7 @@ async fn what_cannot_be_a_price_list_is_refused() {
     let publish = async |field: &str, value: Value| {
         let mut body = list("1");
         body[field] = value;
-        app.operator().post("/v1/price-lists", body).await
+        app.admin().post("/v1/price-lists", body).await
     };
     let unprocessable = [
         ("models", json!([])),

@@ -7,7 +7,7 @@ use crate::support::App;
 #[tokio::test]
 async fn a_project_is_created_changed_and_archived() {
     let app = App::new().await;
-    let operator = app.operator();
+    let operator = app.admin();
     let organization = app.organization().await;
     let projects = format!("/v1/organizations/{organization}/projects");
     let created = operator.post(&projects, json!({"name": "a", "environment": "staging"})).await;
@@ -31,7 +31,7 @@ async fn a_project_is_created_changed_and_archived() {
 #[tokio::test]
 async fn only_members_of_the_organization_are_in_its_projects() {
     let app = App::new().await;
-    let operator = app.operator();
+    let operator = app.admin();
     let organization = app.organization().await;
     let other = app.organization().await;
     let project = app.project(&organization, "alpha").await;

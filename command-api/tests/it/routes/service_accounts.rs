@@ -7,7 +7,7 @@ use crate::support::App;
 #[tokio::test]
 async fn a_service_account_is_created_disabled_and_removed() {
     let app = App::new().await;
-    let operator = app.operator();
+    let operator = app.admin();
     let organization = app.organization().await;
     let project = app.project(&organization, "alpha").await;
     let accounts = format!("/v1/organizations/{organization}/service-accounts");
@@ -34,7 +34,7 @@ async fn a_service_account_is_created_disabled_and_removed() {
 #[tokio::test]
 async fn a_name_that_was_changed_is_free_again() {
     let app = App::new().await;
-    let operator = app.operator();
+    let operator = app.admin();
     let organization = app.organization().await;
     let project = app.project(&organization, "alpha").await;
     let accounts = format!("/v1/organizations/{organization}/service-accounts");
@@ -59,6 +59,6 @@ async fn a_purpose_that_is_too_long_is_named_as_such() {
     let project = app.project(&organization, "alpha").await;
     let accounts = format!("/v1/organizations/{organization}/service-accounts");
     let create = json!({"project_id": project, "name": "n", "purpose": "x".repeat(1001)});
-    let refused = app.operator().post(&accounts, create).await;
+    let refused = app.admin().post(&accounts, create).await;
     refused.refused_field(422, "invalid-value", "purpose");
 }

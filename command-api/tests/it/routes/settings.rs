@@ -85,7 +85,7 @@ async fn security_is_the_owners_alone() {
     let path = format!("{}/security", acme.path);
     let alone = json!({"approvals": ["grant_owner"]});
     acme.olga.replace(&path, alone).await.refused_field(422, "invalid-value", "approvals");
-    let (_, zoes) = acme.member("zoe", "owner", None).await;
+    let (_, zoes) = acme.app.joined(&acme.organization, "zoe", "owner").await;
     let body = json!({"identity_provider": {"issuer": "https://login.example.com",
         "email_domains": ["example.com"]}, "approvals": ["grant_owner", "grant_owner"]});
     let refused = adas.replace(&path, body.clone()).await.refused(403, "forbidden");

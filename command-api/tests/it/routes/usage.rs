@@ -39,7 +39,7 @@ impl World {
     }
 
     async fn send(&self, records: &[Value]) -> Vec<Value> {
-        self.send_as(&self.app.operator(), records).await
+        self.send_as(&self.app.admin(), records).await
     }
 
     async fn send_as(&self, client: &Client, records: &[Value]) -> Vec<Value> {
@@ -53,7 +53,7 @@ impl World {
             "effective_from": "2026-01-01T00:00:00Z",
             "models": [{"model": "gpt-4o", "matches": {"equals": "gpt-4o"},
                 "rates": {"input": input, "cached_input": "1.25", "output": "10"}}]});
-        self.app.operator().post("/v1/price-lists", list).await.position()
+        self.app.admin().post("/v1/price-lists", list).await.position()
     }
 
     async fn column<T>(&self, request_id: &str, expression: &str) -> T
@@ -178,7 +178,7 @@ async fn what_is_unknown_or_anothers_is_named_and_the_rest_recorded() {
     let key_of_second = app.api_key(here, &second, ("member_id", &world.member)).await;
     let archived = app.project(here, "archived").await;
     let archive = world.path(&format!("/projects/{archived}/archive"));
-    app.operator().post(&archive, json!({})).await.ok();
+    app.admin().post(&archive, json!({})).await.ok();
 
     let unknown = "00000000-0000-7000-8000-000000000000";
     let cases = [
@@ -217,7 +217,7 @@ async fn what_is_unknown_or_anothers_is_named_and_the_rest_recorded() {
 #[tokio::test]
 async fn usage_is_priced_exactly_by_the_version_in_force() {
     let world = World::new().await;
-    let there = world.app.process().await.operator();
+    let there = world.app.process().await.admin();
     let tokens = |n: i64| {
         json!({"input_tokens": n, "cached_input_tokens": 400,
         "output_tokens": 7, "reasoning_tokens": 3})
@@ -250,23 +250,23 @@ async fn usage_is_priced_exactly_by_the_version_in_force() {
 #[tokio::test]
 async fn an_organization_that_is_not_open_takes_none() {
     let world = World::new().await;
-    let there = world.app.process().await.operator();
+    let there = world.app.process().await.admin();
     world.send_as(&there, &[world.record("a", json!({}))]).await;
-    world.app.operator().post(&world.path("/archive"), json!({})).await.ok();
+    world.app.admin().post(&world.path("/archive"), json!({})).await.ok();
     let records = json!({"records": [world.record("b", json!({}))]});
-    for client in [there, world.app.operator()] {
+    for client in [there, world.app.admin()] {
         let asking = client.ask(Method::POST, &world.path("/usage"));
-        asking.json(&records).await.refused(409, "organization-archived");
+        asking.json(&records).await.refused(401, "unauthorized");
     }
 }
 
 #[tokio::test]
 async fn a_project_archived_elsewhere_takes_none_at_once() {
     let world = World::new().await;
-    let there = world.app.process().await.operator();
+    let there = world.app.process().await.admin();
     world.send_as(&there, &[world.record("a", json!({}))]).await;
     let archive = world.path(&format!("/projects/{}/archive", world.project));
-    world.app.operator().post(&archive, json!({})).await.ok();
+    world.app.admin().post(&archive, json!({})).await.ok();
     let fates = world.send_as(&there, &[world.record("b", json!({}))]).await;
     invalid(&fates[0], "project_id");
 }
@@ -280,11 +280,11 @@ async fn a_request_has_so_many_records_and_no_more() {
     let fates = world.send(&records).await;
     assert!(fates.iter().all(|fate| fate["fate"] == "recorded"));
     records.push(json!(1));
-    let asking = world.app.operator().ask(Method::POST, &world.path("/usage"));
+    let asking = world.app.admin().ask(Method::POST, &world.path("/usage"));
     let many = asking.json(&json!({"records": records})).await;
     many.refused_field(400, "invalid-request", "records");
     for wrong in [json!({}), json!({"records": {}}), json!({"records": 7})] {
-        let asking = world.app.operator().ask(Method::POST, &world.path("/usage"));
+        let asking = world.app.admin().ask(Method::POST, &world.path("/usage"));
         asking.json(&wrong).await.refused_field(400, "invalid-request", "records");
     }
 }
@@ -298,7 +298,7 @@ async fn the_same_records_from_everywhere_at_once_count_once() {
     let body = json!({"records": records});
     let tasks: Vec<_> = (0..8)
         .map(|n| {
-            let client = if n % 2 == 0 { world.app.operator() } else { other.operator() };
+            let client = if n % 2 == 0 { world.app.admin() } else { other.admin() };
             let (path, body) = (world.path("/usage"), body.clone());
             tokio::spawn(async move { client.ask(Method::POST, &path).json(&body).await.ok() })
         })

@@ -17,7 +17,7 @@ use event_schemas::{Actor, EventMetadata};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Client, Reply};
+use super::{Client, Owners, Reply};
 
 const OPERATOR_SECRET: &str = "operator-credential-of-the-tests";
 
@@ -37,6 +37,7 @@ pub(crate) struct Process {
     pub(crate) router: Router,
     pub(crate) executor: Executor,
     pub(crate) openapi: utoipa::openapi::OpenApi,
+    owners: Owners,
 }
 
 impl App {
@@ -44,13 +45,13 @@ impl App {
         let database = test_database().await;
         let options = database.connect_options();
         migrate(&options, Holds::LogAndReadModels).await.expect("the database is migrated");
-        let process = Process::start(&database).await;
+        let process = Process::start(&database, None).await;
         Self { process, pool: database.pool().await, database }
     }
 
     /// A further process on the same database.
     pub(crate) async fn process(&self) -> Process {
-        Process::start(&self.database).await
+        Process::start(&self.database, Some(&self.process.owners)).await
     }
 
     /// The first process.
@@ -60,6 +61,11 @@ impl App {
 
     pub(crate) fn executor(&self) -> &Executor {
         &self.process.executor
+    }
+
+    /// Whoever may, at the first process: the operator, and in an organization its owner.
+    pub(crate) fn admin(&self) -> Client {
+        self.process.admin()
     }
 
     /// The operator, at the first process.
@@ -99,10 +105,28 @@ impl App {
     /// A new organization's id.
     pub(crate) async fn organization(&self) -> String {
         let body = json!({"name": unique_name()});
-        let organization = self.operator().post("/v1/organizations", body).await;
+        let organization = self.admin().post("/v1/organizations", body).await;
         let organization = organization.id("organization_id");
-        self.let_operator_in(&organization).await;
+        self.with_owner(&organization).await;
         organization
+    }
+
+    /// A new organization's id, and its only owner, who asks in it where nobody in particular does: the
+    /// member's id, and who presents their key.
+    pub(crate) async fn founded(&self, login: &str) -> (String, (String, Client)) {
+        let body = json!({"name": unique_name(), "owner": {"login": login}});
+        let founded = self.operator().post("/v1/organizations", body).await.ok();
+        let id = |value: &Value| value.as_str().expect("an id").to_owned();
+        let organization = id(&founded["organization_id"]);
+        let key = founded["secret"].as_str().expect("a secret").to_owned();
+        self.process.owners.are(organization.parse().expect("an id"), key);
+        (organization, (id(&founded["owner"]["member_id"]), self.first().presenting(&founded)))
+    }
+
+    /// Brings an owner into the organization, who asks from then on where nobody in particular does.
+    pub(crate) async fn with_owner(&self, organization: &str) {
+        let organization_id = organization.parse().expect("an organization's id");
+        self.process.owners.bring_in(self.executor(), organization_id).await;
     }
 
     /// Lets the operator into the organization, as a second one may: they do in it what its owners
@@ -123,13 +147,13 @@ impl App {
     pub(crate) async fn member(&self, organization: &str, login: &str, role: &str) -> String {
         let path = format!("/v1/organizations/{organization}/members");
         let body = json!({"login": login, "role": role});
-        self.operator().post(&path, body).await.id("member_id")
+        self.admin().post(&path, body).await.id("member_id")
     }
 
     /// A new invite, as it is answered.
     pub(crate) async fn invite(&self, organization: &str, email: &str, role: &str) -> Value {
         let path = format!("/v1/organizations/{organization}/invites");
-        self.operator().post(&path, json!({"email": email, "role": role})).await.ok()
+        self.admin().post(&path, json!({"email": email, "role": role})).await.ok()
     }
 
     /// Takes an invite up, with its token.
@@ -172,14 +196,14 @@ impl App {
     /// A new project's id.
     pub(crate) async fn project(&self, organization: &str, name: &str) -> String {
         let path = format!("/v1/organizations/{organization}/projects");
-        self.operator().post(&path, json!({"name": name})).await.id("project_id")
+        self.admin().post(&path, json!({"name": name})).await.id("project_id")
     }
 
     /// A new service account's id.
     pub(crate) async fn service_account(&self, organization: &str, project: &str) -> String {
         let path = format!("/v1/organizations/{organization}/service-accounts");
         let body = json!({"project_id": project, "name": unique_name()});
-        self.operator().post(&path, body).await.id("service_account_id")
+        self.admin().post(&path, body).await.id("service_account_id")
     }
 
     /// A new API key, as it is answered; `owner` is `member_id` or `service_account_id`.
@@ -191,17 +215,18 @@ impl App {
     ) -> Value {
         let path = format!("/v1/organizations/{organization}/api-keys");
         let body = json!({"project_id": project, owner.0: owner.1, "name": "production-search"});
-        self.operator().post(&path, body).await.ok()
+        self.admin().post(&path, body).await.ok()
     }
 }
 
 impl Process {
-    async fn start(database: &TestDatabase) -> Self {
+    async fn start(database: &TestDatabase, owners: Option<&Owners>) -> Self {
         let log = EventLog::open(&database.connect_options(), master_keys())
             .await
             .expect("the log opens");
         let pepper = Pepper::new(vec![7; 32]).expect("long enough");
         let executor = Executor::new(log, pepper);
+        let owners = owners.cloned().unwrap_or_default();
         let credential = OperatorCredential::new("ops", OPERATOR_SECRET).expect("long enough");
         let authenticator = Arc::new(Authenticator::new(credential));
         let issuers = Issuers::new(vec![format!("{ISSUER}=orgledger").parse().expect("an issuer")]);
@@ -209,7 +234,7 @@ impl Process {
             .with_issuers(issuers.expect("they can be configured"));
         let api = CommandApi::with_credentials(register, authenticator);
         let (router, openapi) = command_api::routes(api).split_for_parts();
-        Self { router: limits::apply(router, Limits::default()), executor, openapi }
+        Self { router: limits::apply(router, Limits::default()), executor, openapi, owners }
     }
 
     /// Who presents a key's secret, at this process.
@@ -220,6 +245,11 @@ impl Process {
     /// The operator, at this process.
     pub(crate) fn operator(&self) -> Client {
         Client::new(self.router.clone(), Some(OPERATOR_SECRET))
+    }
+
+    /// Whoever may, at this process: the operator, and in an organization its owner.
+    pub(crate) fn admin(&self) -> Client {
+        Client::new(self.router.clone(), Some(OPERATOR_SECRET)).with_owners(self.owners.clone())
     }
 }
 
@@ -242,6 +272,11 @@ pub(crate) fn by_operator(key: Option<&str>) -> CommandContext {
         expected_sequence: None,
         presented: None,
     }
+}
+
+/// The context of a command now that nothing limits.
+pub(crate) fn unlimited(key: Option<&str>) -> CommandContext {
+    CommandContext { authority: Authority::System, ..by_operator(key) }
 }
 
 /// The context of a command that a member gives now.

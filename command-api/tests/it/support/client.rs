@@ -2,23 +2,29 @@
 
 use api_conventions::POSITION_HEADER;
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use embedded::testing::unique_name;
 use serde_json::Value;
 use tower::ServiceExt as _;
+
+use super::Owners;
 
 /// Who asks, and where.
 #[derive(Clone)]
 pub(crate) struct Client {
     router: Router,
     credential: Option<String>,
+    /// Owners who ask in their organizations, where it is not for itself.
+    owners: Option<Owners>,
 }
 
 /// A request being put together.
 pub(crate) struct Asking {
     client: Client,
-    request: axum::http::request::Builder,
+    method: Method,
+    path: String,
+    headers: Vec<(String, String)>,
 }
 
 /// What was answered.
@@ -31,16 +37,34 @@ pub(crate) struct Reply {
 
 impl Client {
     pub(crate) fn new(router: Router, credential: Option<&str>) -> Self {
-        Self { router, credential: credential.map(str::to_owned) }
+        Self { router, credential: credential.map(str::to_owned), owners: None }
+    }
+
+    /// The same, and in an organization that one of these owners is of, they ask.
+    pub(crate) fn with_owners(self, owners: Owners) -> Self {
+        Self { owners: Some(owners), ..self }
     }
 
     /// A request without anything but the credential.
     pub(crate) fn ask(&self, method: Method, path: &str) -> Asking {
-        let mut request = Request::builder().method(method).uri(path);
+        let (client, path, headers) = (self.clone(), path.to_owned(), Vec::new());
+        Asking { client, method, path, headers }
+    }
+
+    async fn send(&self, asking: &Asking, body: &Bytes) -> Reply {
+        let mut request = Request::builder().method(asking.method.clone()).uri(&asking.path);
+        for (name, value) in &asking.headers {
+            request = request.header(name, value);
+        }
         if let Some(credential) = &self.credential {
             request = request.header(header::AUTHORIZATION, format!("Bearer {credential}"));
         }
-        Asking { client: self.clone(), request }
+        let request = request.body(Body::from(body.clone())).expect("a request");
+        let response = self.router.clone().oneshot(request).await.expect("never fails");
+        let (head, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("the whole body");
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Reply { status: head.status, headers: head.headers, body }
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
@@ -75,12 +99,12 @@ impl Asking {
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.request = self.request.header(name, value);
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     pub(crate) async fn empty(self) -> Reply {
-        self.send(Body::empty()).await
+        self.send(Bytes::new()).await
     }
 
     pub(crate) async fn json(self, body: &Value) -> Reply {
@@ -88,16 +112,13 @@ impl Asking {
     }
 
     pub(crate) async fn text(self, content_type: &str, body: String) -> Reply {
-        self.header("content-type", content_type).send(Body::from(body)).await
+        self.header("content-type", content_type).send(Bytes::from(body)).await
     }
 
-    async fn send(self, body: Body) -> Reply {
-        let request = self.request.body(body).expect("a request");
-        let response = self.client.router.oneshot(request).await.expect("never fails");
-        let (head, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.expect("the whole body");
-        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Reply { status: head.status, headers: head.headers, body }
+    async fn send(self, body: Bytes) -> Reply {
+        let owner = self.client.owners.as_ref().and_then(|owners| owners.of(&self.path));
+        let credential = owner.or_else(|| self.client.credential.clone());
+        Client { credential, ..self.client.clone() }.send(&self, &body).await
     }
 }
 

@@ -1,0 +1,159 @@
+//! `/v1/organizations/{organization_id}/approvals`: two persons are two.
+
+use axum::http::Method;
+use embedded::testing::unique_name;
+use serde_json::{Value, json};
+
+use crate::support::{App, Client, Reply};
+
+/// An organization with two owners and an admin, which wants two people for some things.
+struct Careful {
+    app: App,
+    organization: String,
+    path: String,
+    olga: (String, Client),
+    zoe: (String, Client),
+    ada: (String, Client),
+}
+
+impl Careful {
+    async fn new(approvals: Value) -> Self {
+        let app = App::new().await;
+        let (organization, olga) = app.founded("olga").await;
+        let zoe = app.joined(&organization, "zoe", "owner").await;
+        let ada = app.joined(&organization, "ada", "admin").await;
+        let path = format!("/v1/organizations/{organization}");
+        let security = json!({ "approvals": approvals });
+        olga.1.replace(&format!("{path}/security"), security).await.ok();
+        Self { app, organization, path, olga, zoe, ada }
+    }
+
+    async fn ask_export(&self, by: &Client) -> Reply {
+        let path = format!("{}/members/{}/personal-data/export", self.path, self.ada.0);
+        by.ask(Method::POST, &path).key(&unique_name()).empty().await
+    }
+
+    async fn approve(&self, by: &Client, asked: &Value) -> Reply {
+        let approval = asked["approval_id"].as_str().expect("it waits");
+        let path = format!("{}/approvals/{approval}/approve", self.path);
+        by.ask(Method::POST, &path).key(&unique_name()).empty().await
+    }
+
+    async fn read_export(&self, by: &Client, asked: &Value) -> Reply {
+        let export = asked["export_id"].as_str().expect("an id");
+        let of = format!("{}/members/{}/personal-data", self.path, self.ada.0);
+        let path = format!("{of}/exports/{export}/read");
+        by.ask(Method::POST, &path).key(&unique_name()).empty().await
+    }
+
+    async fn key(&self, by: &Client, member: &str, scopes: Option<Value>) -> (String, Client) {
+        let mut body = json!({"member_id": member, "name": "a-key"});
+        if let Some(scopes) = scopes {
+            body["scopes"] = scopes;
+        }
+        let key = by.post(&format!("{}/api-keys", self.path), body).await.ok();
+        let id = key["api_key_id"].as_str().expect("an id").to_owned();
+        (id, self.app.first().presenting(&key))
+    }
+
+    async fn role(&self, by: &Client, member: &str, role: &str) -> Reply {
+        by.put(&format!("{}/members/{member}/role", self.path), json!({ "role": role })).await
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_the_second_person_with_a_key_that_they_made_for_another() {
+    let careful = Careful::new(json!(["export_personal_data"])).await;
+    let Careful { path, app, olga, zoe, .. } = &careful;
+    let (made, with_made) = careful.key(&olga.1, &zoe.0, None).await;
+    // Whatever is made with it is no more Zoe's alone than it is.
+    let (_, made_with_it) = careful.key(&with_made, &zoe.0, None).await;
+    let (own, before) = careful.key(&zoe.1, &zoe.0, None).await;
+    let rotate = |key: &str| format!("{path}/api-keys/{key}/rotate");
+    let grace = json!({"grace_seconds": 600});
+    let rotated = olga.1.post(&rotate(&own), grace).await.ok();
+    let rotated = app.first().presenting(&rotated);
+    let by_itself = with_made.post(&rotate(&made), json!({"grace_seconds": 600})).await.ok();
+    let by_itself = app.first().presenting(&by_itself);
+
+    let asked = careful.ask_export(&olga.1).await.ok();
+    for shared in [&with_made, &made_with_it, &rotated, &by_itself] {
+        careful.approve(shared, &asked).await.refused(403, "second-person-needed");
+        careful.ask_export(shared).await.refused(403, "second-person-needed");
+    }
+    // The secret before Olga's rotation was Zoe's alone, and still is.
+    careful.approve(&before, &asked).await.ok();
+    let asked = careful.ask_export(&olga.1).await.ok();
+    careful.approve(&olga.1, &asked).await.refused(403, "second-person-needed");
+    careful.approve(&zoe.1, &asked).await.ok();
+}
+
+#[tokio::test]
+async fn an_owner_decides_and_nobody_else() {
+    let careful = Careful::new(json!(["export_personal_data"])).await;
+    let asked = careful.ask_export(&careful.ada.1).await.ok();
+    let (_, bobs) = careful.app.joined(&careful.organization, "bob", "admin").await;
+    let refused = careful.approve(&bobs, &asked).await.refused(403, "forbidden");
+    assert_eq!(refused["permission"], "approvals.decide");
+    // Nor with a key that is for deciding alone: who approves must be able to do as much.
+    let scopes = json!(["approvals.decide", "organization.read"]);
+    let (_, limited) = careful.key(&careful.zoe.1, &careful.zoe.0, Some(scopes)).await;
+    careful.approve(&limited, &asked).await.refused(403, "forbidden");
+    careful.approve(&careful.zoe.1, &asked).await.ok();
+}
+
+#[tokio::test]
+async fn whatever_needs_approval_owners_and_the_end_need_it_too() {
+    let careful = Careful::new(json!(["export_personal_data"])).await;
+    let Careful { path, olga, zoe, ada, .. } = &careful;
+    let invite = json!({"email": "puppet@example.com", "role": "owner"});
+    let invited = olga.1.post(&format!("{path}/invites"), invite).await;
+    invited.refused(403, "owners-need-approval");
+    let raised = careful.role(&olga.1, &ada.0, "owner").await.ok();
+    assert!(raised["approval_id"].is_string(), "{raised}");
+    let archive = format!("{path}/archive");
+    let closed = olga.1.post(&archive, json!({})).await.ok();
+    assert_eq!(careful.app.count("organization.archived").await, 0);
+    careful.approve(&olga.1, &closed).await.refused(403, "second-person-needed");
+    careful.approve(&zoe.1, &closed).await.ok();
+    assert_eq!(careful.app.count("organization.archived").await, 1);
+    olga.1.post(&archive, json!({})).await.refused(401, "unauthorized");
+    // Its name is free again.
+    assert_eq!(careful.app.count("name.released").await, 1);
+}
+
+#[tokio::test]
+async fn what_was_asked_by_who_may_no_more_is_not_done() {
+    let careful = Careful::new(json!(["export_personal_data", "erase_personal_data"])).await;
+    let Careful { app, organization, path, olga, zoe, ada } = &careful;
+    let (leaver, leavers) = app.joined(organization, "eve", "member").await;
+    leavers.post(&format!("{path}/leave"), json!({})).await.ok();
+    let by_ada = careful.ask_export(&ada.1).await.ok();
+    let erase = format!("{path}/members/{leaver}/erase");
+    let by_olga = olga.1.post(&erase, json!({})).await.ok();
+    careful.role(&zoe.1, &ada.0, "reader").await.ok();
+    careful.role(&zoe.1, &olga.0, "admin").await.ok();
+    for asked in [&by_ada, &by_olga] {
+        careful.approve(&zoe.1, asked).await.refused(403, "forbidden");
+    }
+    assert_eq!(app.count("person.erased").await + app.count("person.export_granted").await, 0);
+}
+
+#[tokio::test]
+async fn an_export_is_read_by_who_may_still() {
+    let careful = Careful::new(json!([])).await;
+    let Careful { app, organization, olga, .. } = &careful;
+    let (bob, bobs) = app.joined(organization, "bob", "admin").await;
+    let asked = careful.ask_export(&bobs).await.ok();
+    let scopes = Some(json!(["usage.read", "organization.read"]));
+    let (_, limited) = careful.key(&bobs, &bob, scopes).await;
+    let refused = careful.read_export(&limited, &asked).await.refused(403, "forbidden");
+    assert_eq!(refused["permission"], "personal_data.export");
+    let project = app.project(organization, "alpha").await;
+    let key = app.api_key(organization, &project, ("member_id", &bob)).await;
+    let confined = app.first().presenting(&key);
+    careful.read_export(&confined, &asked).await.refused(403, "forbidden");
+    careful.read_export(&bobs, &asked).await.ok();
+    careful.role(&olga.1, &bob, "reader").await.ok();
+    careful.read_export(&bobs, &asked).await.refused(403, "forbidden");
+}
