@@ -122,8 +122,11 @@ impl Session<'_> {
             return Ok(());
         };
         let access = match owner {
+            // A secret outlives its owner's suspension.
             KeyOwner::Member { member_id } => {
-                self.read::<Organization>(organization_id).await?.access_of(member_id)
+                let organization = self.read::<Organization>(organization_id).await?;
+                let access = organization.access_unless_suspended(member_id);
+                Some(access.ok_or(OrganizationError::MemberNotFound(member_id))?)
             }
             KeyOwner::ServiceAccount { .. } => None,
         };

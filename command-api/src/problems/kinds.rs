@@ -35,7 +35,8 @@ problem_kinds! { pub(super) OWN:
     NAME_TAKEN = "name-taken" CONFLICT "The name is taken";
     /// The organization was closed.
     ///
-    /// Nothing in it can be changed any more; what it was can still be read.
+    /// Nothing in it can be changed any more, and all access over HTTP has ended. Its history stays in the
+    /// log: who runs orgledger reports from it (`orgledger access-register`, `costs`, `balance`).
     ORGANIZATION_ARCHIVED = "organization-archived" CONFLICT "The organization is archived";
     /// All seats are taken.
     ///
@@ -52,7 +53,7 @@ problem_kinds! { pub(super) OWN:
     INVITE_ALREADY_OPEN = "invite-already-open" CONFLICT "The address has an open invite";
     /// The address is a member's.
     ///
-    /// Change that member's role instead.
+    /// Change that member's role instead (`members change-role`).
     ALREADY_MEMBER = "already-member" CONFLICT "The address belongs to a member";
     /// The invite's time is over.
     ///

@@ -44,8 +44,14 @@ impl Organization {
     /// What a member may do who may act: one who is not suspended. Where the organization is not
     /// open, or they are not of it, there is nothing to be told.
     pub fn access_of(&self, member_id: MemberId) -> Option<Access> {
+        let member = self.open_roster().ok()?.present(member_id)?;
+        if member.suspended { None } else { self.access_unless_suspended(member_id) }
+    }
+
+    /// What a member may do, or may again once they are reinstated.
+    pub fn access_unless_suspended(&self, member_id: MemberId) -> Option<Access> {
         let roster = self.open_roster().ok()?;
-        let member = roster.present(member_id).filter(|member| !member.suspended)?;
+        let member = roster.present(member_id)?;
         let mut projects: BTreeMap<ProjectId, PermissionSet> = BTreeMap::new();
         for grant in roster.grants(member) {
             if let Some(project_id) = grant.project_id {

@@ -286,8 +286,12 @@ async fn commands_work_beside_it_on_the_same_directory() {
     let register = client.get(&path).await.expect(200);
     let people = registered(&register)["Beside"].members.clone();
     assert_eq!(people.keys().collect::<Vec<_>>(), ["ada", "bea", "cy"]);
-    let bea = json!({ "login": "BEA", "role": "admin" });
-    let same = client.post(&format!("{base}/members"), "b", &bea).await.expect(201);
+    let members = client.get(&format!("{base}/members?min_position={}", status["position"])).await;
+    let members = members.expect(200);
+    let mut members = members["items"].as_array().unwrap().iter();
+    let bea = members.find(|member| member["login"] == "bea").unwrap()["member_id"].clone();
+    let role = format!("{base}/members/{}/role", bea.as_str().unwrap());
+    let same = client.put(&role, &json!({ "role": "admin" })).await.expect(200);
     let members = client.get(&format!("{base}/members?min_position={}", same["position"])).await;
     assert_eq!(members.expect(200)["items"].as_array().unwrap().len(), 3);
 

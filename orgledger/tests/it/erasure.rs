@@ -318,7 +318,7 @@ async fn live(deployment: &Deployment, ids: &mut Ids) -> (i64, Client) {
             &json!({ "login": "Zephyrine-Web", "role": "admin" }),
         )
         .await;
-    assert_eq!(taken.expect(201)["member_id"], member.as_str());
+    assert_eq!(taken.expect(409)["type"], "/problems/login-taken");
     let renamed = json!({ "login": "zephyrine-web-2" });
     client.put(&format!("{base}/members/{member}/login"), &renamed).await.expect(200);
     let key = json!({ "project_id": project, "member_id": member, "name": "search-ui" });
@@ -396,7 +396,7 @@ async fn who_is_erased_is_nowhere_any_more() {
     let base = format!("/v1/organizations/{}", ids.0["organization_id"][0]);
     let body = json!({ "login": "BYSTANDER", "role": "admin" });
     let there = owner.at(fresh.base()).post(&format!("{base}/members"), "b", &body).await;
-    assert_eq!(there.expect(201)["position"], erased, "the bystander is a member");
+    assert_eq!(there.expect(409)["type"], "/problems/login-taken", "the bystander is a member");
     let register = deployment.exports(before).await;
     assert!(register.contains("bystander") && register.contains("erased:"), "{register}");
     assert_no_trace(&deployment.said().await, "what the processes say");

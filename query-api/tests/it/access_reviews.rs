@@ -142,7 +142,8 @@ async fn lines_say_what_was_held_and_what_was_said_of_it() {
     let held = json!({"kind": "member_role", "member_id": id(ALICE), "role": "member"});
     assert_eq!(line(0, "held"), held);
     assert_eq!((line(0, "holder"), line(0, "decision")), (json!("alice"), json!("keep")));
-    assert_eq!((line(1, "holder"), line(1, "decision")), (Value::Null, json!("revoke")));
+    // Bob has left: his last name tells whose it was.
+    assert_eq!((line(1, "holder"), line(1, "decision")), (json!("bob"), json!("revoke")));
     assert_eq!((line(2, "project"), line(2, "holder")), (json!("Prod"), json!("alice")));
     assert_eq!((line(3, "decision"), line(3, "outcome")), (Value::Null, Value::Null));
 

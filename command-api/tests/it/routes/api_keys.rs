@@ -66,3 +66,27 @@ async fn a_key_has_one_owner_of_its_project() {
     let late = json!({"project_id": alpha, "name": "k", "member_id": ada});
     post(late).await.refused(409, "project-archived");
 }
+
+/// Once they are reinstated, whoever has the secret has what they may do.
+#[tokio::test]
+async fn nobody_rotates_a_suspended_members_key_that_opens_more_than_they_may() {
+    let app = App::new().await;
+    let organization = app.organization().await;
+    let (_, ada) = app.joined(&organization, "ada", "admin").await;
+    let (bill, bills) = app.joined(&organization, "bill", "billing").await;
+    let of = format!("/v1/organizations/{organization}");
+    let key: String = sqlx::query_scalar(
+        "select payload ->> 'api_key_id' from log.events where event_type = 'api_key.created'
+         order by position desc limit 1",
+    )
+    .fetch_one(app.pool())
+    .await
+    .expect("his first");
+    let rotate = format!("{of}/api-keys/{key}/rotate");
+    let above = ada.post(&rotate, json!({})).await.refused(403, "permission-above-own");
+    assert_eq!(above["permission"], "credits.update");
+    app.admin().post(&format!("{of}/members/{bill}/suspend"), json!({})).await.ok();
+    ada.post(&rotate, json!({})).await.refused(403, "permission-above-own");
+    app.admin().post(&format!("{of}/members/{bill}/reinstate"), json!({})).await.ok();
+    bills.post(&rotate, json!({})).await.ok();
+}
