@@ -50,7 +50,7 @@ impl CommandApi {
         let executor = register.executor().clone();
         let recorder = UsageRecorder::new(executor.clone());
         let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register.clone())));
-        let refused = Refused::new(executor.log().clone());
+        let refused = Refused::new(executor.clone());
         Self { executor, recorder, credentials: register, refused, authenticator }
     }
 

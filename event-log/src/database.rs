@@ -197,6 +197,7 @@ fn log_migrations() -> Vec<Migration> {
         7 "row level security" "log/0007_row_level_security.sql",
         8 "key owners" "log/0008_key_owners.sql",
         9 "what an organization has" "log/0009_of_organization.sql",
+        14 "head and entries" "log/0014_head_and_entries.sql",
     ]
 }
 

@@ -7,9 +7,13 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::sent::{RecordUsageRequest, read_records};
 use super::{RecordFate, UsageAnswer};
+use crate::answers::refuse;
 use crate::asked;
 use crate::parameters::{OrganizationPath, Refusals};
 use crate::routes::CommandApi;
+
+/// As refusals name it.
+const NAME: &str = "usage.record";
 
 /// Records usage.
 ///
@@ -35,8 +39,31 @@ pub(crate) async fn record_usage(
 ) -> Result<Response, Problem> {
     let context = asked::context(&caller)?;
     let (read, fates) = read_records(&request);
-    let answer = api.recorder.record(&context, path.organization_id, &read).await?;
-    Ok(respond(answered_in_order(fates, answer)))
+    let organization_id = path.organization_id;
+    match api.recorder.record(&context, organization_id, &read).await {
+        Ok(answer) => {
+            let answer = answered_in_order(fates, answer);
+            count(&answer.records);
+            Ok(respond(answer))
+        }
+        Err(error) => Err(refuse(&api, &context, NAME, Some(organization_id), error).await),
+    }
+}
+
+/// Counts what is not in the log after all. Each stands in the answer; an event for each would let
+/// whoever may record usage flood the log.
+fn count(fates: &[RecordFate]) {
+    let (mut invalid, mut conflicts) = (0, 0);
+    for fate in fates {
+        match fate {
+            RecordFate::Invalid { .. } => invalid += 1,
+            RecordFate::Conflict => conflicts += 1,
+            RecordFate::Recorded { .. } | RecordFate::Duplicate => {}
+        }
+    }
+    for (fate, records) in [("invalid", invalid), ("conflict", conflicts)] {
+        metrics::counter!("orgledger_usage_refused_total", "fate" => fate).increment(records);
+    }
 }
 
 /// Puts the fates of the records that were read in the places left for them.

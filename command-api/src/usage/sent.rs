@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use api_conventions::words::in_json;
 use chrono::{DateTime, Utc};
 use domain::usage::UsageRecord;
 use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId};
@@ -155,7 +156,8 @@ fn read(text: &RawValue) -> Result<UsageRecord, RecordFate> {
         let reason = error.inner().to_string();
         // The place in the record's own text says nothing to who sent many of them.
         let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(why, _)| why).to_owned();
-        RecordFate::Invalid { field: field(&error.path().to_string(), &reason), reason }
+        let field = field(&error.path().to_string(), &reason);
+        RecordFate::Invalid { field, reason: in_json(&reason) }
     })
 }
 

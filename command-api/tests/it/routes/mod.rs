@@ -17,6 +17,7 @@ mod organizations;
 mod personal_data;
 mod price_lists;
 mod projects;
+mod refusals;
 mod roles;
 mod service_accounts;
 mod settings;
