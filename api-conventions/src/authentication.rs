@@ -1,5 +1,6 @@
 //! Who is asking: a bearer credential becomes the [`Actor`] of everything that the request does.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -227,12 +228,46 @@ impl Asked {
     }
 }
 
+/// Why a credential lets nobody in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// For the log of the process. Nothing of the credential stands in it.
+    reason: Cow<'static, str>,
+    /// What whoever presents it may be told, where it says more than that it is not known.
+    detail: Option<&'static str>,
+}
+
+impl Stranger {
+    /// Nobody, for this reason, which is logged and not answered.
+    pub fn because(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason: reason.into(), detail: None }
+    }
+
+    /// The same, and what is answered.
+    #[must_use]
+    pub fn told(self, detail: &'static str) -> Self {
+        Self { detail: Some(detail), ..self }
+    }
+
+    /// Why.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
+/// Logs that a credential was refused: why, and from which address the connection came. What a proxy
+/// says of an address before it is not looked at: anybody can write that.
+pub fn refused_credential(reason: &str, peer: Option<&str>) {
+    tracing::info!(reason, peer = peer.unwrap_or("unknown"), "a credential was refused");
+}
+
 /// What [`Credentials::find`] comes to.
-pub type Found<'a> = Pin<Box<dyn Future<Output = Result<Option<Presented>, Problem>> + Send + 'a>>;
+pub type Found<'a> =
+    Pin<Box<dyn Future<Output = Result<Result<Presented, Stranger>, Problem>> + Send + 'a>>;
 
 /// Where credentials other than the operator's are looked up.
 pub trait Credentials: Send + Sync {
-    /// What the credential is, if it counts for what is asked.
+    /// What the credential is, if it counts for what is asked; else why not.
     fn find<'a>(&'a self, credential: &'a str, asked: &'a Asked) -> Found<'a>;
 }
 
@@ -260,16 +295,18 @@ impl Authenticator {
         Self { credentials: Some(credentials), ..self.clone() }
     }
 
-    /// Whose credential it is.
+    /// Whose credential it is; else why it is nobody's.
     pub async fn actor(
         &self,
         credential: &str,
         asked: &Asked,
-    ) -> Result<Option<(Actor, Option<Presented>)>, Problem> {
+    ) -> Result<Result<(Actor, Option<Presented>), Stranger>, Problem> {
         if let Some(operator) = self.operators.iter().find(|operator| operator.is(credential)) {
-            return Ok(Some((Actor::operator(&operator.name), None)));
+            return Ok(Ok((Actor::operator(&operator.name), None)));
         }
-        let Some(credentials) = &self.credentials else { return Ok(None) };
+        let Some(credentials) = &self.credentials else {
+            return Ok(Err(Stranger::because("it is not known")));
+        };
         let presented = credentials.find(credential, asked).await?;
         Ok(presented.map(|presented| (presented.actor(), Some(presented))))
     }
@@ -292,19 +329,28 @@ pub async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let credential = bearer(request.headers()).ok_or_else(Problem::unauthorized)?;
-    let known = authenticator.actor(credential, &Asked::of(&path)).await?;
-    let (actor, presented) = known.ok_or_else(Problem::unauthorized)?;
     let extensions = request.extensions();
+    let source_address: Option<Arc<str>> = extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|ConnectInfo(address)| address.ip().to_string().into());
+    let known = match bearer(request.headers()) {
+        Some(credential) => authenticator.actor(credential, &Asked::of(&path)).await?,
+        None => Err(Stranger::because("there is none, or more than one")),
+    };
+    let (actor, presented) = known.map_err(|stranger| {
+        refused_credential(&stranger.reason, source_address.as_deref());
+        match stranger.detail {
+            Some(detail) => Problem::unauthorized().with_detail(detail),
+            None => Problem::unauthorized(),
+        }
+    })?;
     let context = extensions.get::<RequestContext>();
     let caller = Caller {
         actor,
         presented,
         correlation_id: context.map_or_else(|| "".into(), |context| context.request_id.clone()),
         traceparent: context.and_then(|context| context.traceparent.clone()),
-        source_address: extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|ConnectInfo(address)| address.ip().to_string().into()),
+        source_address,
     };
     request.extensions_mut().insert(caller);
     Ok(rate::let_in(next.run(request).await))
@@ -321,10 +367,10 @@ mod tests {
         let authenticator = Authenticator::new(operator);
         let known =
             authenticator.actor("0123456789abcdef", &Asked::default()).await.expect("it answers");
-        assert_eq!(known, Some((Actor::operator("ops"), None)));
+        assert_eq!(known, Ok((Actor::operator("ops"), None)));
         for other in ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF"] {
             let known = authenticator.actor(other, &Asked::default()).await.expect("it answers");
-            assert_eq!(known, None, "{other}");
+            assert_eq!(known.expect_err(other).reason(), "it is not known");
         }
     }
 

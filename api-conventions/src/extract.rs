@@ -13,6 +13,7 @@ use serde_path_to_error::Segment;
 
 use crate::limits::BodyLimit;
 use crate::problem::{MALFORMED_JSON, Problem, UNSUPPORTED_MEDIA_TYPE};
+use crate::words::{in_json, wanted};
 
 /// A JSON body, in or out. Declare request types with `#[serde(deny_unknown_fields)]`: a misspelt
 /// field is refused, not ignored.
@@ -66,7 +67,7 @@ fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().is_data() {
             let why = error.inner().to_string();
-            Problem::invalid(field(error.path(), &why), why)
+            Problem::invalid(field(error.path(), &why), in_json(&why))
         } else {
             malformed(error.inner())
         }
@@ -146,10 +147,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             Err(PathRejection::FailedToDeserializePathParams(error)) => {
                 Err(match error.into_kind() {
                     ErrorKind::ParseErrorAtKey { key, value, expected_type } => {
-                        Problem::invalid(key, format!("'{value}' is not {expected_type}"))
+                        Problem::invalid(key, format!("'{value}' is not {}", wanted(expected_type)))
                     }
                     ErrorKind::DeserializeError { key, message, .. } => {
-                        Problem::invalid(key, message)
+                        Problem::invalid(key, in_json(&message))
                     }
                     ErrorKind::InvalidUtf8InPathParam { key } => {
                         Problem::invalid(key, "it is not UTF-8")
@@ -181,8 +182,8 @@ fn from_query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let why = error.inner().to_string();
         match field(error.path(), &why) {
-            place if place == "body" => Problem::invalid("query", why),
-            place => Problem::invalid(place, why),
+            place if place == "body" => Problem::invalid("query", in_json(&why)),
+            place => Problem::invalid(place, in_json(&why)),
         }
     })
 }

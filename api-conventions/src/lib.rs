@@ -19,6 +19,7 @@ pub mod rate;
 pub mod serve;
 pub mod sign_in;
 pub mod temporal;
+pub mod words;
 
 pub use authentication::{Authenticator, Caller, OperatorCredential};
 pub use etag::{IfMatch, IfMatchRequired};

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::ConnectInfo;
+use axum::http::{Request, StatusCode};
+use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,12 +26,23 @@ const CONNECTIONS_MAX: usize = 4_096;
 /// How long a request's head may take to arrive, and an idle connection may stay.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// The largest head of a request: room for the longest token, cursor and address there are, together
-/// with what proxies add.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// The largest head of a request, in bytes as it is sent: room for the longest token, cursor and
+/// address there are, together with what proxies add. One more is 431, as are more than 100 headers.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// How long to pause when the system has no more sockets for us.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a request's head is, as it is sent. hyper looks at its buffer only before it reads more, so
+/// that by itself it takes up to twice what it is told.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let fields = request.headers().iter();
+    let fields: usize =
+        fields.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum();
+    line + fields + "\r\n".len()
+}
 
 /// Serves until `shutdown`; then accepts no more, lets the requests that have begun finish, for
 /// `drain_max` at most, and returns how many connections had to be cut off.
@@ -87,7 +100,14 @@ fn spawn_connection(
     let service = TowerToHyperService::new(router.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(address));
-        hyper::service::Service::call(&service, request)
+        let is_too_large = head_bytes(&request) > HEAD_BYTES_MAX;
+        let answer = (!is_too_large).then(|| hyper::service::Service::call(&service, request));
+        async move {
+            match answer {
+                Some(answer) => answer.await,
+                None => Ok(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response()),
+            }
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -1,10 +1,12 @@
 //! Carrying a command out, and answering.
 
+use api_conventions::authentication::refused_credential;
 use api_conventions::etag::etag;
 use api_conventions::{POSITION_HEADER, Problem};
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use event_schemas::OrganizationId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -76,13 +78,45 @@ async fn execute<C: Command>(
         Ok(answer) => return Ok(answer),
         Err(error) => error,
     };
+    Err(refuse(api, context, C::NAME, command.organization_id(), error).await)
+}
+
+/// What is answered where a command, about that organization, was not done; where it was refused,
+/// that is on record before it is answered.
+pub(crate) async fn refuse(
+    api: &CommandApi,
+    context: &CommandContext,
+    command: &'static str,
+    about: Option<OrganizationId>,
+    error: ExecuteError,
+) -> Problem {
     // Who presents a credential that has ended is nobody.
-    let is_refusal = matches!(&error, ExecuteError::Refused(refusal) if !matches!(refusal, Refusal::CredentialEnded));
+    let is_refusal = match &error {
+        ExecuteError::Refused(Refusal::CredentialEnded) => {
+            refused_credential(
+                "it has ended meanwhile",
+                context.metadata.source_address.as_deref(),
+            );
+            false
+        }
+        ExecuteError::Refused(_) => true,
+        ExecuteError::IdempotencyKeyReused
+        | ExecuteError::Contended
+        | ExecuteError::Overloaded
+        | ExecuteError::UsageQueueFull
+        | ExecuteError::BalancesBehind
+        | ExecuteError::Log(_)
+        | ExecuteError::Load(_)
+        | ExecuteError::Vault(_)
+        | ExecuteError::Database(_)
+        | ExecuteError::Json(_)
+        | ExecuteError::Random(_) => false,
+    };
     let problem = Problem::from(error);
     if is_refusal {
-        api.refused.record(context, C::NAME, &problem).await;
+        api.refused.record(context, command, about, &problem).await;
     }
-    Err(problem)
+    problem
 }
 
 /// Carries a command out that makes several secrets: 200, with what `show` makes of them and the

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api_conventions::Problem;
-use api_conventions::authentication::Presented;
 use chrono::{DateTime, Duration, Utc};
-use event_log::{Append, EventLog, NewEvent};
+use domain::organization::{Authority, Organization};
+use event_log::{Append, NewEvent};
 use event_schemas::{OrganizationId, RefusalEvent};
 
-use crate::execute::CommandContext;
+use crate::execute::{CommandContext, Executor};
 
 /// How many refusals of one actor are recorded at once, and how long it takes until one more is.
 const AT_ONCE: u32 = 20;
@@ -22,9 +22,13 @@ const ACTORS_MAX: usize = 10_000;
 /// Records refusals. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Refused {
-    log: EventLog,
-    actors: Arc<Mutex<HashMap<String, Allowance>>>,
+    executor: Executor,
+    actors: Arc<Mutex<HashMap<Asking, Allowance>>>,
 }
+
+/// Who asked, and whose record it goes to: an operator who is refused often in one organization is
+/// still on record in the next.
+type Asking = (String, Option<OrganizationId>);
 
 /// How many more refusals of an actor are recorded.
 struct Allowance {
@@ -34,20 +38,23 @@ struct Allowance {
 }
 
 impl Refused {
-    pub(crate) fn new(log: EventLog) -> Self {
-        Self { log, actors: Arc::default() }
+    pub(crate) fn new(executor: Executor) -> Self {
+        Self { executor, actors: Arc::default() }
     }
 
-    /// Records that a command was answered with this problem.
+    /// Records that a command, about that organization where it is about one, was answered with this
+    /// problem.
     pub(crate) async fn record(
         &self,
         context: &CommandContext,
         command: &'static str,
+        about: Option<OrganizationId>,
         problem: &Problem,
     ) {
         let actor = context.metadata.actor.to_string();
-        let Some(unrecorded_before) = self.allow(actor.clone(), context.now) else { return };
-        let organization_id = context.presented.as_ref().map(Presented::organization_id);
+        let organization_id = self.whose(context, about).await;
+        let asking = (actor.clone(), organization_id);
+        let Some(unrecorded_before) = self.allow(asking, context.now) else { return };
         let event = RefusalEvent::Recorded {
             organization_id,
             command: command.to_owned(),
@@ -60,6 +67,20 @@ impl Refused {
         }
     }
 
+    /// Whose record it goes to: that of the organization of who asked, wherever they asked; what the
+    /// operator is refused is that of the organization it was about, where there is one.
+    async fn whose(
+        &self,
+        context: &CommandContext,
+        about: Option<OrganizationId>,
+    ) -> Option<OrganizationId> {
+        if let Some(presented) = &context.presented {
+            return Some(presented.organization_id());
+        }
+        let mut session = self.executor.reading(Authority::System, false);
+        session.read::<Organization>(about?).await.ok()?.organization_id()
+    }
+
     async fn append(
         &self,
         context: &CommandContext,
@@ -70,18 +91,18 @@ impl Refused {
         let metadata = serde_json::to_string(&context.metadata)?.into();
         let event =
             NewEvent::new(event, actor.into(), organization_id, metadata, context.occurred_at)?;
-        self.log.append(Append { events: vec![event], ..Append::default() }).await?;
+        self.executor.log().append(Append { events: vec![event], ..Append::default() }).await?;
         Ok(())
     }
 
     /// Whether one more is recorded, and how many were not since the last one.
-    fn allow(&self, actor: String, now: DateTime<Utc>) -> Option<u64> {
+    fn allow(&self, asking: Asking, now: DateTime<Utc>) -> Option<u64> {
         let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
-        if actors.len() >= ACTORS_MAX && !actors.contains_key(&actor) {
+        if actors.len() >= ACTORS_MAX && !actors.contains_key(&asking) {
             actors.retain(|_, allowance| allowance.unrecorded > 0 || now - allowance.since < EVERY);
         }
         let new = || Allowance { left: AT_ONCE, since: now, unrecorded: 0 };
-        let allowance = actors.entry(actor).or_insert_with(new);
+        let allowance = actors.entry(asking).or_insert_with(new);
         let passed = (now - allowance.since).num_seconds() / EVERY.num_seconds();
         if passed > 0 {
             let more = u32::try_from(passed).unwrap_or(u32::MAX);

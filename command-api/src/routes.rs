@@ -55,7 +55,7 @@ impl CommandApi {
         let executor = register.executor().clone();
         let recorder = UsageRecorder::new(executor.clone());
         let authenticator = Arc::new(authenticator.with_credentials(Arc::new(register.clone())));
-        let refused = Refused::new(executor.log().clone());
+        let refused = Refused::new(executor.clone());
         let gate = usage::Gate::default();
         Self { executor, recorder, gate, credentials: register, refused, authenticator }
     }

@@ -148,8 +148,10 @@ impl server::Server for Server {
         })
     }
 
-    fn may_retry(&mut self, _log: &str) -> bool {
-        false
+    /// A killed postmaster whose parent has not taken note of its end yet seems alive to the next one.
+    /// We hold the lock that it held, so it is gone.
+    fn may_retry(&mut self, log: &str) -> bool {
+        log.contains("lock file \"postmaster.pid\" already exists")
     }
 }
 

@@ -200,6 +200,7 @@ fn log_migrations() -> Vec<Migration> {
         10 "units" "log/0010_units.sql",
         11 "usage partitions" "log/0011_usage_partitions.sql",
         13 "readers of usage records" "log/0013_usage_readers.sql",
+        14 "head and entries" "log/0014_head_and_entries.sql",
     ]
 }
 

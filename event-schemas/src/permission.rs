@@ -266,16 +266,53 @@ pub fn is_of_projects(permission: Permission) -> bool {
 /// Whether a custom role may have a permission. What decides over access itself stays with the
 /// built-in roles: who could define roles or fill groups could give themselves anything.
 pub const fn is_of_custom_roles(permission: Permission) -> bool {
-    !matches!(
-        permission,
-        Permission::SecurityUpdate
-            | Permission::OrganizationArchive
-            | Permission::RolesUpdate
-            | Permission::GroupsUpdate
-            | Permission::ApprovalsDecide
-            | Permission::BreakGlassDecide
-            | Permission::PersonalDataErase
-    )
+    why_not_of_custom_roles(permission).is_none()
+}
+
+/// Why a permission belongs to built-in roles alone; none where a custom role may have it.
+pub const fn why_not_of_custom_roles(permission: Permission) -> Option<&'static str> {
+    match permission {
+        Permission::SecurityUpdate => {
+            Some("Who says who vouches for people can sign in as any of them.")
+        }
+        Permission::OrganizationArchive => Some("It ends everybody's access, for good."),
+        Permission::RolesUpdate => Some("Who defines and grants roles could give themselves any."),
+        Permission::GroupsUpdate => {
+            Some("Who fills groups could give themselves whatever a group has.")
+        }
+        Permission::ApprovalsDecide => {
+            Some("The second person is one whom the organization has given a built-in role.")
+        }
+        Permission::BreakGlassDecide => {
+            Some("Who lets the operator in gives somebody from outside all that there is.")
+        }
+        Permission::PersonalDataErase => Some("It cannot be undone."),
+        Permission::OrganizationRead
+        | Permission::OrganizationUpdate
+        | Permission::SettingsUpdate
+        | Permission::MembersRead
+        | Permission::MembersInvite
+        | Permission::MembersUpdate
+        | Permission::MembersRemove
+        | Permission::ProjectsRead
+        | Permission::ProjectsCreate
+        | Permission::ProjectsUpdate
+        | Permission::ProjectsArchive
+        | Permission::ProjectMembersUpdate
+        | Permission::ServiceAccountsRead
+        | Permission::ServiceAccountsUpdate
+        | Permission::ApiKeysRead
+        | Permission::ApiKeysOwn
+        | Permission::ApiKeysUpdate
+        | Permission::CreditsRead
+        | Permission::CreditsUpdate
+        | Permission::PricesUpdate
+        | Permission::UsageRead
+        | Permission::UsageRecord
+        | Permission::AuditRead
+        | Permission::AccessReviewsUpdate
+        | Permission::PersonalDataExport => None,
+    }
 }
 
 /// Whether an emergency may need a permission. Under break-glass access nobody decides about access

@@ -8,7 +8,8 @@ stream_events! {
     RefusalEvent on "refusal" {
         /// A command was refused. Who asked stands in the metadata.
         Recorded = "refusal.recorded" "1" {
-            /// The organization of who asked; none for the operator.
+            /// The organization of who asked; of the operator, the one that it was about, where it was
+            /// about one that there is.
             organization_id: Option<OrganizationId>,
             /// The command, `nouns.verb`.
             command: String,

@@ -45,6 +45,9 @@ pub(crate) async fn start(
     services::first_builds(&installation.read, &feed).await?;
     let projectors = services::projectors(&installation.read, feed, shutdown.clone()).await?;
     let mut parts = JoinSet::new();
+    if let Some(dir) = installation.private_dir() {
+        parts.spawn(services::keep_postgres(dir, shutdown.clone()));
+    }
     parts.spawn(async move {
         projectors.await;
         Ok(())

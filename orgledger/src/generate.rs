@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::CommandFactory;
-use event_schemas::permission::{organization_role_allows, project_role_allows};
+use event_schemas::permission::{
+    organization_role_allows, project_role_allows, why_not_of_custom_roles,
+};
 use event_schemas::{OrganizationRole, Permission, ProjectRole};
 
 use crate::cli::Cli;
@@ -69,10 +71,25 @@ fn permissions() -> String {
          Written by `make generate` from `event-schemas/src/permission.rs`. A role in the organization \
          allows something everywhere in it; a role in a project allows it within that project. What \
          somebody cannot see does not exist for them: it is answered 404 and not 403.\n\n\
-         ## In the organization\n\n{}\n## In a project\n\n{}",
+         ## In the organization\n\n{}\n## In a project\n\n{}\n## In no custom role\n\n\
+         A custom role has any of the permissions above but these, which decide over access itself; and \
+         nobody defines or grants a role with a permission that they do not have. In a project it gives \
+         what can be granted in projects.\n\n{}",
         roles_table(&organization, in_organization),
         roles_table(&project, in_project),
+        built_in_alone(),
     )
+}
+
+/// What belongs to built-in roles alone, and why.
+fn built_in_alone() -> String {
+    let permissions = Permission::ALL.iter().copied();
+    let alone = permissions.filter_map(|it| Some((it, why_not_of_custom_roles(it)?)));
+    let mut table = String::from("| permission | why |\n|---|---|\n");
+    for (permission, why) in alone {
+        table.push_str(&format!("| `{permission}` | {why} |\n"));
+    }
+    table
 }
 
 /// Roles with what they mean, and which of them allows what; what none allows has no line.

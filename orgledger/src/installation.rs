@@ -122,6 +122,11 @@ impl Installation {
         Ok(())
     }
 
+    /// The data directory of the private Postgres, where it is ours.
+    pub(crate) fn private_dir(&self) -> Option<DataDir> {
+        self.is_private().then(|| data_dir(&self.args.data_dir))
+    }
+
     /// The process id of the private Postgres.
     pub(crate) fn postgres_pid(&self) -> Option<u32> {
         self.postgres.as_ref().and_then(Postgres::pid)

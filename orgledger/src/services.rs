@@ -10,6 +10,7 @@ use api_conventions::{Authenticator, Limits, RateLimiter, health, limits, rate, 
 use axum::Router;
 use command_api::usage::{UsageQueue, UsageQueueConfig};
 use command_api::{CommandApi, Executor};
+use embedded::{DataDir, Postgres};
 use event_log::database::{self, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
 use event_log::{EventLog, HeadWatch, Vault};
@@ -31,6 +32,9 @@ use crate::watch::{self, Eyes};
 
 /// How long requests that have begun may take to finish at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
+
+/// How soon it is noticed that the private Postgres is gone.
+const POSTGRES_LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Connections that a query API holds at most.
 const QUERY_CONNECTIONS_MAX: u32 = 16;
@@ -170,6 +174,31 @@ pub(crate) async fn first_builds(read: &PgConnectOptions, feed: &Feed) -> anyhow
     let mut missing = projectors::all();
     missing.retain(|one| there.iter().all(|serving| serving.projection != one.name));
     Ok(projectors::catch_up(&read, feed, &missing, 0).await?)
+}
+
+/// Starts the private Postgres again whenever it is gone, until the end. Who asks meanwhile is answered
+/// 503; nothing that was acknowledged is lost. Where it cannot be started, that ends the process.
+pub(crate) async fn keep_postgres(dir: DataDir, shutdown: Shutdown) -> anyhow::Result<()> {
+    let mut running = Postgres::start(&dir).await?;
+    let mut look = tokio::time::interval(POSTGRES_LOOK_EVERY);
+    let end = shutdown.wait();
+    tokio::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => return Ok(()),
+            _ = look.tick() => {}
+        }
+        if running.pid().is_some() {
+            continue;
+        }
+        tracing::error!("the private Postgres is gone: it is started again");
+        // The old share goes only when there is a new one.
+        running = Postgres::start(&dir).await.context(
+            "the private Postgres was killed and does not start again; mend what its log says, then \
+             start this again: what was acknowledged is there",
+        )?;
+        tracing::info!(postgres_pid = running.pid(), "the private Postgres runs again");
+    }
 }
 
 /// Runs all projections until the end.

@@ -59,7 +59,8 @@ impl Listed for Refusal {
     }
 }
 
-/// Commands that were refused to somebody of the organization, the oldest first.
+/// Commands that were refused to somebody of the organization, or to the operator in it, the oldest
+/// first.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/refusals",
     operation_id = "list_refusals", tag = "refusals", params(OrganizationPath, ListQuery),
     responses((status = 200, body = Page<Refusal>), Refusals))]

@@ -12,6 +12,13 @@ use super::token::object;
 /// How far an issuer's clock may be off: a token is taken for so long after its expiry and before its
 /// beginning.
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(60);
+
+/// Whether what an issuer vouched for until `expires_at` is over at `now`. The one place that says so,
+/// for who comes in and for what is decided later in their name.
+pub fn has_expired(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    now - expires_at >= LEEWAY
+}
+
 /// How far ahead an expiry may lie. Issuers set minutes to a day; what is further off was meant in
 /// milliseconds or never meant to end, and a token cannot be called back.
 pub const EXPIRY_AHEAD_MAX: TimeDelta = TimeDelta::days(7);
@@ -50,6 +57,7 @@ struct Claims {
     iss: String,
     sub: Option<String>,
     aud: Option<Audience>,
+    azp: Option<Value>,
     exp: Option<Value>,
     nbf: Option<Value>,
     iat: Option<Value>,
@@ -65,6 +73,10 @@ enum Audience {
 }
 
 impl Audience {
+    fn is_several(&self) -> bool {
+        matches!(self, Self::Several(several) if several.len() > 1)
+    }
+
     fn has(&self, audience: &str) -> bool {
         match self {
             Self::One(one) => one == audience,
@@ -87,6 +99,7 @@ pub(super) fn check(
     if !claims.aud.as_ref().is_some_and(|aud| aud.has(audience)) {
         return Err(SignInError::WrongAudience);
     }
+    claims.party(audience)?;
     let expires_at = claims.expiry(now)?;
     claims.begun(now)?;
     let email = claims.verified_email()?.to_owned();
@@ -102,10 +115,23 @@ impl Claims {
         if expires_at - now > EXPIRY_AHEAD_MAX {
             return Err(SignInError::AbsurdExpiry);
         }
-        if now - expires_at >= LEEWAY {
+        if has_expired(expires_at, now) {
             return Err(SignInError::Expired);
         }
         Ok(expires_at)
+    }
+
+    /// Of several audiences, one asked for the token (`azp`): that must have been us (OpenID Connect
+    /// Core, 3.1.3.7). With one audience it is for us, whichever client of ours asked: access tokens
+    /// have theirs there.
+    fn party(&self, audience: &str) -> Result<(), SignInError> {
+        let is_for_several = self.aud.as_ref().is_some_and(Audience::is_several);
+        match &self.azp {
+            Some(azp) if is_for_several && azp.as_str() != Some(audience) => {
+                Err(SignInError::WrongParty)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn begun(&self, now: DateTime<Utc>) -> Result<(), SignInError> {
@@ -118,18 +144,13 @@ impl Claims {
         Ok(())
     }
 
-    /// The address, where the issuer says that it is theirs. Some issuers write `true` as a text.
+    /// The address, where the issuer says that it is theirs: `true` and nothing that could mean it. A
+    /// text in its place was written by something else than the standard, which says whose it is.
     fn verified_email(&self) -> Result<&str, SignInError> {
         let email = self.email.as_deref().filter(|email| can_be_address(email));
         let email = email.ok_or(SignInError::NoEmail)?;
-        let verified = match &self.email_verified {
-            Some(Value::Bool(verified)) => *verified,
-            Some(Value::String(verified)) => verified == "true",
-            Some(Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_)) | None => {
-                false
-            }
-        };
-        if verified { Ok(email) } else { Err(SignInError::EmailNotVerified) }
+        let is_verified = self.email_verified == Some(Value::Bool(true));
+        if is_verified { Ok(email) } else { Err(SignInError::EmailNotVerified) }
     }
 }
 

@@ -58,6 +58,11 @@ impl FromStr for IssuerConfig {
     }
 }
 
+/// Whether a text can be an issuer's address.
+pub fn is_issuer(text: &str) -> bool {
+    issuer_address(text).is_ok()
+}
+
 /// The issuer's URL, where it can be one.
 pub(super) fn issuer_address(issuer: &str) -> Result<Url, IssuerConfigError> {
     let url = address(issuer)?;

@@ -46,6 +46,9 @@ pub enum SignInError {
     /// It was made for somebody else.
     #[error("the token is for another audience")]
     WrongAudience,
+    /// It has several audiences, and `azp` says that another of them asked for it.
+    #[error("the token was made for another party")]
+    WrongParty,
     /// No `exp`: it would be valid for ever.
     #[error("the token does not say until when it is valid")]
     NoExpiry,

@@ -28,8 +28,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-pub use claims::{EXPIRY_AHEAD_MAX, LEEWAY, VerifiedIdentity};
-pub use config::{IssuerConfig, IssuerConfigError};
+pub use claims::{EXPIRY_AHEAD_MAX, LEEWAY, VerifiedIdentity, has_expired};
+pub use config::{IssuerConfig, IssuerConfigError, is_issuer};
 pub use error::SignInError;
 pub use fetch::{DOCUMENT_BYTES_MAX, FETCH_TIME_MAX};
 pub use key_source::{KEYS_FRESH_MAX, KEYS_USABLE_MAX, REFRESH_INTERVAL_MIN, RETRY_INTERVAL_MIN};

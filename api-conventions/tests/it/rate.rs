@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use api_conventions::authentication::{Asked, Credentials, Found};
+use api_conventions::authentication::{Asked, Credentials, Found, Stranger};
 use api_conventions::{
     Authenticator, Limits, OperatorCredential, Problem, RateLimiter, RatePolicy, authentication,
     health, limits, rate,
@@ -31,7 +31,7 @@ struct NoKeys {
 impl Credentials for NoKeys {
     fn find<'a>(&'a self, _: &'a str, _: &'a Asked) -> Found<'a> {
         self.looked_up.fetch_add(1, Ordering::Relaxed);
-        Box::pin(async { Ok(None) })
+        Box::pin(async { Ok(Err(Stranger::because("it is not known"))) })
     }
 }
 

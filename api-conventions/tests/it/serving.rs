@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api_conventions::serve::serve;
+use api_conventions::serve::{HEAD_BYTES_MAX, serve};
 use axum::Router;
 use axum::routing::get;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -72,4 +72,31 @@ async fn what_does_not_finish_is_cut_off() {
     let _stream = server.request().await;
     server.shutdown.send(()).expect("it runs");
     assert_eq!(server.ended.await.expect("no panic"), 1);
+}
+
+/// What is answered to a head of so many bytes.
+async fn head_of(server: &Server, bytes: usize) -> String {
+    let mut stream = TcpStream::connect(server.address).await.expect("it listens");
+    let (begin, end) = ("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-a: ", "\r\n\r\n");
+    let filling = "a".repeat(bytes - begin.len() - end.len());
+    // It may hang up before it has read all.
+    let _ = stream.write_all(format!("{begin}{filling}{end}").as_bytes()).await;
+    server.finish.notify_one();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_head_is_taken_up_to_its_limit_and_not_further() {
+    let server = Server::start(Duration::from_millis(20)).await;
+    for bytes in [HEAD_BYTES_MAX - 1, HEAD_BYTES_MAX] {
+        assert_eq!(head_of(&server, bytes).await, "HTTP/1.1 200 OK", "{bytes}");
+    }
+    for bytes in [HEAD_BYTES_MAX + 1, 2 * HEAD_BYTES_MAX - 1] {
+        let refused = "HTTP/1.1 431 Request Header Fields Too Large";
+        assert_eq!(head_of(&server, bytes).await, refused, "{bytes}");
+    }
+    server.shutdown.send(()).expect("it runs");
+    server.ended.await.expect("no panic");
 }

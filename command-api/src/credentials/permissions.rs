@@ -1,6 +1,6 @@
 //! What callers may see, by the head of the log.
 
-use api_conventions::authentication::Caller;
+use api_conventions::authentication::{Caller, refused_credential};
 use api_conventions::permissions::{Access, Answering, Permissions, Reach};
 use api_conventions::problem::Problem;
 use event_schemas::{OrganizationId, PermissionSet, ProjectId};
@@ -15,7 +15,12 @@ impl CredentialRegister {
     async fn session_of(&self, caller: &Caller) -> Result<Session<'_>, Problem> {
         let authority = asked::authority(caller)?;
         let mut session = self.executor().reading(authority, true).named(&caller.actor.id);
-        session.vouch(caller.presented.as_ref()).await.map_err(refused)?;
+        session.vouch(caller.presented.as_ref()).await.map_err(|refusal| {
+            if matches!(refusal, Refusal::CredentialEnded) {
+                refused_credential("it has ended meanwhile", caller.source_address.as_deref());
+            }
+            refused(refusal)
+        })?;
         Ok(session)
     }
 }

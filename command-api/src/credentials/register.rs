@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use api_conventions::authentication::{
-    Asked, Credentials, Found, Presented, PresentedInvite, PresentedKey, SignedIn,
+    Asked, Credentials, Found, Presented, PresentedInvite, PresentedKey, SignedIn, Stranger,
 };
 use api_conventions::problem::{Problem, UNAVAILABLE};
 use api_conventions::sign_in::{Issuers, SignInError};
@@ -17,6 +17,16 @@ use quick_cache::sync::Cache;
 use crate::api_keys::secret;
 use crate::execute::{Executor, Session};
 use crate::refusal::{ExecuteError, Refusal};
+
+/// What is told to who holds the token of an invite that has been accepted, and to nobody else: its
+/// answer, with the first credential in it, may have been lost.
+const INVITE_USED: &str = "This invite has been accepted: its token opens nothing any more. Whoever \
+    accepted it is a member, and was shown a key, once. Where that answer was lost, an administrator \
+    of the organization makes another: orgledger api-keys create --member …";
+
+/// What is told to who presents an issuer's token and names no organization.
+const NO_ORGANIZATION: &str = "Who signs in with an issuer's token is somebody within one \
+    organization: ask about /v1/organizations/{organization_id}.";
 
 /// How many secrets are remembered.
 const REMEMBERED_MAX: usize = 100_000;
@@ -43,30 +53,39 @@ impl CredentialRegister {
         Self { issuers: Some(issuers), ..self }
     }
 
+    /// Whether people can sign in with tokens of this issuer.
+    pub(crate) fn knows_issuer(&self, issuer: &str) -> bool {
+        self.issuers.as_ref().is_some_and(|issuers| issuers.knows(issuer))
+    }
+
     /// What executes commands on its log.
     pub(crate) fn executor(&self) -> &Executor {
         &self.executor
     }
 
-    /// What a credential is, if it counts. One that counts as far as this process has heard does;
-    /// whatever is done with it names the states that say so, and is refused if they have moved.
+    /// What a credential is, if it counts, else why not. One that counts as far as this process has
+    /// heard does; whatever is done with it names the states that say so, and is refused if they have
+    /// moved.
     pub async fn find(
         &self,
         credential: &str,
         asked: &Asked,
-    ) -> Result<Option<Presented>, ExecuteError> {
+    ) -> Result<Result<Presented, Stranger>, ExecuteError> {
         if secret::is_well_formed(credential) {
-            return Ok(self.api_key(credential).await?.map(Presented::ApiKey));
+            let key = self.api_key(credential).await?.map(Presented::ApiKey);
+            let why = "no API key that works has this secret, or its owner may not act";
+            return Ok(key.ok_or_else(|| Stranger::because(why)));
         }
         if secret::is_invite_token(credential) {
             let (Some(organization_id), Some(invite_id)) = (asked.organization_id, asked.invite_id)
             else {
-                return Ok(None);
+                return Ok(Err(Stranger::because(
+                    "an invite's token opens nothing but its invite",
+                )));
             };
-            let invite = self.invite(credential, organization_id, invite_id).await?;
-            return Ok(invite.map(Presented::Invite));
+            return self.invite(credential, organization_id, invite_id).await;
         }
-        Ok(None)
+        Ok(Err(Stranger::because("it has the form of no credential that is known here")))
     }
 
     /// The key with that secret, if it works.
@@ -104,18 +123,25 @@ impl CredentialRegister {
         token: &str,
         organization_id: OrganizationId,
         invite_id: InviteId,
-    ) -> Result<Option<PresentedInvite>, ExecuteError> {
+    ) -> Result<Result<Presented, Stranger>, ExecuteError> {
         let token_hash: Arc<str> = self.executor.pepper().hash(token).into();
         let presented = PresentedInvite { organization_id, invite_id, token_hash };
+        let mut why =
+            Stranger::because("the token is not, or not any more, that of an open invite");
         for up_to_date in [false, true] {
             let mut session = self.executor.reading(Authority::System, up_to_date);
             match session.vouch(Some(&Presented::Invite(presented.clone()))).await {
-                Ok(()) => return Ok(Some(presented)),
+                Ok(()) => return Ok(Ok(Presented::Invite(presented))),
                 Err(Refusal::Failed(error)) => return Err(*error),
                 Err(_) => {}
             }
+            let organization = session.read::<Organization>(organization_id).await;
+            let organization = organization.map_err(Refusal::into_error)?;
+            if organization.was_accepted_with(invite_id, &presented.token_hash) {
+                why = Stranger::because("the invite has been accepted").told(INVITE_USED);
+            }
         }
-        Ok(None)
+        Ok(Err(why))
     }
 }
 
@@ -149,9 +175,18 @@ async fn works(
 impl CredentialRegister {
     /// The member of the organization asked about for whom the token's issuer vouches. A person who
     /// signs in is nobody elsewhere.
-    async fn signed_in(&self, token: &str, asked: &Asked) -> Result<Option<Presented>, Problem> {
-        let (Some(issuers), Some(organization_id)) = (&self.issuers, asked.organization_id) else {
-            return Ok(None);
+    async fn signed_in(
+        &self,
+        token: &str,
+        asked: &Asked,
+    ) -> Result<Result<Presented, Stranger>, Problem> {
+        let Some(issuers) = &self.issuers else {
+            return Ok(Err(Stranger::because("no issuer is configured whose tokens are taken")));
+        };
+        let Some(organization_id) = asked.organization_id else {
+            let why =
+                Stranger::because("an issuer's token names nobody outside of an organization");
+            return Ok(Err(why.told(NO_ORGANIZATION)));
         };
         let identity = match issuers.verify(token, clock::now()).await {
             Ok(identity) => identity,
@@ -160,10 +195,7 @@ impl CredentialRegister {
                     .with_detail(format!("Nobody can sign in at the moment: {error}."))
                     .retry_after_seconds(10));
             }
-            Err(error) => {
-                tracing::info!(reason = %error, "a token was refused");
-                return Ok(None);
-            }
+            Err(error) => return Ok(Err(Stranger::because(error.to_string()))),
         };
         for up_to_date in [false, true] {
             let mut session = self.executor.reading(Authority::System, up_to_date);
@@ -173,7 +205,7 @@ impl CredentialRegister {
                 .signed_in(&identity.issuer, &identity.email)
                 .filter(|member_id| !organization.member_rests(*member_id, clock::now()));
             if let Some(member_id) = member_id {
-                return Ok(Some(Presented::SignedIn(SignedIn {
+                return Ok(Ok(Presented::SignedIn(SignedIn {
                     issuer: Arc::clone(&identity.issuer),
                     email: identity.email.as_str().into(),
                     organization_id,
@@ -182,7 +214,8 @@ impl CredentialRegister {
                 })));
             }
         }
-        Ok(None)
+        let why = "no member has the token's address where the organization trusts its issuer";
+        Ok(Err(Stranger::because(why)))
     }
 }
 

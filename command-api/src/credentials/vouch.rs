@@ -2,6 +2,7 @@
 //! on states that may be newer, and the append names them.
 
 use api_conventions::authentication::{Presented, PresentedInvite, PresentedKey, SignedIn};
+use api_conventions::sign_in::has_expired;
 use chrono::{DateTime, Utc};
 use domain::api_key::{ApiKey, Hands};
 use domain::organization::Organization;
@@ -39,7 +40,7 @@ impl Session<'_> {
     }
 
     async fn vouch_for_signed_in(&mut self, signed_in: &SignedIn) -> Result<(), Refusal> {
-        if signed_in.expires_at <= self.now() {
+        if has_expired(signed_in.expires_at, self.now()) {
             return Err(Refusal::CredentialEnded);
         }
         let organization = self.read::<Organization>(signed_in.organization_id).await?;

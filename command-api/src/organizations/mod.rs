@@ -8,6 +8,6 @@ pub(crate) mod update;
 
 pub use archive::ArchiveOrganization;
 pub use create::{CreateOrganization, FirstOwner, FirstOwnerAdded, OrganizationCreated};
-pub use security::ReplaceSecurity;
+pub use security::{ReplaceSecurity, WrongIssuer};
 pub use settings::ReplaceSettings;
 pub use update::{UpdateOrganization, UpdateOrganizationRequest};

@@ -30,7 +30,8 @@ problem_kinds! { pub(super) OWN:
     ALREADY_EXISTS = "already-exists" CONFLICT "It exists already";
     /// The name is another's.
     ///
-    /// Choose another name; names are compared without case.
+    /// Choose another name; names are compared without case, and without differences of mere form
+    /// such as that of full width.
     NAME_TAKEN = "name-taken" CONFLICT "The name is taken";
     /// The organization was closed.
     ///
@@ -74,7 +75,7 @@ problem_kinds! { pub(super) OWN:
     ///
     /// Wait until it has expired, or revoke it.
     NOT_YET_EXPIRED = "not-yet-expired" CONFLICT "It has not expired";
-    /// The login is another member's.
+    /// The login is another member's, or could be taken for it.
     ///
     /// Choose another login.
     LOGIN_TAKEN = "login-taken" CONFLICT "The login is taken";

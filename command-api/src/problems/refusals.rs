@@ -107,7 +107,9 @@ fn organization(error: &OrganizationError) -> Problem {
         Refused::InviteStillOpen(_) => said(INVITE_STILL_OPEN, error),
         Refused::MemberPresent(_) => said(MEMBER_PRESENT, error),
         Refused::NotYetExpired { .. } => said(NOT_YET_EXPIRED, error),
-        Refused::LoginTaken(_) => said(LOGIN_TAKEN, error).with("field", "login"),
+        Refused::LoginTaken(_) | Refused::LoginAlike => {
+            said(LOGIN_TAKEN, error).with("field", "login")
+        }
         Refused::MemberSuspended(_) => said(MEMBER_SUSPENDED, error),
         Refused::LastOwner => said(LAST_OWNER, error),
         Refused::NotAllowed(_) | Refused::NotAnOwner => said(FORBIDDEN, error),
@@ -117,7 +119,10 @@ fn organization(error: &OrganizationError) -> Problem {
             said(PERMISSION_ABOVE_OWN, error).with("permission", permission.as_str())
         }
         Refused::DomainNotAllowed => said(DOMAIN_NOT_ALLOWED, error).with("field", "email"),
-        Refused::Setting { field, .. } => said(INVALID_VALUE, error).with("field", *field),
+        // It begins with the field's own name, which has no capitals.
+        Refused::Setting { field, .. } => {
+            Problem::new(INVALID_VALUE).with_detail(error.to_string()).with("field", *field)
+        }
         Refused::RoleNameTaken(_) | Refused::GroupNameTaken(_) => {
             said(NAME_TAKEN, error).with("field", "name")
         }
@@ -294,7 +299,10 @@ fn text(error: &TextError) -> Problem {
         TextError::Empty { what }
         | TextError::TooLong { what, .. }
         | TextError::ControlCharacter { what }
+        | TextError::Invisible { what, .. }
+        | TextError::NotComposed { what }
         | TextError::WhiteSpace { what } => what,
+        TextError::MixedLetters | TextError::Reserved => "login",
         TextError::NotAnAddress | TextError::NotAscii => "email",
     };
     said(INVALID_VALUE, error).with("field", field)

@@ -230,14 +230,18 @@ fn used(organization_id: OrganizationId, usage: &NewUsage) -> Used<'_> {
     }
 }
 
-/// That the organization is open, for one who is of it.
+/// That the organization is open, for one who is of it. The operator, unless they were let in, is
+/// refused as a whole like with every command, and not record by record.
 async fn open(
     session: &mut Session<'_>,
     context: &CommandContext,
     organization_id: OrganizationId,
 ) -> Result<(), Refusal> {
     session.vouch(context.presented.as_ref()).await?;
-    session.asking(organization_id).await?;
+    let asking = session.asking(organization_id).await?;
     session.open_organization(organization_id).await?;
-    Ok(())
+    match asking {
+        Some(asking) if asking.is_operator() => Err(Refusal::BreakGlassNeeded),
+        Some(_) | None => Ok(()),
+    }
 }

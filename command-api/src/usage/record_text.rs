@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api_conventions::words::in_json;
 use chrono::{DateTime, Utc};
 use domain::usage::UsageRecord;
 use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId, Units};
@@ -131,7 +132,7 @@ pub(super) fn why_not<'de, T: Deserialize<'de>>(text: &'de [u8]) -> RecordFate {
         return invalid(None, &format!("it is not JSON: {reason}"));
     }
     let field = field(&error.path().to_string(), &reason);
-    RecordFate::Invalid { field, reason }
+    RecordFate::Invalid { field, reason: in_json(&reason) }
 }
 
 pub(super) fn invalid(field: Option<&str>, reason: &str) -> RecordFate {

@@ -8,9 +8,13 @@ use axum::response::{IntoResponse as _, Response};
 use super::received::receive;
 use super::sent::{CloudEvent, RecordUsageRequest, read_records};
 use super::{RecordFate, UsageAnswer};
+use crate::answers::refuse;
 use crate::asked;
 use crate::parameters::{OrganizationPath, Refusals};
 use crate::routes::{CommandApi, USAGE_BODY_BYTES_MAX};
+
+/// As refusals name it.
+pub(super) const NAME: &str = "usage.record";
 
 /// Records usage.
 ///
@@ -51,9 +55,32 @@ pub(crate) async fn record_usage(
     let received = receive(&api.gate, about, request, USAGE_BODY_BYTES_MAX).await?;
     let context = asked::context(&caller)?;
     let (read, fates) = read_records(received.form, &received.text)?;
-    let answer = api.recorder.record(&context, organization_id, read).await?;
+    let recorded = api.recorder.record(&context, organization_id, read).await;
     drop(received.place);
-    Ok(respond(answered_in_order(fates, answer)))
+    match recorded {
+        Ok(answer) => {
+            let answer = answered_in_order(fates, answer);
+            count(&answer.records);
+            Ok(respond(answer))
+        }
+        Err(error) => Err(refuse(&api, &context, NAME, Some(organization_id), error).await),
+    }
+}
+
+/// Counts what is not in the log after all. Each stands in the answer; an event for each would let
+/// whoever may record usage flood the log.
+pub(super) fn count(fates: &[RecordFate]) {
+    let (mut invalid, mut conflicts) = (0, 0);
+    for fate in fates {
+        match fate {
+            RecordFate::Invalid { .. } => invalid += 1,
+            RecordFate::Conflict => conflicts += 1,
+            RecordFate::Recorded { .. } | RecordFate::Duplicate => {}
+        }
+    }
+    for (fate, records) in [("invalid", invalid), ("conflict", conflicts)] {
+        metrics::counter!("orgledger_usage_refused_total", "fate" => fate).increment(records);
+    }
 }
 
 /// Puts the fates of the records that were read in the places left for them.

@@ -443,3 +443,132 @@ async fn every_example_of_a_body_is_taken() {
     }
     assert!(taken > 15, "{taken}");
 }
+
+/// What no caller has to know: the names of Rust's types, and serde's words.
+const OF_THE_PROGRAM: &[&str] = &[
+    "struct ",
+    "enum ",
+    "variant",
+    "tuple",
+    "sequence",
+    "newtype",
+    "untagged",
+    "unit value",
+    "expected a ",
+    "expected u",
+    "expected i",
+    "expected f",
+    "invalid type",
+    "invalid value",
+    "invalid length",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "usize",
+    "f64",
+    "map,",
+    "Some(",
+    "parsing failed",
+    "input contains",
+];
+
+/// Every value in a document, as a pointer to it, the document itself first.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| places(value, &format!("{at}/{name}"), found));
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(n, value)| places(value, &format!("{at}/{n}"), found));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The names of the fields that a route's body may have, by the description.
+fn described(document: &Value, route: &Route) -> Vec<String> {
+    let method = route.method.as_str().to_lowercase();
+    let media = &document["paths"][&route.path][method]["requestBody"]["content"];
+    let reference = media["application/json"]["schema"]["$ref"].as_str().unwrap_or_default();
+    let schema = document.pointer(reference.trim_start_matches('#')).cloned().unwrap_or_default();
+    let properties = schema["properties"].as_object().cloned().unwrap_or_default();
+    properties.into_iter().map(|(name, _)| name).collect()
+}
+
+#[tokio::test]
+async fn no_answer_speaks_of_the_program() {
+    let app = App::new().await;
+    let ids = Ids::of_new_organization(&app).await;
+    let examples: BTreeMap<String, Value> =
+        serde_json::from_str(command_api::EXAMPLES).expect("a table");
+    let document = serde_json::to_value(&app.first().openapi).expect("JSON");
+    let wrong = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1.5),
+        json!(1e30),
+        json!(u64::MAX),
+        json!("x"),
+        json!(""),
+        json!([]),
+        json!([1]),
+        json!({}),
+        json!({"x": 1}),
+        json!([{}, []]),
+    ];
+    let mut refused = 0;
+    for route in routes(&app) {
+        let Some(own) = body(&route.id, &ids) else { continue };
+        let example = examples.get(&route.id).map(|example| example["request"].clone());
+        let mut bodies = Vec::new();
+        for whole in std::iter::once(own.clone()).chain(example) {
+            let mut found = Vec::new();
+            places(&whole, "", &mut found);
+            for place in found {
+                for value in &wrong {
+                    let mut body = whole.clone();
+                    *body.pointer_mut(&place).expect("it is there") = value.clone();
+                    bodies.push(body);
+                }
+            }
+        }
+        for name in described(&document, &route) {
+            for value in &wrong {
+                let mut body = own.clone();
+                body[name.as_str()] = value.clone();
+                bodies.push(body);
+            }
+        }
+        let path = ids.path(&route.path);
+        for body in bodies {
+            let reply = route.send(&app.admin(), &path, Some(&body)).await;
+            assert!(reply.status.as_u16() < 500, "{} {body}: {reply:?}", route.id);
+            refused += usize::from(reply.status.as_u16() >= 400);
+            assert_speaks_of_json(&route.id, &body, &reply.body);
+        }
+    }
+    assert!(refused > 1_000, "{refused}");
+}
+
+fn assert_speaks_of_json(route: &str, sent: &Value, answered: &Value) {
+    let details = answered["detail"].as_str().into_iter();
+    let records = answered["records"].as_array().into_iter().flatten();
+    let texts = details.chain(records.filter_map(|record| record["reason"].as_str()));
+    for text in texts {
+        for word in OF_THE_PROGRAM {
+            assert!(!text.contains(word), "{route} {sent}: {text}");
+        }
+        // A field keeps the name that it is sent under.
+        let (first, _) = text.split_once(':').unwrap_or_default();
+        let is_field = !first.is_empty() && !first.contains(' ');
+        assert!(!is_field || !first.starts_with(char::is_uppercase), "{route} {sent}: {text}");
+    }
+}

@@ -78,6 +78,9 @@ pub enum OrganizationError {
     /// Another member has the login. What is said of it does not repeat it: it may be kept.
     #[error("the login belongs to another member")]
     LoginTaken(String),
+    /// It could be taken for another member's.
+    #[error("the login could be taken for another member's: their letters look alike")]
+    LoginAlike,
     /// There is no such member.
     #[error("there is no member {0}")]
     MemberNotFound(MemberId),

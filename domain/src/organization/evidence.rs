@@ -88,6 +88,11 @@ impl Organization {
         self.open_roster().ok()?.present(member_id)
     }
 
+    /// Whether the invite was accepted by whoever held the token with this hash.
+    pub fn was_accepted_with(&self, invite_id: InviteId, token_hash: &str) -> bool {
+        self.open_roster().is_ok_and(|roster| roster.was_accepted_with(invite_id, token_hash))
+    }
+
     /// The member with a login, compared without case, suspended or not.
     pub fn member_by_login(&self, login: &str) -> Option<MemberId> {
         self.open_roster().ok()?.by_login(login).map(|member| member.member_id)

@@ -121,6 +121,7 @@ impl Roster {
         if self.by_login(&login).is_some() {
             return Err(Refused::LoginTaken(login));
         }
+        self.unlike_others(&login, member_id)?;
         // Somebody else may have added the address since.
         if self.is_members_address(&invite.email) {
             return Err(Refused::AlreadyMember);

@@ -49,6 +49,7 @@ impl Roster {
                 | Authority::Nobody => Err(Refused::LoginTaken(login)),
             };
         }
+        self.unlike_others(&login, member_id)?;
         reach.grants_role(role)?;
         self.own_address(by, email.as_deref())?;
         self.unused_member_id(member_id)?;
@@ -71,6 +72,7 @@ impl Roster {
         if member.login == login {
             return Ok(vec![]);
         }
+        self.unlike_others(&login, member_id)?;
         let person_id = member.person_id;
         Ok(vec![OrganizationEvent::MemberRenamed { member_id, person_id, login }])
     }
@@ -215,6 +217,11 @@ impl Roster {
         let member = self.present(member_id).ok_or(Refused::MemberNotFound(member_id))?;
         reach.covers_member(self, member)?;
         Ok(member)
+    }
+
+    /// Nobody is taken for another: neither where they sign in nor where they approve.
+    pub(super) fn unlike_others(&self, login: &str, of: MemberId) -> Result<(), OrganizationError> {
+        if self.is_lookalike(login, of) { Err(Refused::LoginAlike) } else { Ok(()) }
     }
 
     /// An address that two members share signs in neither of them: nobody locks another out so. What

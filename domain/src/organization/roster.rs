@@ -14,7 +14,7 @@ use super::break_glass::BreakGlass;
 use super::custom_roles::{CustomRole, RoleGrant};
 use super::groups::Group;
 use super::persons::Persons;
-use crate::text::fold;
+use crate::text::{fold, looks};
 
 /// A member of an organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,8 @@ pub struct Roster {
     members: BTreeMap<MemberId, Member>,
     /// By folded login.
     logins: BTreeMap<String, MemberId>,
+    /// The members whose login has a look: more than one only where they are from before the rule.
+    looks: BTreeMap<String, BTreeSet<MemberId>>,
     /// The members with a folded address.
     addresses: BTreeMap<String, BTreeSet<MemberId>>,
     former_members: BTreeSet<MemberId>,
@@ -110,6 +112,8 @@ pub struct Roster {
     /// Open invites by folded address.
     invited: BTreeMap<String, InviteId>,
     ended_invites: BTreeMap<InviteId, InviteEnd>,
+    /// The hashes of the tokens that invites were accepted with.
+    used_tokens: BTreeMap<InviteId, String>,
 }
 
 impl Roster {
@@ -132,6 +136,7 @@ impl Roster {
             had_owner: false,
             members: BTreeMap::new(),
             logins: BTreeMap::new(),
+            looks: BTreeMap::new(),
             addresses: BTreeMap::new(),
             former_members: BTreeSet::new(),
             persons: Persons::default(),
@@ -139,6 +144,7 @@ impl Roster {
             open_invites: BTreeMap::new(),
             invited: BTreeMap::new(),
             ended_invites: BTreeMap::new(),
+            used_tokens: BTreeMap::new(),
         }
     }
 }
@@ -175,6 +181,12 @@ impl Roster {
 
     pub(super) fn by_login(&self, login: &str) -> Option<&Member> {
         self.present(*self.logins.get(&fold(login))?)
+    }
+
+    /// Whether somebody else than this member has a login that this one could be taken for.
+    pub(super) fn is_lookalike(&self, login: &str, of: MemberId) -> bool {
+        let alike = looks(login).into_iter().filter_map(|look| self.looks.get(&look));
+        alike.flatten().any(|other| *other != of)
     }
 
     pub(super) fn is_members_address(&self, email: &str) -> bool {
@@ -220,6 +232,10 @@ impl Roster {
         self.invite_end(invite_id) == Some(InviteEnd::Accepted)
     }
 
+    pub(super) fn was_accepted_with(&self, invite_id: InviteId, token_hash: &str) -> bool {
+        self.used_tokens.get(&invite_id).is_some_and(|used| used == token_hash)
+    }
+
     /// Whether somebody else than this member could still do everything. Whom an operator has taken in
     /// does not count until that was reviewed.
     pub(super) fn has_owner_besides(&self, member_id: MemberId) -> bool {
@@ -261,6 +277,10 @@ impl Roster {
     }
 
     pub(super) fn invite_accepted(&mut self, invite_id: InviteId) {
+        let invite = self.open_invites.get(&invite_id);
+        if let Some(token_hash) = invite.and_then(|invite| invite.token_hash.clone()) {
+            self.used_tokens.insert(invite_id, token_hash);
+        }
         self.persons.came_in(invite_id);
         self.invite_ended(invite_id, InviteEnd::Accepted);
     }
@@ -282,7 +302,7 @@ impl Roster {
 
     pub(super) fn member_added(&mut self, member: Member) {
         self.had_owner |= member.role == OrganizationRole::Owner;
-        self.logins.insert(fold(&member.login), member.member_id);
+        self.login_taken(&member.login, member.member_id);
         self.persons.became_member(member.member_id, member.person_id);
         if let Some(email) = &member.email {
             self.addresses.entry(fold(email)).or_default().insert(member.member_id);
@@ -291,10 +311,32 @@ impl Roster {
     }
 
     pub(super) fn member_renamed(&mut self, member_id: MemberId, login: &str) {
-        if let Some(member) = self.members.get_mut(&member_id) {
-            self.logins.remove(&fold(&member.login));
-            self.logins.insert(fold(login), member_id);
-            login.clone_into(&mut member.login);
+        let Some(member) = self.members.get_mut(&member_id) else { return };
+        let previous = std::mem::replace(&mut member.login, login.to_owned());
+        self.login_given_up(&previous, member_id);
+        self.login_taken(login, member_id);
+    }
+
+    fn login_taken(&mut self, login: &str, member_id: MemberId) {
+        self.logins.insert(fold(login), member_id);
+        for look in looks(login) {
+            self.looks.entry(look).or_default().insert(member_id);
+        }
+    }
+
+    /// Where two are from before they were the same, the other's stays.
+    fn login_given_up(&mut self, login: &str, member_id: MemberId) {
+        let folded = fold(login);
+        if self.logins.get(&folded) == Some(&member_id) {
+            self.logins.remove(&folded);
+        }
+        for look in looks(login) {
+            if let Some(members) = self.looks.get_mut(&look) {
+                members.remove(&member_id);
+                if members.is_empty() {
+                    self.looks.remove(&look);
+                }
+            }
         }
     }
 
@@ -313,7 +355,7 @@ impl Roster {
 
     pub(super) fn member_removed(&mut self, member_id: MemberId) {
         let Some(member) = self.members.remove(&member_id) else { return };
-        self.logins.remove(&fold(&member.login));
+        self.login_given_up(&member.login, member_id);
         if let Some(email) = &member.email {
             self.address_given_up(&fold(email), member_id);
         }

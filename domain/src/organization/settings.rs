@@ -50,10 +50,11 @@ impl Roster {
     ) -> Decision {
         self.reach(by, Permission::SecurityUpdate)?;
         if let Some(provider) = &mut security.identity_provider {
-            provider.email_domains = domains("email_domains", &provider.email_domains)?;
+            let field = "identity_provider.email_domains";
+            provider.email_domains = domains(field, &provider.email_domains)?;
             if provider.email_domains.is_empty() {
                 let why = "it must name the domains that the issuer may vouch for";
-                return Err(Refused::Setting { field: "email_domains", why });
+                return Err(Refused::Setting { field, why });
             }
         }
         let owners = self
@@ -182,9 +183,9 @@ fn domains(field: &'static str, given: &[String]) -> Result<Vec<String>, Organiz
         return Err(Refused::Setting { field, why: "it has more than 100 domains" });
     }
     let folded: BTreeSet<String> = given.iter().map(|domain| fold(domain)).collect();
-    let is_domain = |domain: &String| text::email(&format!("a@{domain}")).is_ok();
-    if !folded.iter().all(is_domain) {
-        return Err(Refused::Setting { field, why: "it has something that is not a domain" });
+    if !folded.iter().all(|domain| text::is_host_name(domain)) {
+        let why = "it has something that is not a domain such as acme.example";
+        return Err(Refused::Setting { field, why });
     }
     Ok(folded.into_iter().collect())
 }

@@ -119,7 +119,10 @@ async fn recorded_at_never_goes_back_when_the_clock_does() {
     let mut owner = log.owner().await;
     // As if the machine's clock had been an hour ahead until now.
     (&mut owner)
-        .execute("update log.head set recorded_at = clock_timestamp() + interval '1 hour'")
+        .execute(
+            "set session_replication_role = replica;
+             update log.head set recorded_at = clock_timestamp() + interval '1 hour'",
+        )
         .await
         .unwrap();
     let ahead: chrono::DateTime<chrono::Utc> =

@@ -8,6 +8,7 @@ mod conflicts;
 mod crashes;
 mod database;
 mod following;
+mod head;
 mod idempotency;
 mod lost_answers;
 mod reading;

@@ -6,7 +6,7 @@ use anyhow::bail;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use super::connection::Answer;
+use super::connection::{Answer, Credential};
 use super::ordered::Json;
 use super::request::Request;
 use crate::report::text;
@@ -60,10 +60,7 @@ fn refusal(request: &Request, answer: &Answer) -> String {
         line.push_str(&format!(" [{kind}]"));
     }
     match (status, &request.key, member("instance")) {
-        (401, _, _) => line.push_str(
-            "\na credential is given with --credential-file or ORGLEDGER_CREDENTIAL; that of \
-             `orgledger dev` is the file operator-credential in its data directory",
-        ),
+        (401, _, _) => line.push_str(unknown(answer.asked_with)),
         (500.., Some(key), _) => line.push_str(&format!(
             "\nwith --idempotency-key {key} the same command can be sent again"
         )),
@@ -72,6 +69,33 @@ fn refusal(request: &Request, answer: &Answer) -> String {
     }
     // What others wrote cannot move the cursor or colour the terminal.
     line.replace(|letter: char| letter.is_control() && letter != '\n', " ")
+}
+
+/// What may be the matter with a credential that is not known. What exactly it is, only the server's log
+/// says.
+fn unknown(credential: Credential) -> &'static str {
+    match credential {
+        Credential::None => {
+            "\na credential is given with --credential-file or ORGLEDGER_CREDENTIAL; that of \
+             `orgledger dev` is the file operator-credential in its data directory"
+        }
+        Credential::ApiKey => {
+            "\nthis API key was revoked, rotated or has expired, or its owner may not act any more, or it \
+             is another server's: an administrator sees it in `orgledger api-keys list`, and makes another"
+        }
+        Credential::InviteToken => {
+            "\nan invite's token opens `orgledger invites accept` with its own --invite and --organization, \
+             once, and nothing else; from then on the key counts that accepting it has shown"
+        }
+        Credential::IssuersToken => {
+            "\nan issuer's token counts in one --organization that trusts the issuer, for the member who \
+             has its address; a new one may be needed, for they soon expire"
+        }
+        Credential::Other => {
+            "\nthis is not an operator's credential of that server; that of `orgledger dev` is the file \
+             operator-credential in its data directory"
+        }
+    }
 }
 
 /// Prints what was answered: JSON for a terminal on many lines, else on one; what is no JSON as it came.

@@ -29,8 +29,34 @@ pub(super) struct Connection {
     credential: Option<HeaderValue>,
 }
 
+/// What sort of credential a request was sent with, as far as its text says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Credential {
+    None,
+    ApiKey,
+    InviteToken,
+    IssuersToken,
+    /// The operator's, or something that is none.
+    Other,
+}
+
+impl Credential {
+    fn of(text: &str) -> Self {
+        if text.starts_with("olk_") {
+            Self::ApiKey
+        } else if text.starts_with("oli_") {
+            Self::InviteToken
+        } else if text.split('.').count() == 3 {
+            Self::IssuersToken
+        } else {
+            Self::Other
+        }
+    }
+}
+
 /// What a server answered.
 pub(super) struct Answer {
+    pub(super) asked_with: Credential,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
@@ -129,7 +155,11 @@ impl Connection {
         }
         let answer = sent.send().await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        Ok(Answer { status, headers, body: answer.bytes().await?.to_vec() })
+        let text = self.credential.as_ref().and_then(|header| header.to_str().ok());
+        let asked_with = text.map_or(Credential::None, |text| {
+            Credential::of(text.strip_prefix("Bearer ").unwrap_or(text))
+        });
+        Ok(Answer { asked_with, status, headers, body: answer.bytes().await?.to_vec() })
     }
 }
 
@@ -206,4 +236,22 @@ fn cause(error: &reqwest::Error) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Credential;
+
+    #[test]
+    fn a_credential_is_known_by_its_form() {
+        for (text, expected) in [
+            ("olk_adm_abc", Credential::ApiKey),
+            ("oli_abc", Credential::InviteToken),
+            ("e30.e30.AA", Credential::IssuersToken),
+            ("olo_abc", Credential::Other),
+            ("anything else", Credential::Other),
+        ] {
+            assert_eq!(Credential::of(text), expected, "{text}");
+        }
+    }
 }

@@ -13,6 +13,26 @@ async fn credential_of(dev: &Service) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
+/// That each credential that was refused is in the log, with why and from where, and not itself.
+fn assert_strangers_are_logged(dev: &Service, credentials: &[&str]) {
+    let log = dev.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let refused: Vec<_> =
+        lines.filter(|line| line["message"] == "a credential was refused").collect();
+    assert!(refused.len() >= credentials.len(), "{log}");
+    for line in &refused {
+        assert_eq!(line["peer"], "127.0.0.1", "{line}");
+        assert!(line["reason"].as_str().is_some_and(|reason| reason.len() > 10), "{line}");
+        assert!(line["span"]["request_id"].is_string(), "{line}");
+    }
+    let reasons: std::collections::BTreeSet<_> =
+        refused.iter().map(|line| line["reason"].as_str()).collect();
+    assert!(reasons.len() > 1, "{reasons:?}");
+    for credential in credentials {
+        assert!(!log.contains(credential), "{credential} is in the log");
+    }
+}
+
 fn id<'a>(body: &'a Value, name: &str) -> &'a str {
     body[name].as_str().unwrap_or_else(|| panic!("no {name} in {body}"))
 }
@@ -119,6 +139,9 @@ async fn wrong_requests_are_problems_and_change_nothing() {
 
     stranger.get(organizations).await.assert_problem(401, "unauthorized");
     stranger.post(organizations, "k", &body).await.assert_problem(401, "unauthorized");
+    let made_up = dev.client("e30.eyJpc3MiOiJodHRwczovL2V2aWwuZXhhbXBsZSJ9.AA");
+    made_up.get(organizations).await.assert_problem(401, "unauthorized");
+    assert_strangers_are_logged(&dev, &["not-the-credential-at-all", "eyJpc3MiOi"]);
     client.get(nowhere).await.assert_problem(404, "not-found");
     client.get(&format!("{nowhere}/costs")).await.assert_problem(404, "not-found");
     let posted = client.post(&format!("{nowhere}/projects"), "k", &body).await;
@@ -285,5 +308,33 @@ async fn commands_work_beside_it_on_the_same_directory() {
     let refused =
         place.run(&["demo", "--fresh", "--exit", "--listen", "127.0.0.1:0"]).await.refused();
     assert!(refused.contains("use"), "{refused}");
+    dev.stop().await;
+}
+
+#[tokio::test]
+async fn a_private_postgres_that_is_killed_is_started_again() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let directory = Directory::new();
+    let dev = directory.place().start(&["dev"]).await;
+    let client = dev.client(&credential_of(&dev).await);
+    let body = json!({ "name": "Before" });
+    client.post("/v1/organizations", "before", &body).await.expect(201);
+    let pids = || {
+        let lines = dev.log();
+        let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter_map(|line| line["postgres_pid"].as_i64()).collect::<Vec<_>>()
+    };
+    let first = pids()[0];
+    let pid = Pid::from_raw(first.try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    dev.logged("the private Postgres runs again").await;
+    assert!(pids().last().is_some_and(|last| *last != first), "{:?}", pids());
+    // Connections from before are noticed to be gone as they are used.
+    until("commands and queries are answered again", || async {
+        let made = client.post("/v1/organizations", "after", &json!({ "name": "After" })).await;
+        let list = client.get("/v1/organizations").await;
+        made.status == 201 && list.status == 200 && list.text.contains("Before")
+    })
+    .await;
     dev.stop().await;
 }

@@ -84,7 +84,7 @@ fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
         | Stream::Name
         | Stream::Person => return Ok(None),
     };
-    // A refusal to the operator is no organization's.
+    // What the operator is refused that is about no organization is none's.
     let Some(organization_id) = recorded.organization_id else { return Ok(None) };
     Ok(Some(Fact {
         at: Moment { time: recorded.occurred_at, position: recorded.position },

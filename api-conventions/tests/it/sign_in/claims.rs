@@ -48,6 +48,30 @@ async fn the_audience_is_ours() {
 }
 
 #[tokio::test]
+async fn of_several_audiences_we_asked_for_it() {
+    let issuer = TestIssuer::start().await;
+    let issuers = issuers(&issuer);
+    let wrong = Some(SignInError::WrongParty);
+    let two = json!(["other", "orgledger"]);
+    let cases = [
+        (two.clone(), json!("orgledger"), None),
+        (two.clone(), Value::Null, None),
+        (two.clone(), json!("other"), wrong),
+        (two.clone(), json!(""), wrong),
+        (two.clone(), json!(["orgledger"]), wrong),
+        (two, json!(7), wrong),
+        // For us alone: by whichever client.
+        (json!(["orgledger"]), json!("other"), None),
+        (json!("orgledger"), json!("other"), None),
+    ];
+    for (aud, azp, refusal) in cases {
+        let mut claims = claims(&issuer);
+        (claims["aud"], claims["azp"]) = (aud.clone(), azp.clone());
+        assert_eq!(verify(&issuers, &issuer.mint(&claims), 0).await, refusal, "{aud} {azp}");
+    }
+}
+
+#[tokio::test]
 async fn it_expires_and_soon_enough() {
     let (expired, absurd) = (Some(SignInError::Expired), Some(SignInError::AbsurdExpiry));
     check(
@@ -108,7 +132,7 @@ async fn the_address_is_verified_by_its_issuer() {
         "email_verified",
         &[
             (json!(true), None),
-            (json!("true"), None),
+            (json!("true"), unverified),
             (json!(false), unverified),
             (json!("false"), unverified),
             (json!("True"), unverified),

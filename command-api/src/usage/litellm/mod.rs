@@ -12,8 +12,9 @@ use axum::response::Response;
 use self::event::{Event, LiteLlmEvent};
 use super::UsageAnswer;
 use super::received::{Form, receive};
-use super::route::{answered_in_order, respond};
+use super::route::{NAME, answered_in_order, count, respond};
 use super::sent::{each, json, lines};
+use crate::answers::refuse;
 use crate::asked;
 use crate::parameters::Refusals;
 use crate::routes::{CommandApi, LITELLM_BODY_BYTES_MAX};
@@ -53,8 +54,14 @@ pub(crate) async fn record_litellm_usage(
         return Err(Problem::new(FORBIDDEN).with_detail(why));
     };
     let (records, placed) = place::place(&api.executor, &context, organization_id, events).await?;
-    let answer = api.recorder.record(&context, organization_id, records).await?;
+    let recorded = api.recorder.record(&context, organization_id, records).await;
     drop(received.place);
-    let answer = answered_in_order(placed, answer);
-    Ok(respond(answered_in_order(fates, answer)))
+    match recorded {
+        Ok(answer) => {
+            let answer = answered_in_order(fates, answered_in_order(placed, answer));
+            count(&answer.records);
+            Ok(respond(answer))
+        }
+        Err(error) => Err(refuse(&api, &context, NAME, Some(organization_id), error).await),
+    }
 }

@@ -8,3 +8,4 @@ mod permissions;
 mod preconditions;
 mod processes;
 mod secrets;
+mod signed_in;

@@ -200,7 +200,8 @@ async fn organization(executor: &Executor) -> OrganizationId {
     let (issuer, email_domains) = (ISSUER.to_owned(), vec!["example.com".to_owned()]);
     let identity_provider = Some(IdentityProvider { issuer, email_domains });
     let security = SecuritySettings { identity_provider, approvals: Vec::new() };
-    done(executor, &ReplaceSecurity { organization_id, security }).await;
+    let replace = ReplaceSecurity { organization_id, security, issuer: None };
+    done(executor, &replace).await;
     organization_id
 }
 

@@ -124,6 +124,18 @@ async fn what_is_not_a_key_is_unknown() {
 }
 
 #[tokio::test]
+async fn who_signs_in_is_told_to_name_an_organization() {
+    let app = App::new().await;
+    let told = async |credential: &str| {
+        let asked = app.stranger(Some(credential)).post("/v1/organizations", json!({})).await;
+        let refused = asked.refused(401, "unauthorized");
+        refused["detail"].as_str().expect("a text").to_owned()
+    };
+    assert!(told("e30.e30.AA").await.contains("/v1/organizations/{organization_id}"));
+    assert!(!told("nobody").await.contains("organization_id"));
+}
+
+#[tokio::test]
 async fn whatever_ends_a_keys_access_ends_it_on_the_next_request_everywhere() {
     let world = World::new().await;
     let operator = world.app.admin();

@@ -195,3 +195,34 @@ async fn nobody_has_a_key_of_a_member_who_may_do_more() {
     admin.post(&on("rotate"), json!({})).await.refused(403, "permission-above-own");
     admin.post(&on("revoke"), json!({})).await.ok();
 }
+
+#[tokio::test]
+async fn who_lost_the_answer_to_accepting_is_told_what_to_do() {
+    let app = App::new().await;
+    let organization = app.organization().await;
+    let invite = app.invite(&organization, "eve@example.com", "member").await;
+    app.accept(&organization, &invite, "eve").await.ok();
+    let detail = |reply: crate::support::Reply| {
+        let body = reply.refused(401, "unauthorized");
+        body["detail"].as_str().expect("a text").to_owned()
+    };
+    // Another process has heard of it from the log.
+    let there = app.process().await.presenting(&invite);
+    let accept = invite_path(&organization, &invite, "accept");
+    for client in [app.stranger(invite["secret"].as_str()), there] {
+        let told = detail(client.post(&accept, json!({"login": "eve"})).await);
+        assert!(told.contains("has been accepted") && told.contains("api-keys create"), "{told}");
+    }
+    // Who does not hold its token learns nothing, of this invite or of another.
+    let revoked = app.invite(&organization, "dan@example.com", "member").await;
+    app.admin().post(&invite_path(&organization, &revoked, "revoke"), json!({})).await.ok();
+    let holder = app.stranger(revoked["secret"].as_str());
+    let unknown = detail(app.stranger(Some("nothing")).post(&accept, json!({"login": "x"})).await);
+    assert_eq!(detail(holder.post(&accept, json!({"login": "x"})).await), unknown);
+    let revoked = invite_path(&organization, &revoked, "accept");
+    assert_eq!(detail(holder.post(&revoked, json!({"login": "x"})).await), unknown);
+    let elsewhere = app.organization().await;
+    let elsewhere = invite_path(&elsewhere, &invite, "accept");
+    let client = app.stranger(invite["secret"].as_str());
+    assert_eq!(detail(client.post(&elsewhere, json!({"login": "x"})).await), unknown);
+}

@@ -18,6 +18,7 @@ mod organizations;
 mod personal_data;
 mod price_lists;
 mod projects;
+mod refusals;
 mod roles;
 mod service_accounts;
 mod settings;

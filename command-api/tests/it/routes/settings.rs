@@ -95,7 +95,8 @@ async fn security_is_the_owners_alone() {
     assert_eq!(acme.app.count("organization.security_changed").await, 1);
     let anybody = json!({"identity_provider": {"issuer": "https://login.example.com",
         "email_domains": []}, "approvals": []});
-    acme.olga.replace(&path, anybody).await.refused_field(422, "invalid-value", "email_domains");
+    let field = "identity_provider.email_domains";
+    acme.olga.replace(&path, anybody).await.refused_field(422, "invalid-value", field);
     let unheard = json!({"approvals": ["everything"]});
     acme.olga.replace(&path, unheard).await.refused_field(400, "invalid-request", "approvals[0]");
     // To turn it off needs a second person.
@@ -106,4 +107,38 @@ async fn security_is_the_owners_alone() {
     acme.olga.post(&approve, json!({})).await.refused(403, "second-person-needed");
     zoes.post(&approve, json!({})).await.ok();
     assert_eq!(acme.app.count("organization.security_changed").await, 2);
+}
+
+#[tokio::test]
+async fn an_issuer_is_one_that_tokens_are_taken_of() {
+    let acme = Acme::new().await;
+    let path = format!("{}/security", acme.path);
+    let naming = |issuer: &str, domain: &str| json!({"identity_provider": {"issuer": issuer, "email_domains": [domain]}, "approvals": []});
+    let field = "identity_provider.issuer";
+    for (issuer, says) in [
+        ("https://login.example.org", "takes no tokens"),
+        ("https://login.example.com/", "takes no tokens"),
+        ("login.example.com", "https://"),
+        ("http://login.example.com", "https://"),
+        ("https://login.example.com?x", "https://"),
+        ("https://login.example.com#x", "https://"),
+        ("https://user@login.example.com", "https://"),
+        ("", "https://"),
+    ] {
+        let refused = acme.olga.replace(&path, naming(issuer, "example.com")).await;
+        let refused = refused.refused_field(422, "invalid-value", field);
+        let detail = refused["detail"].as_str().expect("a text");
+        assert!(detail.starts_with(field) && detail.contains(says), "{issuer}: {detail}");
+        assert!(!detail.contains(crate::support::ISSUER), "{detail}");
+    }
+    for domain in ["example_com", "example.com.", "*.example.com", "https://example.com", "a b"] {
+        let refused = acme.olga.replace(&path, naming(crate::support::ISSUER, domain)).await;
+        refused.refused_field(422, "invalid-value", "identity_provider.email_domains");
+    }
+    acme.olga.replace(&path, naming(crate::support::ISSUER, "Example.COM")).await.ok();
+    assert_eq!(acme.app.count("organization.security_changed").await, 1);
+    // Who may not change it learns nothing of issuers.
+    let (_, adas) = acme.member("ada", "admin", None).await;
+    let refused = adas.replace(&path, naming("https://login.example.org", "example.com")).await;
+    refused.refused(403, "forbidden");
 }

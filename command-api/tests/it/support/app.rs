@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use api_conventions::sign_in::Issuers;
 use api_conventions::{Authenticator, Limits, OperatorCredential, limits};
 use axum::Router;
 use command_api::api_keys::secret::Pepper;
 use command_api::break_glass::{ApproveBreakGlass, RequestBreakGlass, RequestBreakGlassRequest};
+use command_api::credentials::CredentialRegister;
 use command_api::credits::{LeftOfLot, LotsLeft};
 use command_api::{CommandApi, CommandContext, Executor};
 use domain::credit_account::LotLeft;
@@ -20,6 +22,9 @@ use sqlx::PgPool;
 use super::{Client, Owners, Reply};
 
 const OPERATOR_SECRET: &str = "operator-credential-of-the-tests";
+
+/// Whose tokens are taken. Nothing is fetched from there: nobody signs in.
+pub(crate) const ISSUER: &str = "https://login.example.com";
 
 /// A database, and a first process that serves it.
 pub(crate) struct App {
@@ -227,7 +232,10 @@ impl Process {
         let owners = owners.cloned().unwrap_or_default();
         let credential = OperatorCredential::new("ops", OPERATOR_SECRET).expect("long enough");
         let authenticator = Arc::new(Authenticator::new(credential));
-        let api = CommandApi::new(executor.clone(), authenticator);
+        let issuers = Issuers::new(vec![format!("{ISSUER}=orgledger").parse().expect("an issuer")]);
+        let register = CredentialRegister::new(executor.clone())
+            .with_issuers(issuers.expect("they can be configured"));
+        let api = CommandApi::with_credentials(register, authenticator);
         let (router, openapi) = command_api::routes(api).split_for_parts();
         Self { router: limits::apply(router, Limits::default()), executor, openapi, owners }
     }

@@ -4,6 +4,6 @@ mod app;
 mod client;
 mod owners;
 
-pub(crate) use app::{App, Process, by_member, by_operator, unlimited};
+pub(crate) use app::{App, ISSUER, Process, by_member, by_operator, unlimited};
 pub(crate) use client::{Asking, Client, Reply};
 use owners::Owners;

@@ -89,6 +89,43 @@ fn a_login_is_unique_without_case() {
 }
 
 #[test]
+fn nobody_takes_a_login_that_looks_like_anothers() {
+    // Of Cyrillic letters alone, which are one script; and with a capital I, or a 1, for the l.
+    let cyrillic = "\u{441}\u{43e}\u{441}\u{43e}";
+    let coco = with(staffed(), [added(dan(), "coco", Role::Reader)]);
+    check(&coco, rename(cyd(), cyrillic), Err(Refused::LoginAlike));
+    let member_id: MemberId = id(5);
+    let imported = Ask::AddMember {
+        by: Authority::System,
+        member_id,
+        person_id: person(member_id),
+        login: cyrillic.to_owned(),
+        email: None,
+        role: Role::Reader,
+    };
+    check(&coco, imported, Err(Refused::LoginAlike));
+    let lily = with(staffed(), [added(dan(), "lily", Role::Reader)]);
+    check(&lily, add(member_id, "LiIy", Role::Reader), Err(Refused::LoginAlike));
+    check(&lily, rename(cyd(), "1i1y"), Err(Refused::LoginAlike));
+    // One's own is no other's, and what was given up is free.
+    let renamed = |login: &str| {
+        let (member_id, person_id) = (dan(), person(dan()));
+        vec![Was::MemberRenamed { member_id, person_id, login: login.to_owned() }]
+    };
+    check(&lily, rename(dan(), "LiIy"), Ok(renamed("LiIy")));
+    let gone = with(lily.clone(), renamed("rose"));
+    let taken =
+        Was::MemberRenamed { member_id: cyd(), person_id: person(cyd()), login: "1i1y".to_owned() };
+    check(&gone, rename(cyd(), "1i1y"), Ok(vec![taken]));
+    // Those who are there from before the rule stay, and one's going does not free the other's.
+    let eve: MemberId = id(5);
+    let both = with(lily, [added(eve, "LiIy", Role::Reader), removed(eve)]);
+    check(&both, rename(cyd(), "1i1y"), Err(Refused::LoginAlike));
+    // Of full width, it is the same login.
+    check(&both, rename(cyd(), "ｌｉｌｙ"), Err(Refused::Text(TextError::MixedLetters)));
+}
+
+#[test]
 fn a_role_changes() {
     let billing = vec![changed(cyd(), Role::Member, Role::Billing)];
     check(&staffed(), change(cyd(), Role::Billing), Ok(billing));

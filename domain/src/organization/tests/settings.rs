@@ -103,7 +103,10 @@ fn only_owners_say_who_vouches_for_people() {
     check(&with(staffed(), [kept]), secure(by(ada()), asked()), Ok(vec![]));
     let anybody =
         crate::Decider::decide(&organization(&staffed()), secure(by(ada()), trusting(&[])));
-    assert!(matches!(anybody, Err(Refused::Setting { field: "email_domains", .. })), "{anybody:?}");
+    assert!(
+        matches!(anybody, Err(Refused::Setting { field: "identity_provider.email_domains", .. })),
+        "{anybody:?}"
+    );
     let (grant, export) = (SensitiveAction::GrantOwner, SensitiveAction::ExportPersonalData);
     let twice =
         SecuritySettings { identity_provider: None, approvals: vec![export, grant, export] };

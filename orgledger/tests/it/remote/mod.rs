@@ -230,7 +230,22 @@ async fn a_refusal_says_what_why_and_which() {
         (
             &operator,
             &["organizations", "list", "--credential", "somebody-else-altogether"],
-            &["[/problems/unauthorized]"],
+            &["[/problems/unauthorized]", "operator's credential"],
+        ),
+        (
+            &operator,
+            &["organizations", "list", "--credential", "olk_adm_unknown"],
+            &["[/problems/unauthorized]", "this API key was revoked"],
+        ),
+        (
+            &operator,
+            &["organizations", "list", "--credential", "oli_unknown"],
+            &["[/problems/unauthorized]", "an invite's token opens"],
+        ),
+        (
+            &operator,
+            &["organizations", "list", "--credential", "e30.e30.AA"],
+            &["[/problems/unauthorized]", "an issuer's token counts in one --organization"],
         ),
     ] {
         let ended = caller.run(arguments).await;
