@@ -102,11 +102,16 @@ async fn history(dice: &mut Dice) -> (World, Vec<Entry>) {
     let mut entries = Vec::new();
     for batch in 0..40 {
         if dice.one_in(2) {
-            // The clock goes on: the log takes the later of its own time and this one.
+            // The clock goes on: the log takes the later of its own time and this one. That is for a
+            // test alone, so what refuses a time that is still to come looks away.
             let minutes = dice.pick(&[1, 7, 40, 90, 1_500]);
-            let later = "update log.head set recorded_at = greatest(recorded_at, clock_timestamp())
-                             + $1 * interval '1 minute'";
-            sqlx::query(later).bind(minutes).execute(&world.owner).await.expect("it is later");
+            let later = format!(
+                "alter table log.head disable trigger moved;
+                 update log.head set recorded_at = greatest(recorded_at, clock_timestamp())
+                     + {minutes} * interval '1 minute';
+                 alter table log.head enable trigger moved"
+            );
+            sqlx::raw_sql(&later).execute(&world.owner).await.expect("it is later");
         }
         let size = dice.small(30) + 1;
         let usage: Vec<_> = (0..size).map(|n| one(dice, 1_000 * batch + n)).collect();
