@@ -89,7 +89,7 @@ def organization(name):
     asked = ask("PUT", f"{of}/members/{member_id}/role", {"role": "owner"}, olga_key)
     emergency = {"reason": "all operations are tried", "minutes": 240}
     waiting = ask("POST", f"{of}/break-glass", emergency)
-    lot_id = make("/credits/purchases", {"amount": "50", "currency": "USD"})["lot_id"]
+    lot_id = make("/credits/purchases", {"amount": "5000", "currency": "USD"})["lot_id"]
     position = make("/credits/grants", {"amount": "5", "currency": "USD"})["position"]
     world = {
         "secret": secret,
