@@ -81,6 +81,8 @@ def is_key(text):
 def before_call(context, case, kwargs):
     operation = case.operation.definition.raw["operationId"]
     with_existing(operation, case.path_parameters)
+    if operation == "explain_usage" and next(numbers) % 4:
+        case.path_parameters["request_id"] = world_of(operation)["request_id"]
     if isinstance(case.body, (dict, list)):
         with_existing(operation, case.body)
     if operation == "open_access_review" and isinstance(case.body, dict):

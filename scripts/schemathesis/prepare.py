@@ -89,6 +89,9 @@ def organization(name):
     asked = ask("PUT", f"{of}/members/{member_id}/role", {"role": "owner"}, olga_key)
     emergency = {"reason": "all operations are tried", "minutes": 240}
     waiting = ask("POST", f"{of}/break-glass", emergency)
+    record = {"project_id": project_id, "provider": "openai", "model": "gpt-4o-mini", "request_id": "prepared",
+              "occurred_at": "2026-03-01T12:00:00Z", "input_tokens": 1200, "output_tokens": 150}
+    make("/usage", record)
     lot_id = make("/credits/purchases", {"amount": "5000", "currency": "USD"})["lot_id"]
     position = make("/credits/grants", {"amount": "5", "currency": "USD"})["position"]
     world = {
@@ -109,6 +112,7 @@ def organization(name):
         "approval_id": asked["approval_id"],
         "break_glass_id": waiting["break_glass_id"],
         "lot_id": lot_id,
+        "request_id": record["request_id"],
     }
     if name == "transfer_credits":
         world["to_organization_id"] = organization("Receiving")[1]["organization_id"]
