@@ -162,13 +162,15 @@ stream_events! {
             invited_by: Option<MemberId>,
         }
         /// An invite was sent again: its earlier token is worth nothing any more.
-        InviteResent = "invite.resent" "1" {
+        InviteResent = "invite.resent" "2" {
             /// The invite.
             invite_id: InviteId,
             /// Until when it can be accepted.
             expires_at: DateTime<Utc>,
             /// HMAC-SHA-256 of the new token, as in `invite.sent`.
             token_hash: String,
+            /// The member who sent it again, where it was one: they have had the new token.
+            resent_by: Option<MemberId>,
         }
         /// An invite was accepted; `member.added` follows.
         InviteAccepted = "invite.accepted" "1" {

@@ -16,6 +16,9 @@ pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
             payload.insert("token_hash".to_owned(), Value::Null);
             payload.insert("invited_by".to_owned(), Value::Null);
         }),
+        next("invite.resent", "1", "2", |payload| {
+            payload.insert("resent_by".to_owned(), Value::Null);
+        }),
         next("member.added", "1", "2", |payload| copy(payload, "member_id", "person_id")),
         next("member.renamed", "1", "2", |payload| copy(payload, "member_id", "person_id")),
         next("api_key.created", "1", "2", |payload| {

@@ -83,6 +83,8 @@ pub(super) async fn attest(
     attestations: &[AttestationRequest],
 ) -> Result<usize, Refusal> {
     session.permit(organization_id, Permission::AccessReviewsUpdate).await?;
+    // Nobody says of their own access that it stays, by a key that they made for another.
+    session.in_own_hands(organization_id).await?;
     if attestations.is_empty() || attestations.len() > ATTESTATIONS_MAX {
         let why = "it does not have from 1 to 1000 lines";
         return Err(Refusal::Invalid { field: "attestations", why });

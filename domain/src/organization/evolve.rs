@@ -36,8 +36,8 @@ impl Roster {
                 token_hash: token_hash.clone(),
                 invited_by: *invited_by,
             }),
-            Was::InviteResent { invite_id, expires_at, token_hash } => {
-                self.invite_resent(*invite_id, *expires_at, token_hash);
+            Was::InviteResent { invite_id, expires_at, token_hash, resent_by } => {
+                self.invite_resent(*invite_id, *expires_at, token_hash, *resent_by);
             }
             Was::InviteAccepted { invite_id, member_id } => {
                 self.came_in_by_invite(*invite_id, *member_id);

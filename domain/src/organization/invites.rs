@@ -73,11 +73,13 @@ impl Roster {
             };
         };
         // Who gets the new token can become what the invite offers.
+        self.not_an_owner_in_passing(by, invite.role)?;
         reach.grants_role(invite.role)?;
         if expires_at <= now {
             return Err(Refused::ExpiryInThePast { expires_at });
         }
-        Ok(vec![OrganizationEvent::InviteResent { invite_id, expires_at, token_hash }])
+        let resent_by = by.member_id();
+        Ok(vec![OrganizationEvent::InviteResent { invite_id, expires_at, token_hash, resent_by }])
     }
 
     /// The invites, past their time, that must be recorded as expired before one more can be

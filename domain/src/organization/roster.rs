@@ -269,8 +269,11 @@ impl Roster {
         invite_id: InviteId,
         expires_at: DateTime<Utc>,
         token_hash: &str,
+        resent_by: Option<MemberId>,
     ) {
         if let Some(invite) = self.open_invites.get_mut(&invite_id) {
+            // The earlier token is worth nothing any more: the offer is theirs now.
+            invite.invited_by = resent_by.or(invite.invited_by);
             invite.expires_at = expires_at;
             invite.token_hash = Some(token_hash.to_owned());
         }

@@ -213,7 +213,12 @@ fn invites() -> [OrganizationEvent; 5] {
             token_hash: Some(hash("3d")),
             invited_by: Some(id(13)),
         },
-        Was::InviteResent { invite_id, expires_at: day(14), token_hash: hash("4c") },
+        Was::InviteResent {
+            invite_id,
+            expires_at: day(14),
+            token_hash: hash("4c"),
+            resent_by: Some(ada()),
+        },
         Was::InviteAccepted { invite_id, member_id: ada() },
         Was::InviteRevoked { invite_id },
         Was::InviteExpired { invite_id },

@@ -176,7 +176,12 @@ impl Register {
                     },
                 );
             }
-            OrganizationEvent::InviteResent { invite_id, expires_at, token_hash: _ } => {
+            OrganizationEvent::InviteResent {
+                invite_id,
+                expires_at,
+                token_hash: _,
+                resent_by: _,
+            } => {
                 self.invites.fold.change(*at, &invite_id.0, |row| row.expires_at = *expires_at);
             }
             OrganizationEvent::InviteAccepted { invite_id, member_id: _ } => {

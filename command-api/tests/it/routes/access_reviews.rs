@@ -308,3 +308,19 @@ async fn scopes_and_bounds() {
     let refused = open(members, DUE).await.refused(409, "too-many");
     assert_eq!(refused["max"], 20);
 }
+
+/// Else who holds access says by another's key that it stays.
+#[tokio::test]
+async fn nobody_attests_with_a_key_that_another_can_know() {
+    let house = House::new().await;
+    let House { app, ada, bea, .. } = &house;
+    let key = json!({"member_id": bea.0, "name": "made-by-ada"});
+    let key = ada.1.post(&house.path("/api-keys"), key).await.ok();
+    let with_it = app.first().presenting(&key);
+    let review = house.open(json!({"kind": "admins"})).await;
+    let keep = json!({"decision": "keep"});
+    let line = review.member(&ada.0);
+    let refused = review.attest(&with_it, line, keep.clone()).await;
+    refused.refused(403, "second-person-needed");
+    review.attest(&bea.1, line, keep).await.ok();
+}

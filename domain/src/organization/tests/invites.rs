@@ -194,6 +194,7 @@ fn resent(number: u128, expires: i64) -> Was {
         invite_id: invite(number),
         expires_at: at(expires),
         token_hash: "second".to_owned(),
+        resent_by: None,
     }
 }
 
@@ -231,7 +232,11 @@ fn who_sends_again_could_have_sent_it() {
     }
     let given = with(staffed(), [owners]);
     check(&given, resend(by(ben()), 1, 20), Err(Refused::RoleAboveOwn(Role::Owner)));
-    check(&given, resend(by(ada()), 1, 20), Ok(vec![resent(1, 20)]));
+    let mut by_ada = resent(1, 20);
+    if let Was::InviteResent { resent_by, .. } = &mut by_ada {
+        *resent_by = Some(ada());
+    }
+    check(&given, resend(by(ada()), 1, 20), Ok(vec![by_ada]));
     check(&given, resend(by(cyd()), 1, 20), Err(Refused::NotAllowed(cyd())));
 }
 

@@ -110,3 +110,47 @@ fn an_owner_invited_before_approvals_were_needed_needs_one_all_the_same() {
         check(&given, accept(1), Err(Refused::OwnersNeedApproval));
     }
 }
+
+#[test]
+fn who_sends_an_invite_again_has_offered_it() {
+    // Zoe's offer, sent again by Ben: it is Ben who has had the token.
+    let zoe: MemberId = id(9);
+    let again = Was::InviteResent {
+        invite_id: invite(1),
+        expires_at: at(9),
+        token_hash: "second".to_owned(),
+        resent_by: Some(ben()),
+    };
+    let offered = [added(zoe, "Zoe", Role::Owner), offered_by(zoe, 1, Role::Member)];
+    let given = with(staffed(), offered);
+    let resend = Ask::ResendInvite {
+        by: by(ben()),
+        invite_id: invite(1),
+        expires_at: at(9),
+        token_hash: "second".to_owned(),
+        now: at(0),
+    };
+    check(&given, resend, Ok(vec![again.clone()]));
+    let given = with(given, [again]);
+    let suspend = |member_id| Ask::SuspendMember { by: by(ada()), member_id, reason: None };
+    check(&given, suspend(ben()), Ok(vec![revoked(1), suspended(ben())]));
+    check(&given, suspend(zoe), Ok(vec![suspended(zoe)]));
+}
+
+#[test]
+fn nobody_gets_an_owners_token_where_owners_need_approval() {
+    let security =
+        SecuritySettings { identity_provider: None, approvals: vec![SensitiveAction::GrantOwner] };
+    let zoe = added(id(9), "Zoe", Role::Owner);
+    // As the operator offers it in an emergency.
+    let given = with(staffed(), [zoe, offered_by(ada(), 1, Role::Owner)]);
+    let given = with(given, [Was::SecurityChanged { security }]);
+    let resend = Ask::ResendInvite {
+        by: by(ada()),
+        invite_id: invite(1),
+        expires_at: at(9),
+        token_hash: "second".to_owned(),
+        now: at(0),
+    };
+    check(&given, resend, Err(Refused::OwnersNeedApproval));
+}

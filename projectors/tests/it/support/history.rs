@@ -213,6 +213,7 @@ impl Story {
                     invite_id,
                     expires_at: minute(self.minutes + 20_000),
                     token_hash: "22".to_owned(),
+                    resent_by: None,
                 };
                 return Some((of, Event::Organization(event)));
             }
