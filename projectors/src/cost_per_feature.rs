@@ -15,9 +15,15 @@ pub struct CostPerFeature;
 
 impl Projection for CostPerFeature {
     const NAME: &'static str = "cost_per_feature";
-    const VERSION: i32 = 2;
-    const VIEWS: &'static [&'static str] =
-        &["usage_by_feature", "usage_daily", "usage_hourly", "usage_quarter_hourly", "usage_units"];
+    const VERSION: i32 = 3;
+    const VIEWS: &'static [&'static str] = &[
+        "usage_by_feature",
+        "usage_by_feature_daily",
+        "usage_daily",
+        "usage_hourly",
+        "usage_quarter_hourly",
+        "usage_units",
+    ];
 
     fn tables() -> &'static str {
         include_str!("cost_per_feature/tables.sql")

@@ -81,7 +81,8 @@ fn unknown(credential: Credential) -> &'static str {
         }
         Credential::ApiKey => {
             "\nthis API key was revoked, rotated or has expired, or its owner may not act any more, or it \
-             is another server's: an administrator sees it in `orgledger api-keys list`, and makes another"
+             is another server's: an administrator sees it in `orgledger api-keys list`, and makes another; \
+             one that was made under break-glass access rests from the end of that until its review"
         }
         Credential::InviteToken => {
             "\nan invite's token opens `orgledger invites accept` with its own --invite and --organization, \

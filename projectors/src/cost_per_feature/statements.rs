@@ -62,6 +62,12 @@ pub(super) fn rollups(table: &str) -> String {
         &format!("organization_id, project_id, feature, currency, {hour}, {day}"),
         true,
     );
+    let by_feature_daily = upsert(
+        "usage_by_feature_daily",
+        "organization_id, project_id, feature, currency, day, recorded_day",
+        &format!("organization_id, project_id, feature, currency, {of_day}, {day}"),
+        true,
+    );
     format!(
         "with grouped as materialized (
              select {ATTRIBUTED}, count(*) as requests, count(error_type) as failed_requests,
@@ -75,7 +81,7 @@ pub(super) fn rollups(table: &str) -> String {
              from {records}
              group by {ATTRIBUTED}
          ), fine as ({fine}), hourly as ({hourly}), daily as ({daily}),
-         by_feature as ({by_feature})
+         by_feature as ({by_feature}), by_feature_daily as ({by_feature_daily})
          select coalesce(sum(with_units), 0)::bigint from grouped",
         records = records(table, ""),
     )

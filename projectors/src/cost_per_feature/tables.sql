@@ -1,4 +1,4 @@
--- Four rollups of the same records: the finer one is, the more it can answer and the longer it takes.
+-- Five rollups of the same records: the finer one is, the more it can answer and the longer it takes.
 -- Each row says when its records were recorded, too, so that a report can be made as it would have
 -- been made then. All are summed up again by whoever asks.
 --
@@ -26,7 +26,29 @@ create table usage_by_feature (
     unique nulls not distinct (organization_id, hour, project_id, feature, currency, recorded_day)
 ) with (fillfactor = 70);
 
--- By provider and model as well, by the day of UTC: a month of it is read in a moment.
+-- The same by the day of UTC, which most reports are by: a month of it is read in a moment.
+create table usage_by_feature_daily (
+    organization_id uuid not null,
+    project_id uuid not null,
+    feature text not null,
+    currency text,
+    -- When it begins.
+    day timestamptz not null,
+    recorded_day date not null,
+    requests bigint not null,
+    failed_requests bigint not null,
+    unpriced_requests bigint not null,
+    unbilled_requests bigint not null,
+    input_tokens bigint not null,
+    cached_input_tokens bigint not null,
+    cache_write_tokens bigint not null,
+    output_tokens bigint not null,
+    reasoning_tokens bigint not null,
+    cost numeric(38,12),
+    unique nulls not distinct (organization_id, day, project_id, feature, currency, recorded_day)
+) with (fillfactor = 70);
+
+-- By provider and model as well, by the day of UTC.
 create table usage_daily (
     organization_id uuid not null,
     project_id uuid not null,

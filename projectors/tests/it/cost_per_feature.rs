@@ -153,6 +153,10 @@ async fn sums_are_exact_over_batches_pages_and_months() {
             "usage_daily",
             "organization_id, project_id, feature, provider, model, currency, day, recorded_day",
         ),
+        (
+            "usage_by_feature_daily",
+            "organization_id, project_id, feature, currency, day, recorded_day",
+        ),
         ("usage_by_feature", "organization_id, project_id, feature, currency, hour, recorded_day"),
     ] {
         let different: i64 =

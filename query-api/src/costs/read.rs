@@ -55,7 +55,8 @@ pub(super) async fn groups(
     };
     let connection = snapshot.connection();
     if plan.reading < Reading::QuarterHourly && span::is_of_utc_days(&plan) {
-        plan.reading = Reading::Daily;
+        let by_feature = plan.reading == Reading::ByFeature;
+        plan.reading = if by_feature { Reading::DailyByFeature } else { Reading::Daily };
     } else if plan.reading < Reading::QuarterHourly
         && !span::is_of_whole_hours(connection, organization_id, &plan).await?
     {

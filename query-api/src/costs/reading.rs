@@ -5,6 +5,8 @@ use event_schemas::usage::UNPRICED;
 /// What usage is kept in, from what is the least to read to what has everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reading {
+    /// By the day of UTC, project and feature.
+    DailyByFeature,
     /// By the day of UTC, project, feature, provider and model.
     Daily,
     /// By the hour, project and feature.
@@ -21,6 +23,7 @@ impl Reading {
     /// The table.
     pub(super) const fn table(self) -> &'static str {
         match self {
+            Self::DailyByFeature => "read.usage_by_feature_daily",
             Self::Daily => "read.usage_daily",
             Self::ByFeature => "read.usage_by_feature",
             Self::Hourly => "read.usage_hourly",
@@ -32,7 +35,7 @@ impl Reading {
     /// The column of when it happened.
     pub(super) const fn time(self) -> &'static str {
         match self {
-            Self::Daily => "day",
+            Self::DailyByFeature | Self::Daily => "day",
             Self::ByFeature | Self::Hourly => "hour",
             Self::QuarterHourly => "quarter_hour",
             Self::Records => "occurred_at",
@@ -42,7 +45,11 @@ impl Reading {
     /// The SQL of the sums.
     pub(super) fn sums(self) -> String {
         match self {
-            Self::Daily | Self::ByFeature | Self::Hourly | Self::QuarterHourly => SUMS.to_owned(),
+            Self::DailyByFeature
+            | Self::Daily
+            | Self::ByFeature
+            | Self::Hourly
+            | Self::QuarterHourly => SUMS.to_owned(),
             Self::Records => format!(
                 "count(*) as requests, count(error_type) as failed_requests,
                  count(*) filter (where {UNPRICED}) as unpriced_requests,

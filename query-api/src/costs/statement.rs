@@ -120,7 +120,11 @@ impl Plan<'_> {
                 "sum(used.value::bigint)::bigint as quantity".to_owned(),
                 "used.key",
             ),
-            Reading::Daily | Reading::ByFeature | Reading::Hourly | Reading::QuarterHourly => {
+            Reading::DailyByFeature
+            | Reading::Daily
+            | Reading::ByFeature
+            | Reading::Hourly
+            | Reading::QuarterHourly => {
                 ("read.usage_units".to_owned(), quantity.to_owned(), "unit")
             }
         })?;
