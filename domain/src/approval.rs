@@ -101,6 +101,12 @@ pub enum ApprovalError {
     /// Who asked cannot approve.
     #[error("who asked for it cannot decide it: somebody else has to")]
     SecondPersonNeeded,
+    /// Who asked came in by the invite of who decides.
+    #[error("who asked for it came in by your invite: another owner has to decide it")]
+    InvitedByYou,
+    /// Who asked has lost the right.
+    #[error("who asked for it may not do it any more: decline it, or have somebody ask who may")]
+    AskerMayNot,
     /// Somebody else asked for it.
     #[error("only who asked for it can take it back")]
     NotYours,

@@ -323,6 +323,7 @@ pub const fn is_of_emergencies(permission: Permission) -> bool {
         permission,
         Permission::SecurityUpdate
             | Permission::OrganizationArchive
+            | Permission::ProjectsArchive
             | Permission::RolesUpdate
             | Permission::GroupsUpdate
             | Permission::ProjectMembersUpdate

@@ -185,15 +185,23 @@ impl Installation {
     /// Who is let in.
     pub(crate) fn authenticator(&self) -> anyhow::Result<Authenticator> {
         let credential = self.operator_credential()?;
+        let mut secrets = vec![credential.clone()];
         let mut operators = vec![OperatorCredential::new(OPERATOR, &credential)?];
         for entry in listed(self.args.operators.as_deref()) {
             let (name, credential) = entry
                 .split_once('=')
                 .context("ORGLEDGER_OPERATORS is a list of name=credential with commas between")?;
             anyhow::ensure!(
-                !name.is_empty() && operators.iter().all(|other| other.name() != name),
+                !name.is_empty()
+                    && operators.iter().all(|other| !other.name().eq_ignore_ascii_case(name)),
                 "ORGLEDGER_OPERATORS: each operator has a name of their own, and 'operator' is taken"
             );
+            anyhow::ensure!(
+                secrets.iter().all(|other| other != credential),
+                "ORGLEDGER_OPERATORS: each operator has a credential of their own: with one for two, \
+                 one person is their own second"
+            );
+            secrets.push(credential.to_owned());
             operators.push(OperatorCredential::new(name, credential)?);
         }
         Ok(Authenticator::of(operators))

@@ -3,8 +3,8 @@
 use api_conventions::{Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
-use domain::approval::{Approval, ApprovalCommand};
-use domain::organization::Authority;
+use domain::approval::{Approval, ApprovalCommand, ApprovalError};
+use domain::organization::{Authority, Organization};
 use event_schemas::{ApprovalId, OrganizationId, Permission};
 use serde::Serialize;
 
@@ -40,6 +40,10 @@ impl Command for ApproveApproval {
         let asked = approval.open(self.organization_id)?.clone();
         let by = session.asking_member(self.organization_id).await?;
         session.in_own_hands(self.organization_id).await?;
+        let organization = session.read::<Organization>(self.organization_id).await?;
+        if organization.came_in_by(asked.requested_by(), by.member_id()) {
+            return Err(ApprovalError::InvitedByYou.into());
+        }
         let approve = ApprovalCommand::Approve { by, now: session.now() };
         session.execute::<Approval>(self.approval_id, approve).await?;
         // Who approves must be able to do as much; who asked, still: the command itself says.

@@ -48,6 +48,7 @@ impl Command for DeclineApproval {
         session.permit(self.organization_id, Permission::ApprovalsDecide).await?;
         session.read::<Approval>(self.approval_id).await?.open(self.organization_id)?;
         let by = session.asking_member(self.organization_id).await?;
+        session.in_own_hands(self.organization_id).await?;
         let decline = ApprovalCommand::Decline { by, reason: self.request.reason.clone() };
         session.execute::<Approval>(self.approval_id, decline).await?;
         Ok(Done {})

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use domain::Decider as _;
-use domain::approval::{Approval, ApprovalCommand};
+use domain::approval::{Approval, ApprovalCommand, ApprovalError};
 use domain::organization::{
     ActiveMember, Authority, Organization, OrganizationCommand, OrganizationError, needs_approval,
 };
@@ -112,13 +112,27 @@ impl Session<'_> {
         if *request == (SensitiveRequest::ArchiveOrganization {}) {
             return archive(self, organization_id).await;
         }
+        let raised = match request {
+            SensitiveRequest::ChangeMemberRole { member_id, role } => Some((*member_id, *role)),
+            SensitiveRequest::TransferOwnership { member_id } => {
+                Some((*member_id, OrganizationRole::Owner))
+            }
+            SensitiveRequest::ReplaceSecuritySettings { .. }
+            | SensitiveRequest::ArchiveOrganization {}
+            | SensitiveRequest::ExportPersonalData { .. }
+            | SensitiveRequest::ErasePersonalData { .. } => None,
+        };
+        let raised = match raised {
+            Some((member_id, role)) if self.raises(organization_id, member_id, role).await? => {
+                Some(member_id)
+            }
+            Some(_) | None => None,
+        };
         if let Some(command) = command(by, request) {
             self.execute::<Organization>(organization_id, command).await?;
         }
-        if let SensitiveRequest::ChangeMemberRole { member_id, .. }
-        | SensitiveRequest::TransferOwnership { member_id } = request
-        {
-            self.takes_in(organization_id, *member_id).await?;
+        if let Some(member_id) = raised {
+            self.takes_in(organization_id, member_id).await?;
         }
         Ok(())
     }
@@ -133,7 +147,7 @@ impl Session<'_> {
         let organization = self.read::<Organization>(organization_id).await?;
         let access = organization.access_of(requested_by);
         let may = access.is_some_and(|access| access.organization.contains(permission(request)));
-        if may { Ok(()) } else { Err(OrganizationError::NotAllowed(requested_by).into()) }
+        if may { Ok(()) } else { Err(ApprovalError::AskerMayNot.into()) }
     }
 }
 

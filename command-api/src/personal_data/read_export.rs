@@ -56,6 +56,7 @@ impl Command for ReadPersonalDataExport {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
         session.permit(self.organization_id, Permission::PersonalDataExport).await?;
+        session.in_own_hands(self.organization_id).await?;
         let organization = session.read::<Organization>(self.organization_id).await?;
         let person_id = organization.person_of(self.member_id)?;
         let by = session.asking_member(self.organization_id).await?;

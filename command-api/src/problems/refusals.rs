@@ -158,7 +158,10 @@ fn approval(error: &ApprovalError) -> Problem {
         ApprovalError::AlreadyExists => said(ALREADY_EXISTS, error),
         ApprovalError::Decided => said(ALREADY_DECIDED, error),
         ApprovalError::Expired { .. } => said(APPROVAL_EXPIRED, error),
-        ApprovalError::SecondPersonNeeded => said(SECOND_PERSON_NEEDED, error),
+        ApprovalError::SecondPersonNeeded | ApprovalError::InvitedByYou => {
+            said(SECOND_PERSON_NEEDED, error)
+        }
+        ApprovalError::AskerMayNot => said(FORBIDDEN, error),
         ApprovalError::NotYours => said(FORBIDDEN, error),
         ApprovalError::Text(error) => text(error),
     }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use event_schemas::{BreakGlassId, InviteId, MemberId, OrganizationEvent, Permission};
 use serde::{Deserialize, Serialize};
 
+use super::members::revoked;
 use super::roster::Roster;
 use super::{Authority, Decision, Organization, OrganizationError, OrganizationError as Refused};
 use crate::text;
@@ -228,8 +229,10 @@ impl Roster {
             State::Open { .. } => Some(OrganizationEvent::BreakGlassEnded { break_glass_id }),
             State::Ended => None,
         };
+        // Whoever holds their tokens could come in after everybody has looked.
+        let offered = access.invites.iter().filter_map(|invite_id| self.open_invite(*invite_id));
         let reviewed = OrganizationEvent::BreakGlassReviewed { break_glass_id, note };
-        Ok(ended.into_iter().chain([reviewed]).collect())
+        Ok(ended.into_iter().chain(offered.map(revoked)).chain([reviewed]).collect())
     }
 
     fn break_glass(&self, id: BreakGlassId) -> Result<&BreakGlass, OrganizationError> {

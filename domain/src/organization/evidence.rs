@@ -88,6 +88,12 @@ impl Organization {
         self.open_roster().ok()?.present(member_id)
     }
 
+    /// Whether a member who is no owner came in by the invite of another, or of somebody whom that one
+    /// has invited: a person who sent it to themselves would be both.
+    pub fn came_in_by(&self, member_id: MemberId, inviter: MemberId) -> bool {
+        self.open_roster().is_ok_and(|roster| roster.came_in_by(member_id, inviter))
+    }
+
     /// Whether the invite was accepted by whoever held the token with this hash.
     pub fn was_accepted_with(&self, invite_id: InviteId, token_hash: &str) -> bool {
         self.open_roster().is_ok_and(|roster| roster.was_accepted_with(invite_id, token_hash))

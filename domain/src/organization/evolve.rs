@@ -41,7 +41,7 @@ impl Roster {
             }
             Was::InviteAccepted { invite_id, member_id } => {
                 self.came_in_by_invite(*invite_id, *member_id);
-                self.invite_accepted(*invite_id);
+                self.invite_accepted(*invite_id, *member_id);
             }
             Was::InviteRevoked { invite_id } => self.invite_revoked(*invite_id),
             Was::InviteExpired { invite_id } => self.invite_expired(*invite_id),

@@ -1,7 +1,7 @@
 //! What may happen to invites.
 
 use chrono::{DateTime, Utc};
-use event_schemas::{InviteId, MemberId, OrganizationEvent, Permission};
+use event_schemas::{InviteId, MemberId, OrganizationEvent, OrganizationRole, Permission};
 
 use super::roster::{Invite, InviteEnd, Roster};
 use super::{Authority, Decision, OrganizationError, OrganizationError as Refused};
@@ -23,6 +23,7 @@ impl Roster {
             return Err(Refused::ExpiryInThePast { expires_at: invite.expires_at });
         }
         self.unused_invite_id(invite.invite_id)?;
+        self.one_first_owner(by, invite.role)?;
         if self.is_members_address(&email) {
             return Err(Refused::AlreadyMember);
         }
@@ -137,6 +138,21 @@ impl Roster {
             OrganizationEvent::InviteAccepted { invite_id, member_id },
             OrganizationEvent::MemberAdded { member_id, person_id, login, email, role },
         ])
+    }
+
+    /// Whoever runs orgledger names one first owner, and keeps no second invite for later.
+    fn one_first_owner(
+        &self,
+        by: Authority,
+        role: OrganizationRole,
+    ) -> Result<(), OrganizationError> {
+        if by != Authority::Operator || role != OrganizationRole::Owner || self.has_had_owner() {
+            return Ok(());
+        }
+        match self.open_invites().find(|invite| invite.role == OrganizationRole::Owner) {
+            Some(invite) => Err(Refused::InviteAlreadyOpen { invite_id: invite.invite_id }),
+            None => Ok(()),
+        }
     }
 
     /// What a member has offered counts as long as they could offer it, whatever has changed for them

@@ -55,7 +55,14 @@ impl Roster {
         self.unused_member_id(member_id)?;
         let invited = self.open_invites().count();
         self.seats_for(self.member_count() + invited + 1)?;
-        Ok(vec![OrganizationEvent::MemberAdded { member_id, person_id, login, email, role }])
+        // Named so, the first owner is the only one whom the operator names.
+        let is_first =
+            by == Authority::Operator && role == OrganizationRole::Owner && !self.has_had_owner();
+        let named = self.open_invites().filter(|invite| {
+            is_first && invite.role == OrganizationRole::Owner && invite.invited_by.is_none()
+        });
+        let added = OrganizationEvent::MemberAdded { member_id, person_id, login, email, role };
+        Ok(named.map(revoked).chain([added]).collect())
     }
 
     pub(super) fn rename_member(
@@ -169,9 +176,7 @@ impl Roster {
 
     /// What a member has offered to others ends with what they may do.
     fn offered(&self, member_id: MemberId) -> impl Iterator<Item = OrganizationEvent> {
-        self.open_invites()
-            .filter(move |invite| invite.invited_by == Some(member_id))
-            .map(|invite| OrganizationEvent::InviteRevoked { invite_id: invite.invite_id })
+        self.open_invites().filter(move |invite| invite.invited_by == Some(member_id)).map(revoked)
     }
 
     /// Of what a member has offered to others, what they could not offer with another role.
@@ -186,7 +191,7 @@ impl Roster {
                 invite.invited_by == Some(with_role.member_id)
                     && !self.may_offer(&with_role, invite)
             })
-            .map(|invite| OrganizationEvent::InviteRevoked { invite_id: invite.invite_id })
+            .map(revoked)
     }
 
     /// Whether a member could send the invite.
@@ -257,6 +262,10 @@ impl Roster {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+pub(super) fn revoked(invite: &Invite) -> OrganizationEvent {
+    OrganizationEvent::InviteRevoked { invite_id: invite.invite_id }
 }
 
 fn seats(limit: u32) -> usize {

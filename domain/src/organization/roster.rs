@@ -105,6 +105,8 @@ pub struct Roster {
     /// The members with a folded address.
     addresses: BTreeMap<String, BTreeSet<MemberId>>,
     former_members: BTreeSet<MemberId>,
+    /// The member whose invite somebody has accepted.
+    invited_by: BTreeMap<MemberId, MemberId>,
     pub(super) persons: Persons,
     /// Groups that were removed: what projects gave them must not come back to life.
     pub(super) former_groups: BTreeSet<GroupId>,
@@ -139,6 +141,7 @@ impl Roster {
             looks: BTreeMap::new(),
             addresses: BTreeMap::new(),
             former_members: BTreeSet::new(),
+            invited_by: BTreeMap::new(),
             persons: Persons::default(),
             former_groups: BTreeSet::new(),
             open_invites: BTreeMap::new(),
@@ -236,6 +239,24 @@ impl Roster {
         self.used_tokens.get(&invite_id).is_some_and(|used| used == token_hash)
     }
 
+    /// Whether a member who is no owner came in by another's invite, or by that of somebody who did,
+    /// with no owner in between: the other has had a token that opened the way for them.
+    pub(super) fn came_in_by(&self, member_id: MemberId, inviter: MemberId) -> bool {
+        let is_owner = |member_id: MemberId| {
+            self.present(member_id).is_some_and(|member| member.role == OrganizationRole::Owner)
+        };
+        let mut next = member_id;
+        // Nobody is invited by somebody who came later, so this ends.
+        while !is_owner(next) {
+            match self.invited_by.get(&next) {
+                Some(by) if *by == inviter => return true,
+                Some(by) => next = *by,
+                None => return false,
+            }
+        }
+        false
+    }
+
     /// Whether somebody else than this member could still do everything. Whom an operator has taken in
     /// does not count until that was reviewed.
     pub(super) fn has_owner_besides(&self, member_id: MemberId) -> bool {
@@ -279,8 +300,11 @@ impl Roster {
         }
     }
 
-    pub(super) fn invite_accepted(&mut self, invite_id: InviteId) {
+    pub(super) fn invite_accepted(&mut self, invite_id: InviteId, member_id: MemberId) {
         let invite = self.open_invites.get(&invite_id);
+        if let Some(inviter) = invite.and_then(|invite| invite.invited_by) {
+            self.invited_by.insert(member_id, inviter);
+        }
         if let Some(token_hash) = invite.and_then(|invite| invite.token_hash.clone()) {
             self.used_tokens.insert(invite_id, token_hash);
         }

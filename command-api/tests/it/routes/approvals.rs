@@ -157,3 +157,27 @@ async fn an_export_is_read_by_who_may_still() {
     careful.role(&olga.1, &bob, "reader").await.ok();
     careful.read_export(&bobs, &asked).await.refused(403, "forbidden");
 }
+
+/// Whoever sent an invite could have accepted it themselves.
+#[tokio::test]
+async fn an_owner_does_not_approve_what_they_may_have_asked_for() {
+    let careful = Careful::new(json!(["export_personal_data"])).await;
+    let Careful { app, path, olga, zoe, .. } = &careful;
+    let joins = async |by: &Client, login: &str| {
+        let body = json!({"email": format!("{login}@example.com"), "role": "admin"});
+        let invite = by.post(&format!("{path}/invites"), body).await.ok();
+        let accepted = app.accept(&careful.organization, &invite, login).await.ok();
+        app.first().presenting(&accepted)
+    };
+    let puppet = joins(&olga.1, "puppet").await;
+    let puppets_puppet = joins(&puppet, "puppets-puppet").await;
+    for asker in [&puppet, &puppets_puppet] {
+        let asked = careful.ask_export(asker).await.ok();
+        careful.approve(&olga.1, &asked).await.refused(403, "second-person-needed");
+        careful.approve(&zoe.1, &asked).await.ok();
+        careful.read_export(asker, &asked).await.ok();
+    }
+    // An owner has been let in by another one already: theirs is for whoever else owns.
+    let asked = careful.ask_export(&zoe.1).await.ok();
+    careful.approve(&olga.1, &asked).await.ok();
+}

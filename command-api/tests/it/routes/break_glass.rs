@@ -177,3 +177,32 @@ async fn where_nobody_of_the_organization_can_another_operator_reviews() {
     opened.app.executor().execute(&context, &review).await.expect("another may");
     assert!(opened.acts(&made).await);
 }
+
+#[tokio::test]
+async fn an_invite_that_it_sent_is_not_open_after_the_review() {
+    let opened = Opened::new().await;
+    let Opened { app, organization, path, olga, operator } = &opened;
+    let invites = format!("{path}/invites");
+    let owner = json!({"email": "late@example.com", "role": "owner"});
+    let sent = operator.post(&invites, owner).await.ok();
+    let admin = json!({"email": "eve@example.com", "role": "admin"});
+    let eves = olga.1.post(&invites, admin).await.ok();
+    let resend = format!("{invites}/{}/resend", eves["invite_id"].as_str().expect("an id"));
+    let resent = operator.post(&resend, json!({})).await.ok();
+    opened.end().await;
+    opened.review(&olga.1).await.ok();
+    for invite in [&sent, &resent] {
+        app.accept(organization, invite, "late").await.refused(401, "unauthorized");
+    }
+    assert_eq!(app.count("invite.revoked").await, 2);
+}
+
+#[tokio::test]
+async fn who_gets_the_role_that_they_have_was_not_taken_in() {
+    let opened = Opened::new().await;
+    let role = format!("{}/members/{}/role", opened.path, opened.olga.0);
+    opened.operator.put(&role, json!({"role": "owner"})).await.ok();
+    opened.end().await;
+    assert!(opened.acts(&opened.olga.1).await);
+    opened.review(&opened.olga.1).await.ok();
+}

@@ -154,3 +154,50 @@ fn nobody_gets_an_owners_token_where_owners_need_approval() {
     };
     check(&given, resend, Err(Refused::OwnersNeedApproval));
 }
+
+#[test]
+fn whoever_runs_orgledger_offers_one_first_ownership() {
+    let send = |number: u128, by: Authority| Ask::SendInvite {
+        by,
+        invite_id: invite(number),
+        person_id: invitee(number),
+        email: format!("x{number}@acme.example"),
+        role: Role::Owner,
+        projects: vec![],
+        expires_at: at(9),
+        token_hash: Some("token".to_owned()),
+        now: at(0),
+    };
+    let first = match sent(1, "x1@acme.example", 9) {
+        Was::InviteSent {
+            invite_id, person_id, email, projects, expires_at, token_hash, ..
+        } => {
+            let (role, invited_by) = (Role::Owner, None);
+            Was::InviteSent {
+                invite_id,
+                person_id,
+                email,
+                role,
+                projects,
+                expires_at,
+                token_hash,
+                invited_by,
+            }
+        }
+        other => other,
+    };
+    check(&[created(None)], send(1, OPERATOR), Ok(vec![first.clone()]));
+    let open = vec![created(None), first];
+    // A second one would be accepted once there are owners, by whoever kept it.
+    let already = Err(Refused::InviteAlreadyOpen { invite_id: invite(1) });
+    check(&open, send(2, OPERATOR), already);
+    let add = Ask::AddMember {
+        by: OPERATOR,
+        member_id: ada(),
+        person_id: person(ada()),
+        login: "Ada".to_owned(),
+        email: Some("ada@acme.example".to_owned()),
+        role: Role::Owner,
+    };
+    check(&open, add, Ok(vec![revoked(1), added(ada(), "Ada", Role::Owner)]));
+}
