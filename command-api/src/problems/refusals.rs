@@ -161,8 +161,7 @@ fn approval(error: &ApprovalError) -> Problem {
         ApprovalError::SecondPersonNeeded | ApprovalError::InvitedByYou => {
             said(SECOND_PERSON_NEEDED, error)
         }
-        ApprovalError::AskerMayNot => said(FORBIDDEN, error),
-        ApprovalError::NotYours => said(FORBIDDEN, error),
+        ApprovalError::AskerMayNot | ApprovalError::NotYours => said(FORBIDDEN, error),
         ApprovalError::Text(error) => text(error),
     }
 }
