@@ -3,6 +3,7 @@
 
 mod callers;
 mod commands;
+mod evidence;
 mod figure;
 mod http;
 mod ingest;
@@ -60,6 +61,9 @@ async fn main() -> anyhow::Result<()> {
     if figures.wants("rebuild_access_register") {
         rebuild::measure(&mut figures).await?;
     }
+    if figures.wants("verify_bundle") {
+        evidence::measure(&mut figures).await?;
+    }
     if figures.wants("commit_to_visible") {
         visible::measure(&mut figures, args.seconds).await?;
     }
@@ -67,6 +71,9 @@ async fn main() -> anyhow::Result<()> {
         ["usage_ingest", "usage_rollup_lag", "command_p50_under_ingest", "usage_rebuild"];
     if of_ingest.iter().any(|name| figures.wants(name)) {
         ingest::measure(&mut figures, args.seconds, args.rounds).await?;
+    }
+    if figures.wants("seal_") {
+        ingest::seals::measure(&mut figures, args.seconds, args.rounds).await?;
     }
     if figures.wants("cost_report") {
         ingest::reports::measure(&mut figures, args.seconds, args.report_records).await?;

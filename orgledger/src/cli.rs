@@ -1,6 +1,8 @@
 //! The command line. Its doc comments are what `--help` prints, so they have no Markdown.
 #![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
+pub(crate) mod seals;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use api_conventions::RatePolicy;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use event_schemas::Currency;
+
+use seals::{EvidenceCommand, SigningArgs, SigningKeyCommand, VerifyArgs};
 
 const ABOUT: &str = "\
 The system of record for an organization's use of AI: who may do what, which keys exist, what was \
@@ -72,6 +76,9 @@ pub(crate) struct PlaceArgs {
     /// The Postgres that holds the keys of persons, for projectors fed from NATS; by default the log's
     #[arg(long, global = true, env = "ORGLEDGER_VAULT_DATABASE_URL", hide_env_values = true)]
     pub vault_database_url: Option<String>,
+    /// What signs the log.
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
     /// How to log
     #[arg(long, global = true, env = "ORGLEDGER_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -115,6 +122,14 @@ pub(crate) enum Command {
     Rebuild(RebuildArgs),
     /// Wrap every key of a person with the first of the master keys, so that the others can go
     RewrapKeys,
+    /// Make and show the keys that seal the log
+    #[command(subcommand)]
+    SigningKey(SigningKeyCommand),
+    /// Take evidence of what the log holds elsewhere
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// Verify a file of evidence, or the log and the read models of this installation
+    Verify(VerifyArgs),
     /// Where the log and the read models stand
     Status(StatusArgs),
     /// Ask a URL, and fail where it does not answer with success (for health checks)

@@ -12,7 +12,7 @@ use crate::state::QueryState;
 use crate::{
     access_register, access_reviews, api_keys, approvals, balances, break_glass, costs, groups,
     invites, members, organizations, permissions, project_groups, project_members, projects,
-    refusals, roles, service_accounts, settings, status, suggestions,
+    refusals, roles, seals, service_accounts, settings, status, suggestions,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -70,5 +70,7 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(break_glass::list_break_glass))
         .routes(routes!(refusals::list_refusals))
+        .routes(routes!(seals::get_checkpoint))
+        .routes(routes!(seals::get_entry_proof))
         .routes(routes!(status::get_status))
 }

@@ -23,6 +23,8 @@ use event_schemas::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+#[cfg(test)]
+pub(crate) use copy::COLUMNS;
 pub use queue::{ORGANIZATION_RECORDS_WAITING_MAX, RECORDS_WAITING_MAX};
 pub use read::{read_usage, usage_of_request};
 pub use write::{GROUP_RECORDS_MAX, UsageWriter};

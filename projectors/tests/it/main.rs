@@ -11,6 +11,7 @@ mod jetstream;
 mod live;
 mod rebuild;
 mod row_security;
+mod seals;
 mod service_users;
 mod support;
 mod switching;

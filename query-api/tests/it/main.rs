@@ -10,6 +10,7 @@ mod every_route;
 mod inherited;
 mod lists;
 mod rows;
+mod seals;
 mod suggestions;
 mod support;
 mod versions;
