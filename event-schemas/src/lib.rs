@@ -31,6 +31,7 @@ mod project;
 mod rates;
 mod refusal;
 mod service_account;
+mod signing_key;
 
 pub use access_review::{
     AccessReviewEvent, HeldAccess, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
@@ -62,5 +63,6 @@ pub use rates::{Percent, RATE_PLACES, Rate, RateError, Rates};
 pub use refusal::RefusalEvent;
 pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;
+pub use signing_key::SigningKeyEvent;
 pub use units::{Unit, Units, Whole};
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};

@@ -42,6 +42,7 @@ impl Projection for CostPerFeature {
                 | Stream::CreditAccount
                 | Stream::PriceList
                 | Stream::Name
+                | Stream::SigningKey
                 | Stream::Person => {}
             }
         }

@@ -75,7 +75,8 @@ fn commands(events: &[RecordedEvent]) -> Result<Commands, ProjectionError> {
             | Stream::AccessReview
             | Stream::CreditAccount
             | Stream::PriceList
-            | Stream::Name => {}
+            | Stream::Name
+            | Stream::SigningKey => {}
         }
         let Some(organization_id) = event.organization_id else { continue };
         let text = |name: &str| event.metadata.get(name).and_then(|value| value.as_str());

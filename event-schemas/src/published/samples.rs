@@ -14,7 +14,7 @@ use crate::{
     ProjectGrant, ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent,
     ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings,
     SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice,
-    TimedPrice, Unit, When,
+    SigningKeyEvent, TimedPrice, Unit, When,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -457,6 +457,11 @@ pub(super) fn credit_account() -> Vec<CreditAccountEvent> {
             crossed_at: 5244,
         },
     ]
+}
+
+pub(super) fn signing_key() -> Vec<SigningKeyEvent> {
+    let key = text("ledger.acme.example+1e6cd0a8+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
+    vec![SigningKeyEvent::Introduced { key: key.clone() }, SigningKeyEvent::Retired { key }]
 }
 
 pub(super) fn name() -> Vec<NameEvent> {

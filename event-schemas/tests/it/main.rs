@@ -14,7 +14,7 @@ use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RecordedUsage,
-    RefusalEvent, ServiceAccountEvent, StreamEvent,
+    RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -57,6 +57,7 @@ fn current() -> BTreeMap<&'static str, u32> {
         PersonEvent::TYPES,
         ApprovalEvent::TYPES,
         RefusalEvent::TYPES,
+        SigningKeyEvent::TYPES,
         &[(USAGE_RECORDED, USAGE_RECORDED_VERSION)],
     ]
     .into_iter()
@@ -87,6 +88,7 @@ fn reread(event_type: &str, payload: Value) -> Value {
         it if has::<PersonEvent>(it) => through::<PersonEvent>(payload),
         it if has::<ApprovalEvent>(it) => through::<ApprovalEvent>(payload),
         it if has::<RefusalEvent>(it) => through::<RefusalEvent>(payload),
+        it if has::<SigningKeyEvent>(it) => through::<SigningKeyEvent>(payload),
         it => panic!("{it} is no event of ours"),
     }
 }

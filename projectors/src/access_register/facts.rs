@@ -86,7 +86,8 @@ impl Facts {
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList
-                | Stream::Name => continue,
+                | Stream::Name
+                | Stream::SigningKey => continue,
             };
             let actor = events::actor(recorded)?;
             let organization_id = events::organization(recorded)?;

@@ -73,7 +73,8 @@ impl Changes {
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList
-                | Stream::Name => {}
+                | Stream::Name
+                | Stream::SigningKey => {}
             }
         }
         Ok(changes)

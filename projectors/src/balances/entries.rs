@@ -75,6 +75,7 @@ pub(super) fn events(page: &FeedPage) -> Result<Vec<Entry<'_>>, ProjectionError>
             | Stream::Refusal
             | Stream::PriceList
             | Stream::Name
+            | Stream::SigningKey
             | Stream::Person => {}
         }
     }

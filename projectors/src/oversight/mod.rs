@@ -82,6 +82,7 @@ fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
         | Stream::CreditAccount
         | Stream::PriceList
         | Stream::Name
+        | Stream::SigningKey
         | Stream::Person => return Ok(None),
     };
     // What the operator is refused that is about no organization is none's.
