@@ -144,7 +144,9 @@ impl TreeEdge {
             }
             let full = std::mem::take(hashes);
             let mut frontier = Frontier::default();
-            full.iter().for_each(|one| frontier.push(*one));
+            for one in &full {
+                frontier.push(*one);
+            }
             hash = frontier.root();
             self.changed.insert(TilePlace { level, index }, full);
             index /= TILE_HASHES;

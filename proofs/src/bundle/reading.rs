@@ -28,7 +28,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// A batch whose records are still to come.
 struct Batch {
     leaf: Suspect,
-    batch_id: Uuid,
+    id: Uuid,
     count: u64,
     records: Hash,
 }
@@ -197,8 +197,8 @@ impl<'k> Reading<'k> {
                 self.found.usage_records = self.found.usage_records.saturating_add(usage.count);
                 let records = Hash::from_base64(&usage.records)
                     .ok_or_else(|| unreadable("its records have no root"))?;
-                let (batch_id, leaf) = (usage.batch_id, suspect());
-                self.batches.push_back(Batch { leaf, batch_id, count, records });
+                let (id, leaf) = (usage.batch_id, suspect());
+                self.batches.push_back(Batch { leaf, id, count, records });
                 if self.batches.len() > PART_BATCHES_MAX {
                     return Err(unreadable("the part has too many batches"));
                 }
@@ -217,9 +217,11 @@ impl<'k> Reading<'k> {
             (false, Some((claimed, suspect))) => {
                 let after = hashes(&self.manifest.after).unwrap_or_default();
                 let claimed = completed(claimed, head.size, &after);
-                Err(match claimed.is_some_and(|claimed| claimed.root() == head.root) {
-                    true => Trouble::Changed(suspect),
-                    false => Trouble::ChangedSome { from, to, suspect: Some(suspect) },
+                let is_claimed = claimed.is_some_and(|claimed| claimed.root() == head.root);
+                Err(if is_claimed {
+                    Trouble::Changed(suspect)
+                } else {
+                    Trouble::ChangedSome { from, to, suspect: Some(suspect) }
                 })
             }
             (false, None) => Err(Trouble::ChangedSome { from, to, suspect: None }),
@@ -246,7 +248,7 @@ impl<'k> Reading<'k> {
                 };
                 let Some((place, row)) = row else { break };
                 let is_next = self.batches.front().is_some_and(|batch| {
-                    batch.batch_id == place.batch_id
+                    batch.id == place.batch_id
                         && u64::try_from(place.ordinal) == Ok(tree.size())
                 });
                 if !is_next {
