@@ -69,11 +69,6 @@ impl Asking {
         self.scopes.map_or(permissions, |scopes| permissions.intersection(scopes))
     }
 
-    /// What their credential is limited to: what it cannot do, it cannot give to another.
-    pub(crate) fn scopes(&self) -> Option<PermissionSet> {
-        self.scopes
-    }
-
     /// The one project that they can ask about, where their credential opens one alone.
     pub(crate) fn only_in(&self) -> Option<ProjectId> {
         self.only_in

@@ -164,11 +164,16 @@ pub(crate) fn disown_stale_pid(place: &Place) -> Result<(), EmbeddedError> {
     let Some(pid) = process::read_pid(&file) else {
         return Ok(());
     };
-    let Ok(working_dir) = std::fs::read_link(format!("/proc/{pid}/cwd")) else {
-        return Ok(());
-    };
-    if place.data().canonicalize().is_ok_and(|data| data == working_dir) {
-        return Ok(());
+    let entry = PathBuf::from(format!("/proc/{pid}"));
+    // One that was killed and whose parent has not asked yet works nowhere, but still has its id.
+    let is_zombie = entry.exists() && !process::is_alive(pid);
+    if !is_zombie {
+        let Ok(working_dir) = std::fs::read_link(entry.join("cwd")) else {
+            return Ok(());
+        };
+        if place.data().canonicalize().is_ok_and(|data| data == working_dir) {
+            return Ok(());
+        }
     }
     let text = std::fs::read_to_string(&file).map_err(EmbeddedError::io("read", &file))?;
     let rest = text.split_once('\n').map_or("", |(_, rest)| rest);

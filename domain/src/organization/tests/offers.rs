@@ -75,7 +75,7 @@ fn who_is_demoted_has_offered_no_more_than_they_may() {
 
 #[test]
 fn an_offer_that_could_not_be_made_any_more_is_not_accepted() {
-    let not_open = || Err(Refused::InviteNotOpen(invite(1)));
+    let not_open = || Err(Refused::InviteNotOffered(invite(1)));
     let given = with(staffed(), [offered(1, Role::Member)]);
     let in_order = || {
         vec![
