@@ -118,8 +118,7 @@ pub(crate) async fn explain_permission(
         viewer.must(Permission::AuditRead)?;
     }
     let rows = Rows::Of(path.organization_id);
-    let mut snapshot =
-        state.snapshot(rows, READS, query.position_min()).await?;
+    let mut snapshot = state.snapshot(rows, READS, query.position_min()).await?;
     let asked = Asked {
         organization_id: path.organization_id,
         member_id: query.member,

@@ -14,7 +14,7 @@ use event_log::{clock, read};
 use event_schemas::{ApiKeyId, InviteId, OrganizationId};
 use quick_cache::sync::Cache;
 
-use super::vouch::NotActing;
+use super::vouch::{NotActing, Opens};
 use crate::api_keys::secret;
 use crate::execute::{Executor, Session};
 use crate::refusal::{ExecuteError, Refusal};
@@ -179,7 +179,7 @@ async fn works(
     };
     let hands = key.hands(secret_hash);
     let why = match session.acting_holder(&usable, &hands, now).await {
-        Ok(scopes) => {
+        Ok(Opens { scopes, rank_max }) => {
             return Ok(Ok(PresentedKey {
                 api_key_id,
                 organization_id: usable.organization_id(),
@@ -187,6 +187,7 @@ async fn works(
                 owner: usable.owner(),
                 project_id: usable.project_id(),
                 scopes,
+                rank_max,
             }));
         }
         Err(NotActing::Refused(Refusal::Failed(error))) => return Err(*error),

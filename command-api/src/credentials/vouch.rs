@@ -26,6 +26,35 @@ pub(crate) enum NotActing {
     Refused(#[from] Refusal),
 }
 
+/// How far a key opens what its owner may do.
+pub(crate) struct Opens {
+    /// What it is limited to; none where to nothing.
+    pub(crate) scopes: Option<PermissionSet>,
+    /// How far up it reaches at most.
+    pub(crate) rank_max: Option<u8>,
+}
+
+impl Opens {
+    /// Limits it to what somebody may do.
+    fn limit(&mut self, may: PermissionSet, rank: u8) {
+        let all = PermissionSet::that(|_| true);
+        // One who may do all is no limit, and a key without one can be used for its owner's leaving.
+        if may != all {
+            self.scopes = Some(self.scopes.map_or(may, |scopes| scopes.intersection(may)));
+        }
+        self.rank_max = Some(self.rank_max.map_or(rank, |rank_max| rank_max.min(rank)));
+    }
+
+    /// Whether it opens all that it did when it was presented: whoever else knows the secret may do
+    /// less since.
+    fn covers(&self, presented: &PresentedKey) -> bool {
+        let all = PermissionSet::that(|_| true);
+        let (now, then) = (self.scopes.unwrap_or(all), presented.scopes.unwrap_or(all));
+        let rank = |rank_max: Option<u8>| rank_max.unwrap_or(u8::MAX);
+        then.without(now).is_empty() && rank(presented.rank_max) <= rank(self.rank_max)
+    }
+}
+
 impl Session<'_> {
     /// Refuses where what was presented counts no more, or whoever it stands for may not act.
     pub async fn vouch(&mut self, presented: Option<&Presented>) -> Result<(), Refusal> {
@@ -50,8 +79,8 @@ impl Session<'_> {
         let hands = key.hands(&presented.secret_hash);
         match self.acting_holder(&usable, &hands, now).await {
             // Whoever else knows the secret may do less than when it was presented: so does it.
-            Ok(scopes) if !covers(scopes, presented.scopes) => Err(Refusal::CredentialEnded),
-            Ok(_) => Ok(()),
+            Ok(opens) if opens.covers(presented) => Ok(()),
+            Ok(_) => Err(Refusal::CredentialEnded),
             Err(NotActing::Refused(Refusal::Failed(error))) => Err(Refusal::Failed(error)),
             Err(_) => Err(Refusal::CredentialEnded),
         }
@@ -80,15 +109,15 @@ impl Session<'_> {
         if counts { Ok(()) } else { Err(Refusal::CredentialEnded) }
     }
 
-    /// What a key is limited to with a secret: to its scopes, and to what everybody else may do who
-    /// was shown the secret. Refused where its owner or one of those may not act, and while one of
+    /// What a key opens with a secret, of what its owner may do: what its scopes allow, and everybody
+    /// else may do who was shown the secret. Refused where its owner or one of those may not act, and while one of
     /// them or the secret rests until an access of the operator was reviewed.
     pub(crate) async fn acting_holder(
         &mut self,
         key: &UsableKey,
         hands: &Hands,
         now: DateTime<Utc>,
-    ) -> Result<Option<PermissionSet>, NotActing> {
+    ) -> Result<Opens, NotActing> {
         let (organization_id, owner) = (key.organization_id(), key.owner());
         self.acting_owner(organization_id, owner).await?;
         let organization = self.read::<Organization>(organization_id).await?;
@@ -103,7 +132,7 @@ impl Session<'_> {
         if owner_rests || secret_rests || known_to_one_who_rests {
             return Err(NotActing::Rests);
         }
-        let mut scopes = key.scopes();
+        let mut opens = Opens { scopes: key.scopes(), rank_max: None };
         for member_id in &hands.shown_to {
             let organization = self.read::<Organization>(organization_id).await?;
             let access = organization.access_of(*member_id).ok_or(NotActing::KnownToFormer)?;
@@ -113,11 +142,9 @@ impl Session<'_> {
                 }
                 None => access.organization,
             };
-            if !covers(Some(may), None) {
-                scopes = Some(scopes.map_or(may, |scopes| scopes.intersection(may)));
-            }
+            opens.limit(may, access.rank);
         }
-        Ok(scopes)
+        Ok(opens)
     }
 
     /// That the owner of a key may act in the organization.
@@ -137,10 +164,4 @@ impl Session<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether who is limited to the first can do all that the second allows; none is no limit.
-fn covers(limit: Option<PermissionSet>, scopes: Option<PermissionSet>) -> bool {
-    let Some(limit) = limit else { return true };
-    scopes.unwrap_or_else(|| PermissionSet::that(|_| true)).without(limit).is_empty()
 }

@@ -139,8 +139,9 @@ impl Roster {
             OrganizationEvent::MemberAdded { member_id, person_id, login, email, role },
         ];
         let by_access = self.access_of_invite(invite_id);
-        let took_in = by_access.map(|break_glass_id| {
-            OrganizationEvent::BreakGlassTookIn { break_glass_id, member_id }
+        let took_in = by_access.map(|break_glass_id| OrganizationEvent::BreakGlassTookIn {
+            break_glass_id,
+            member_id,
         });
         Ok(accepted.into_iter().chain(took_in).collect())
     }

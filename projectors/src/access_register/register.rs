@@ -485,8 +485,8 @@ fn project_grants(grants: &[ProjectGrant]) -> Value {
 
 /// The member who acted, where it is another than the owner of the key: they were shown its secret.
 fn other_than(owner: Option<Uuid>, actor: &str) -> Value {
-    let acted = actor.strip_prefix("member:").filter(|id| {
-        owner.is_none_or(|owner| owner.to_string() != *id)
-    });
+    let acted = actor
+        .strip_prefix("member:")
+        .filter(|id| owner.is_none_or(|owner| owner.to_string() != *id));
     acted.into_iter().collect()
 }

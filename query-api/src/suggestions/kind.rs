@@ -106,9 +106,11 @@ impl SuggestionKind {
             }
             Kind::OverdueRotation => "its secret should have been rotated".to_owned(),
             Kind::ExpiringApiKey => "it expires within 14 days".to_owned(),
-            Kind::KnownToFormer => "who was shown its secret may not act any more: a program's key \
+            Kind::KnownToFormer => {
+                "who was shown its secret may not act any more: a program's key \
                                     goes on for whoever knows it, a member's opens nothing"
-                .to_owned(),
+                    .to_owned()
+            }
             Kind::DisabledServiceAccount => "it is disabled and still there".to_owned(),
             Kind::StaleInvite => "it has been open for 14 days or more".to_owned(),
         }

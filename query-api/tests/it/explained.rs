@@ -40,8 +40,13 @@ async fn every_kind_of_grant_is_named_with_who_gave_it_and_since_when() {
         let grants: Vec<String> = grants.iter().map(|grant| (*grant).clone()).collect();
         assert_eq!((is_allowed, found), (allowed, grants), "{asked}");
     };
-    check(ALICE, "organization.read", true, &[&format!("role member 2026-01-03 {ops}"), &by_reader])
-        .await;
+    check(
+        ALICE,
+        "organization.read",
+        true,
+        &[&format!("role member 2026-01-03 {ops}"), &by_reader],
+    )
+    .await;
     check(BOB, "organization.read", true, &[&format!("role member 2026-01-03 {ops}")]).await;
     check(ALICE, "members.read", true, &[&by_reader]).await;
     check(BOB, "members.read", false, &[]).await;

@@ -318,5 +318,5 @@ async fn who_comes_back_to_work_is_suggested_no_more() {
     world.project_all().await;
     let found = asked(&world, &format!("as_of={NOW}")).await;
     assert!(!found.iter().any(|told| told.contains("alice") || told.contains("key 30")));
-    assert_eq!(found.len(), 8, "{found:?}");
+    assert_eq!(found.len(), 9, "{found:?}");
 }

@@ -188,7 +188,7 @@ async fn an_owner_does_not_approve_what_they_may_have_asked_for() {
 async fn a_secret_opens_only_what_all_may_do_who_were_shown_it() {
     let careful = Careful::new(json!([])).await;
     let Careful { app, organization, path, olga, ada, .. } = &careful;
-    let (bob, bobs) = app.joined(organization, "bob", "member").await;
+    let (bob, bobs) = app.joined(organization, "bob", "admin").await;
     let (made, with_made) = careful.key(&ada.1, &bob, None).await;
     let (_, made_with_it) = careful.key(&with_made, &bob, None).await;
     let grace = json!({"grace_seconds": 600});
@@ -198,14 +198,22 @@ async fn a_secret_opens_only_what_all_may_do_who_were_shown_it() {
     // What it takes an admin for is open to both; what it takes an owner for to Bob alone.
     let project = |name: &str| json!({"name": name});
     let settings = format!("{path}/security");
+    let security = || json!({"approvals": []});
     for (number, known) in [&with_made, &made_with_it, &rotated].into_iter().enumerate() {
         known.post(&format!("{path}/projects"), project(&format!("p{number}"))).await.ok();
-        known.replace(&settings, json!({})).await.refused(403, "forbidden");
+        known.replace(&settings, security()).await.refused(403, "forbidden");
         careful.role(known, &ada.0, "owner").await.refused(403, "role-above-own");
+        // Who ranks above one of them is beyond it, too.
+        careful.role(known, &olga.0, "reader").await.refused(403, "member-above-own");
+        let remove = format!("{path}/members/{}", olga.0);
+        known.delete(&remove).await.refused(403, "member-above-own");
+        let for_owner = json!({"member_id": olga.0, "name": "a-key"});
+        let made = known.post(&format!("{path}/api-keys"), for_owner).await;
+        made.refused(403, "member-above-own");
     }
-    bobs.replace(&settings, json!({})).await.ok();
+    bobs.replace(&settings, security()).await.ok();
     let (_, own) = careful.key(&bobs, &bob, None).await;
-    own.replace(&settings, json!({})).await.ok();
+    own.replace(&settings, security()).await.ok();
     // Ada may do less from now on; so does what she knows.
     careful.role(&olga.1, &ada.0, "reader").await.ok();
     for known in [&with_made, &made_with_it, &rotated] {
