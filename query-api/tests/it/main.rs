@@ -2,6 +2,7 @@
 
 mod access_register;
 mod access_reviews;
+mod audit_log;
 mod balances;
 mod cost_exports;
 mod cost_history;
@@ -9,6 +10,7 @@ mod costs;
 mod every_route;
 mod inherited;
 mod lists;
+mod price_lists;
 mod rows;
 mod suggestions;
 mod support;
