@@ -32,10 +32,9 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
     rebuild::history(&world).await?;
     let options = database.connect_options();
     let head = world.executor.log().head().await?;
-    for (figure, names, aim) in [
-        ("replay_control", &["access_register"][..], "≥ 50,000"),
-        ("replay_all", &[][..], ""),
-    ] {
+    for (figure, names, aim) in
+        [("replay_control", &["access_register"][..], "≥ 50,000"), ("replay_all", &[][..], "")]
+    {
         let mut projections = projectors::all();
         projections.retain(|one| names.is_empty() || names.contains(&one.name));
         let mut rates = Vec::new();

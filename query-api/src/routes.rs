@@ -10,9 +10,10 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass, costs, diff, groups,
-    invites, members, organizations, permissions, price_lists, project_groups, project_members, projects,
-    refusals, roles, service_accounts, settings, status, suggestions, why,
+    access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass, costs,
+    diff, groups, invites, members, organizations, permissions, price_lists, project_groups,
+    project_members, projects, refusals, roles, service_accounts, settings, status, suggestions,
+    why,
 };
 
 /// Every route of the query API, each behind authentication, with its description.

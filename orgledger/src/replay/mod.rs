@@ -163,7 +163,8 @@ type Models = [(&'static str, i64, Vec<Shown>)];
 
 fn document(models: &Models, seconds: f64, has_state: bool) -> Value {
     let table = |shown: &Shown| {
-        let mut table = json!({ "table": shown.table, "rows": shown.rows, "live": shown.verdict() });
+        let mut table =
+            json!({ "table": shown.table, "rows": shown.rows, "live": shown.verdict() });
         if let Some(TableComparison { live: Comparison::Differs(live), replayed, .. }) = &shown.live
         {
             table["live_rows"] = json!(live.rows);

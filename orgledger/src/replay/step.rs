@@ -71,7 +71,10 @@ fn told(page: &FeedPage) -> Entry {
             (runs.iter().map(|run| run.count).sum::<i64>(), first)
         }
         UsagePage::Records(batches) => (
-            batches.iter().map(|batch| i64::try_from(batch.records.len()).unwrap_or(0)).sum::<i64>(),
+            batches
+                .iter()
+                .map(|batch| i64::try_from(batch.records.len()).unwrap_or(0))
+                .sum::<i64>(),
             page.after + 1,
         ),
     };

@@ -20,9 +20,8 @@ pub(crate) async fn run(place: &PlaceArgs, args: DiffArgs) -> anyhow::Result<()>
         at_position: args.at_position,
         net: args.net,
     };
-    let found = diff(&mut snapshot, &query)
-        .await
-        .map_err(|error| failed(error, &args.organization))?;
+    let found =
+        diff(&mut snapshot, &query).await.map_err(|error| failed(error, &args.organization))?;
     drop(snapshot);
     let text = match args.format {
         DiffFormat::Table => table(&found),
@@ -46,7 +45,8 @@ fn lines_of(found: &OrganizationDiff, area: Area) -> Vec<&DiffLine> {
 const AREAS: [(Area, &str); 3] =
     [(Area::Access, "Access"), (Area::Keys, "Keys"), (Area::Money, "Money")];
 
-const HEADINGS: [&str; 8] = ["when", "what", "who or which", "change", "position", "event", "by", "why"];
+const HEADINGS: [&str; 8] =
+    ["when", "what", "who or which", "change", "position", "event", "by", "why"];
 
 fn row(line: &DiffLine) -> Vec<String> {
     let became = match line.became {

@@ -95,7 +95,8 @@ async fn id(
     if let Ok(id) = name.parse() {
         return Ok(id);
     }
-    let found = query_api::why::named(snapshot, organization_id, (things, id, called), name).await?;
+    let found =
+        query_api::why::named(snapshot, organization_id, (things, id, called), name).await?;
     found.with_context(|| format!("there was never '{name}' among the {things}"))
 }
 

@@ -31,13 +31,19 @@ async fn every_example_for_auditors_says_something() {
     assert!(siem.lines().all(|line| line.contains("\"class_uid\"")));
 
     let why = examples.with("--project Product-Prod");
-    assert!(why.contains("owner in Product-Prod") && why.contains("project_member.assigned"), "{why}");
+    assert!(
+        why.contains("owner in Product-Prod") && why.contains("project_member.assigned"),
+        "{why}"
+    );
     let gone = examples.with("member.removed,member.suspended");
     assert!(gone.contains("member.removed: left at ") && gone.contains("last command: "), "{gone}");
     let diff = examples.with("--net");
     assert!(diff.contains("Access") && diff.contains("Balances"), "{diff}");
     let markdown = String::from_utf8(examples.file("changes.md")).unwrap();
-    assert!(markdown.starts_with("# What changed\n") && markdown.contains("| member"), "{markdown}");
+    assert!(
+        markdown.starts_with("# What changed\n") && markdown.contains("| member"),
+        "{markdown}"
+    );
     let replayed = examples.with("orgledger replay\n");
     assert!(replayed.contains("same") && !replayed.contains("DIFFERS"), "{replayed}");
     assert!(replayed.contains("\n          + "), "{replayed}");

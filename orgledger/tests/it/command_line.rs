@@ -61,10 +61,7 @@ const COMMANDS: [(&[&str], &[&str]); 16] = [
             "prices",
         ],
     ),
-    (
-        &["audit-log"],
-        &["--organization", "--type", "--actor", "--target", "ndjson", "csv", "ocsf"],
-    ),
+    (&["audit-log"], &["--organization", "--type", "--actor", "--target", "ndjson", "csv", "ocsf"]),
     (&["diff"], &["--organization", "--from", "--to", "--net", "table", "json", "markdown"]),
     (&["why"], &["--organization", "--member", "--subject", "--currency", "--event", "--as-of"]),
     (&["replay"], &["--to", "--only", "--step", "--organization"]),

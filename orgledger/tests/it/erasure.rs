@@ -110,7 +110,10 @@ impl Deployment {
                     text += &pages(&client, &path).await;
                     if path.ends_with("/audit-log") {
                         for format in ["ndjson", "csv", "ocsf"] {
-                            text += &client.get(&format!("{path}?limit=500&format={format}")).await.text;
+                            text += &client
+                                .get(&format!("{path}?limit=500&format={format}"))
+                                .await
+                                .text;
                         }
                     }
                 }

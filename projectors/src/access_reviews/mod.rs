@@ -17,7 +17,8 @@ pub struct AccessReviews;
 impl Projection for AccessReviews {
     const NAME: &'static str = "access_reviews";
     const VERSION: i32 = 2;
-    const VIEWS: &'static [&'static str] = &["access_review_attestations", "access_review_lines", "access_reviews"];
+    const VIEWS: &'static [&'static str] =
+        &["access_review_attestations", "access_review_lines", "access_reviews"];
 
     fn tables() -> &'static str {
         include_str!("tables.sql")

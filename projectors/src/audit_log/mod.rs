@@ -106,9 +106,7 @@ fn entry(recorded: &RecordedEvent) -> Result<Entry, ProjectionError> {
         Stream::ApiKey => streams::api_key(id()?, &events::read(recorded)?),
         Stream::AccessReview => streams::access_review(id()?, &events::read(recorded)?),
         Stream::Approval => streams::approval(id()?, &events::read(recorded)?),
-        Stream::CreditAccount => {
-            streams::credits(&recorded.aggregate_id, &events::read(recorded)?)
-        }
+        Stream::CreditAccount => streams::credits(&recorded.aggregate_id, &events::read(recorded)?),
         Stream::PriceList => streams::price_list(&recorded.aggregate_id, &events::read(recorded)?),
         Stream::Person => streams::person(id()?, &events::read(recorded)?),
         Stream::Refusal => return Ok(Entry::Refused(of, events::read(recorded)?)),
@@ -118,9 +116,7 @@ fn entry(recorded: &RecordedEvent) -> Result<Entry, ProjectionError> {
 }
 
 /// Who is erased on a page, and where.
-fn erased(
-    recorded: &[RecordedEvent],
-) -> Result<Vec<(OrganizationId, PersonId)>, ProjectionError> {
+fn erased(recorded: &[RecordedEvent]) -> Result<Vec<(OrganizationId, PersonId)>, ProjectionError> {
     let mut erased = Vec::new();
     for event in recorded.iter().filter(|event| event.event_type == PersonEvent::ERASED) {
         match events::read(event)? {

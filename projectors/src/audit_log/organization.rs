@@ -1,7 +1,7 @@
 //! What events of an organization tell: its profile, people, roles, groups, and the operator's accesses.
 
 use event_schemas::{
-    GroupId, Grantee, MemberId, OrganizationEvent, OrganizationSettings, ProjectId, RoleId,
+    Grantee, GroupId, MemberId, OrganizationEvent, OrganizationSettings, ProjectId, RoleId,
     SecuritySettings,
 };
 use serde_json::json;
@@ -65,18 +65,14 @@ pub(super) fn told(of: Uuid, event: &OrganizationEvent) -> Told {
             }))
         }
         OrganizationEvent::MemberRenamed { member_id, person_id, login } => {
-            Told::of("member", member_id.0)
-                .of_person(*person_id)
-                .changed(json!({ "login": login }))
+            Told::of("member", member_id.0).of_person(*person_id).changed(json!({ "login": login }))
         }
         OrganizationEvent::MemberRoleChanged { member_id, role, previous_role: _ } => {
             Told::of("member", member_id.0).changed(json!({ "role": role }))
         }
-        OrganizationEvent::MemberSuspended { member_id, reason } => {
-            Told::of("member", member_id.0)
-                .because(reason.as_ref())
-                .changed(json!({ "suspended": true }))
-        }
+        OrganizationEvent::MemberSuspended { member_id, reason } => Told::of("member", member_id.0)
+            .because(reason.as_ref())
+            .changed(json!({ "suspended": true })),
         OrganizationEvent::MemberReinstated { member_id } => {
             Told::of("member", member_id.0).changed(json!({ "suspended": false }))
         }

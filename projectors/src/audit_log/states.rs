@@ -36,15 +36,13 @@ pub(super) struct States {
 impl States {
     /// Those that are under these keys.
     pub(super) async fn load(tx: &mut PgConnection, keys: &[&str]) -> Result<Self, sqlx::Error> {
-        let rows: Vec<(String, Option<Uuid>, Value)> = sqlx::query_as(
-            "select key, person_id, state from audit_states where key = any($1)",
-        )
-        .bind(keys)
-        .fetch_all(tx)
-        .await?;
-        let state = |(key, person_id, state)| {
-            (key, State { person_id, fields: super::told::map(state) })
-        };
+        let rows: Vec<(String, Option<Uuid>, Value)> =
+            sqlx::query_as("select key, person_id, state from audit_states where key = any($1)")
+                .bind(keys)
+                .fetch_all(tx)
+                .await?;
+        let state =
+            |(key, person_id, state)| (key, State { person_id, fields: super::told::map(state) });
         Ok(Self { known: rows.into_iter().map(state).collect(), changed: BTreeSet::new() })
     }
 
@@ -77,11 +75,9 @@ impl States {
                 let fields = before.map(|state| state.fields).unwrap_or_default();
                 Difference { before: shown(fields), after: None, person_id }
             }
-            Change::Between(was, is) => Difference {
-                before: shown(was.clone()),
-                after: shown(is.clone()),
-                person_id: None,
-            },
+            Change::Between(was, is) => {
+                Difference { before: shown(was.clone()), after: shown(is.clone()), person_id: None }
+            }
         }
     }
 

@@ -11,9 +11,8 @@ use super::told::Told;
 
 pub(super) fn project(id: Uuid, event: &ProjectEvent) -> Told {
     let itself = || Told::of("project", id).in_project(Some(id));
-    let member = |member: Uuid| {
-        Told::between("project_member", member, &[Some(id)]).in_project(Some(id))
-    };
+    let member =
+        |member: Uuid| Told::between("project_member", member, &[Some(id)]).in_project(Some(id));
     let group =
         |group: Uuid| Told::between("project_group", group, &[Some(id)]).in_project(Some(id));
     match event {
@@ -99,9 +98,9 @@ pub(super) fn api_key(id: Uuid, event: &ApiKeyEvent) -> Told {
             "redacted": redacted, "rotation_due_at": rotation_due_at,
             "previous_valid_until": previous_valid_until, "shared": false,
         })),
-        ApiKeyEvent::SecretShared { break_glass_id } => itself()
-            .about_any(break_glass_id.map(|id| id.0))
-            .changed(json!({ "shared": true })),
+        ApiKeyEvent::SecretShared { break_glass_id } => {
+            itself().about_any(break_glass_id.map(|id| id.0)).changed(json!({ "shared": true }))
+        }
         ApiKeyEvent::Revoked { reason } => {
             itself().because(reason.as_ref()).changed(json!({ "state": "revoked" }))
         }

@@ -123,9 +123,11 @@ async fn fingerprint(
 ) -> Result<TableFingerprint, sqlx::Error> {
     let As { row, condition } = rows;
     // Rows are compared as text, so it must not depend on anybody's settings.
-    sqlx::query("select set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO', false)")
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "select set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO', false)",
+    )
+    .execute(&mut *connection)
+    .await?;
     let select = format!(
         "select count(*), coalesce(md5(string_agg(hash, '' order by hash)), '')
          from (select md5(row({row})::text) as hash from {schema}.\"{table}\" where {condition}) rows"

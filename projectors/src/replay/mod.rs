@@ -84,7 +84,8 @@ impl Replay {
             while at < next {
                 let page = Arc::new(pages.next().await.map_err(RunError::from)?);
                 at = page.upto;
-                let here = self.scratches.iter_mut().filter(|scratch| scratch.position() == page.after);
+                let here =
+                    self.scratches.iter_mut().filter(|scratch| scratch.position() == page.after);
                 try_join_all(here.map(|scratch| scratch.apply(&page))).await?;
                 folded(&page);
             }

@@ -16,8 +16,8 @@ use crate::error::QueryError;
 use crate::keyset;
 use crate::organizations;
 use crate::parameters::{
-    AccessReviewListQuery, AccessReviewPath, OrganizationPath, Point as _, PointHeaders, PointQuery,
-    Refusals, Unmodified,
+    AccessReviewListQuery, AccessReviewPath, OrganizationPath, Point as _, PointHeaders,
+    PointQuery, Refusals, Unmodified,
 };
 use crate::snapshot::{Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
@@ -136,7 +136,9 @@ fn push_reviews(query: &mut QueryBuilder<'static, Postgres>, temporal: Temporal)
          from (select a.*, coalesce(true",
     );
     push_by(query, temporal, "a.closed_at", "a.closed_position");
-    query.push(" and a.closed_at is not null, false) as closed from read.access_reviews a where true");
+    query.push(
+        " and a.closed_at is not null, false) as closed from read.access_reviews a where true",
+    );
     push_by(query, temporal, "a.opened_at", "a.opened_position");
     query.push(") known");
 }

@@ -83,7 +83,8 @@ async fn causes(
     query.push(" and t.position < ").push_bind(entry.position).push(" and (false");
     if let Some(position) = entry.caused_by {
         // The batch that a usage record is in began at most this far before it.
-        query.push(" or t.position = (select b.position from read.audit_log b where b.position <= ");
+        query
+            .push(" or t.position = (select b.position from read.audit_log b where b.position <= ");
         query.push_bind(position);
         query.push(" and b.organization_id = ").push_bind(organization_id.0);
         query.push(" order by b.position desc limit 1)");

@@ -25,9 +25,9 @@ impl FromStr for Actions {
             !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
         };
         let is_action = |action: &String| {
-            action.split_once('.').is_some_and(|(noun, verb)| {
-                is_word(noun) && (verb == "*" || is_word(verb))
-            })
+            action
+                .split_once('.')
+                .is_some_and(|(noun, verb)| is_word(noun) && (verb == "*" || is_word(verb)))
         };
         if actions.len() > LISTED_MAX || !actions.iter().all(is_action) {
             return Err(format!(
@@ -50,9 +50,9 @@ impl FromStr for Targets {
         let ids: Result<Vec<Uuid>, _> = text.split(',').map(str::parse).collect();
         match ids {
             Ok(ids) if ids.len() <= LISTED_MAX => Ok(Self(ids)),
-            Ok(_) | Err(_) => Err(format!(
-                "'{text}' is no list of ids with commas between, at most {LISTED_MAX}"
-            )),
+            Ok(_) | Err(_) => {
+                Err(format!("'{text}' is no list of ids with commas between, at most {LISTED_MAX}"))
+            }
         }
     }
 }
@@ -137,7 +137,8 @@ mod tests {
     fn what_is_asked_for_is_what_there_can_be() {
         let actions = |text: &str| text.parse::<Actions>().is_ok();
         assert!(actions("member.added") && actions("member.*,credits.purchased"));
-        for wrong in ["", "member", "member.", ".added", "*", "member.ad*", "Member.added", "a.b,"] {
+        for wrong in ["", "member", "member.", ".added", "*", "member.ad*", "Member.added", "a.b,"]
+        {
             assert!(!actions(wrong), "{wrong}");
         }
         let actor = |text: &str| text.parse::<ActorText>().is_ok();

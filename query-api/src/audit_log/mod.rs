@@ -261,18 +261,16 @@ fn entry(row: &PgRow) -> Result<AuditEntry, sqlx::Error> {
         permission: row.try_get("permission")?,
         actor: row.try_get("actor")?,
         credential: row.try_get("credential")?,
-        target: AuditTarget {
-            kind: row.try_get("target_kind")?,
-            id: row.try_get("target_id")?,
-        },
+        target: AuditTarget { kind: row.try_get("target_kind")?, id: row.try_get("target_id")? },
         project_id: row.try_get("project_id")?,
         concerns: row.try_get("concerns")?,
         before: row.try_get("before")?,
         after: row.try_get("after")?,
         reason: row.try_get("reason")?,
         records,
-        records_link: records
-            .map(|_| format!("/v1/organizations/{organization_id}/usage-batches/{event_id}/records")),
+        records_link: records.map(|_| {
+            format!("/v1/organizations/{organization_id}/usage-batches/{event_id}/records")
+        }),
         caused_by: row.try_get("caused_by")?,
         request_id: row.try_get("request_id")?,
         causation_id: row.try_get("causation_id")?,

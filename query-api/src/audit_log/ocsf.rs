@@ -76,7 +76,9 @@ pub fn mapped(event_type: &str) -> Option<Mapped> {
         "member.suspended" | "service_account.disabled" => (AccountChange, 5),
         "member.removed" | "service_account.removed" => (AccountChange, 6),
         "member.renamed" | "service_account.updated" => (AccountChange, OTHER),
-        "member.role_changed" | "project_member.assigned" | "project_member.role_changed"
+        "member.role_changed"
+        | "project_member.assigned"
+        | "project_member.role_changed"
         | "role.granted" => (UserAccessManagement, 1),
         "project_member.removed" | "role.withdrawn" => (UserAccessManagement, 2),
         "project_group.assigned" | "project_group.role_changed" | "group.role_changed" => {
@@ -85,26 +87,56 @@ pub fn mapped(event_type: &str) -> Option<Mapped> {
         "project_group.removed" => (GroupManagement, 2),
         "group_member.added" => (GroupManagement, 3),
         "group_member.removed" => (GroupManagement, 4),
-        "organization.created" | "project.created" | "role.defined" | "group.created"
-        | "api_key.created" | "invite.sent" | "access_review.opened" | "approval.requested"
+        "organization.created"
+        | "project.created"
+        | "role.defined"
+        | "group.created"
+        | "api_key.created"
+        | "invite.sent"
+        | "access_review.opened"
+        | "approval.requested"
         | "break_glass.requested" => (EntityManagement, 1),
-        "organization.updated" | "organization.settings_changed" | "organization.security_changed"
-        | "project.updated" | "role.updated" | "group.renamed" | "api_key.renamed"
-        | "api_key.rotated" | "api_key.secret_shared" | "invite.resent" | "invite.accepted"
-        | "access_review.lines_added" | "access_review.attested" | "access_review.closed"
-        | "approval.approved" | "approval.declined" | "approval.withdrawn"
-        | "break_glass.took_in" | "break_glass.invited" | "break_glass.reviewed"
-        | "break_glass.declined" | "price_list.published" => (EntityManagement, 3),
-        "organization.archived" | "project.archived" | "role.removed" | "group.removed"
+        "organization.updated"
+        | "organization.settings_changed"
+        | "organization.security_changed"
+        | "project.updated"
+        | "role.updated"
+        | "group.renamed"
+        | "api_key.renamed"
+        | "api_key.rotated"
+        | "api_key.secret_shared"
+        | "invite.resent"
+        | "invite.accepted"
+        | "access_review.lines_added"
+        | "access_review.attested"
+        | "access_review.closed"
+        | "approval.approved"
+        | "approval.declined"
+        | "approval.withdrawn"
+        | "break_glass.took_in"
+        | "break_glass.invited"
+        | "break_glass.reviewed"
+        | "break_glass.declined"
+        | "price_list.published" => (EntityManagement, 3),
+        "organization.archived"
+        | "project.archived"
+        | "role.removed"
+        | "group.removed"
         | "invite.revoked" => (EntityManagement, 4),
         "api_key.revoked" => (EntityManagement, 9),
         "break_glass.approved" => (EntityManagement, 10),
         "api_key.expired" | "invite.expired" | "break_glass.ended" => (EntityManagement, 11),
-        "usage.recorded" | "credits.purchased" | "credits.granted" | "credits.transferred_in"
+        "usage.recorded"
+        | "credits.purchased"
+        | "credits.granted"
+        | "credits.transferred_in"
         | "name.claimed" => (ApiActivity, 1),
         "person.exported" | "person.export_granted" => (ApiActivity, 2),
         "credits.policy_changed" | "credits.exhausted" | "credits.restored" => (ApiActivity, 3),
-        "credits.refunded" | "credits.transferred_out" | "credits.expired" | "person.erased"
+        "credits.refunded"
+        | "credits.transferred_out"
+        | "credits.expired"
+        | "person.erased"
         | "name.released" => (ApiActivity, 4),
         "refusal.recorded" => (ApiActivity, OTHER),
         _unknown => return None,

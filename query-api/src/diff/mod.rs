@@ -155,7 +155,9 @@ pub async fn diff(
         return Err(QueryError::TooManyRows { rows_max: LINES_MAX });
     }
     events::add_to(snapshot, &span, &mut lines).await?;
-    lines.sort_by(|a, b| (a.at, a.position, &a.kind, &a.name).cmp(&(b.at, b.position, &b.kind, &b.name)));
+    lines.sort_by(|a, b| {
+        (a.at, a.position, &a.kind, &a.name).cmp(&(b.at, b.position, &b.kind, &b.name))
+    });
     let money = money::sums(snapshot, &span).await?;
     let (position, from, to) = (span.position, query.from, query.to);
     Ok(OrganizationDiff { organization_id, organization, position, from, to, lines, money })

@@ -93,8 +93,8 @@ pub(super) async fn lines(
     let mut held = Vec::new();
     let Some(member) = member(snapshot, asked, member_id).await? else { return Ok(Vec::new()) };
     held.push(member);
-    for row in projects(snapshot, asked, ("project_members", "member_id"), member_id, project_id)
-        .await?
+    for row in
+        projects(snapshot, asked, ("project_members", "member_id"), member_id, project_id).await?
     {
         held.push(Held {
             kind: "project_member",
@@ -348,8 +348,17 @@ async fn attestations(
         Option<String>,
     );
     let rows: Vec<Row> = query.build_query_as().fetch_all(snapshot.connection()).await?;
-    let attestation = |(access_review_id, title, decision, reason, attested_by, attested_at, outcome)| {
-        Attestation { access_review_id, title, decision, reason, attested_by, attested_at, outcome }
-    };
+    let attestation =
+        |(access_review_id, title, decision, reason, attested_by, attested_at, outcome)| {
+            Attestation {
+                access_review_id,
+                title,
+                decision,
+                reason,
+                attested_by,
+                attested_at,
+                outcome,
+            }
+        };
     Ok(rows.into_iter().map(attestation).collect())
 }

@@ -120,12 +120,16 @@ async fn lines_are_found_by_all_that_they_are() {
     check("?outcome=refused", &["refusal.recorded"]).await;
     check("?type=members.add", &["refusal.recorded"]).await;
     check("?type=refusal.recorded", &["refusal.recorded"]).await;
-    check("?type=member.*,project.created", &["project.created", "member.added", "member.role_changed"])
-        .await;
+    check(
+        "?type=member.*,project.created",
+        &["project.created", "member.added", "member.role_changed"],
+    )
+    .await;
     check("?from=2026-01-05&to=2026-01-07", &["member.role_changed", "api_key.created"]).await;
     check("?to=2026-01-02&type=organization.*", &["organization.created"]).await;
     check("?recorded_to=2026-01-02", &[]).await;
-    check("?from_position=5&at_position=6", &["project_member.assigned", "member.role_changed"]).await;
+    check("?from_position=5&at_position=6", &["project_member.assigned", "member.role_changed"])
+        .await;
     check("?order=newest_first&limit=2", &["usage.recorded", "refusal.recorded"]).await;
     check("?request_id=nobodys", &[]).await;
     // A batch is one line, found by each of its positions, with its records behind a link.
@@ -136,7 +140,10 @@ async fn lines_are_found_by_all_that_they_are() {
     assert_eq!((&batch["records"], &batch["actor"]), (&json!(2), &json!("operator:ops")));
     let records = world.found(batch["records_link"].as_str().unwrap_or_default()).await;
     let requests = column(&records.at("/items"), "request_id");
-    assert_eq!(BTreeSet::from_iter(requests), BTreeSet::from(["request 1".into(), "request 2".into()]));
+    assert_eq!(
+        BTreeSet::from_iter(requests),
+        BTreeSet::from(["request 1".into(), "request 2".into()])
+    );
 }
 
 #[tokio::test]

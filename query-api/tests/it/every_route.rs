@@ -252,7 +252,10 @@ async fn every_list_is_read_to_its_end_by_its_links() {
             continue;
         }
         // No access review, group, role or batch has the id that is filled in.
-        if ["access_review_id", "group_id", "role_id", "batch_id"].iter().any(|id| route.path.contains(id)) {
+        if ["access_review_id", "group_id", "role_id", "batch_id"]
+            .iter()
+            .any(|id| route.path.contains(id))
+        {
             continue;
         }
         let as_of = if route.takes("as_of") { "&as_of=2027-01-01" } else { "" };

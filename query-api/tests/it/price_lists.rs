@@ -1,8 +1,6 @@
 //! Which prices were in force, and which of them the log knew.
 
-use event_schemas::{
-    MatchRule, ModelPrice, OrganizationId, PriceListEvent, PriceListId, Rates,
-};
+use event_schemas::{MatchRule, ModelPrice, OrganizationId, PriceListEvent, PriceListId, Rates};
 use serde_json::json;
 
 use crate::support::{World, id, path, time};
@@ -42,7 +40,10 @@ async fn prices_are_those_in_force_then_as_far_as_they_were_known() {
     world.project_all().await;
     let version = async |query: &str| {
         let found = world.found(&path(ACME, &format!("/price-lists{query}"))).await;
-        found.at("/items").as_array().map(|lists| lists.iter().map(|l| l["version"].clone()).collect())
+        found
+            .at("/items")
+            .as_array()
+            .map(|lists| lists.iter().map(|l| l["version"].clone()).collect())
     };
     let check = async |query: &str, expected: &[i64]| {
         let expected: Vec<_> = expected.iter().map(|version| json!(version)).collect();

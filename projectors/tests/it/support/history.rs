@@ -5,8 +5,8 @@ use event_log::NewEvent;
 use event_schemas::{
     AccessReviewEvent, Actor, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, CreditAccountId,
     Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole,
-    OrganizationSettings, PriceListEvent, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent, SecuritySettings,
-    SensitiveAction, ServiceAccountEvent, StreamEvent,
+    OrganizationSettings, PriceListEvent, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent,
+    SecuritySettings, SensitiveAction, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
@@ -62,7 +62,8 @@ impl Happening {
             Event::Prices(event) => {
                 let PriceListEvent::Published { price_list_id, organization_id, .. } = event;
                 let (id, at) = (price_list_id.0.as_str(), self.occurred_at);
-                NewEvent::new(event, id.into(), *organization_id, metadata(&self.actor), at).unwrap()
+                NewEvent::new(event, id.into(), *organization_id, metadata(&self.actor), at)
+                    .unwrap()
             }
             Event::Credits(currency, event) => {
                 self.on(&CreditAccountId::of(self.organization_id, *currency).to_string(), event)

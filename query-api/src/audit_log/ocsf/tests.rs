@@ -9,15 +9,8 @@ use super::*;
 use crate::audit_log::AuditTarget;
 
 /// Attributes that version 1.3.0 requires of every class, without profiles.
-const OF_ALL: [&str; 7] = [
-    "activity_id",
-    "category_uid",
-    "class_uid",
-    "metadata",
-    "severity_id",
-    "time",
-    "type_uid",
-];
+const OF_ALL: [&str; 7] =
+    ["activity_id", "category_uid", "class_uid", "metadata", "severity_id", "time", "type_uid"];
 
 /// What each class requires beside them, and the activities that it has; of its group, class 3006
 /// requires privileges or a user.

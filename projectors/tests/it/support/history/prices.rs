@@ -1,8 +1,6 @@
 //! Price lists of a story.
 
-use event_schemas::{
-    MatchRule, ModelPrice, PriceListEvent, PriceListId, Rates,
-};
+use event_schemas::{MatchRule, ModelPrice, PriceListEvent, PriceListId, Rates};
 use uuid::Uuid;
 
 use super::{Event, Story, minute};
