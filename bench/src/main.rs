@@ -8,6 +8,7 @@ mod http;
 mod ingest;
 mod price;
 mod rebuild;
+mod replay;
 mod verify;
 mod visible;
 mod world;
@@ -59,6 +60,12 @@ async fn main() -> anyhow::Result<()> {
     }
     if figures.wants("rebuild_access_register") {
         rebuild::measure(&mut figures).await?;
+    }
+    if figures.wants("replay") {
+        replay::measure(&mut figures).await?;
+    }
+    if figures.wants("register_as_of") {
+        replay::as_of(&mut figures).await?;
     }
     if figures.wants("commit_to_visible") {
         visible::measure(&mut figures, args.seconds).await?;

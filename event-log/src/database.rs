@@ -24,6 +24,8 @@ pub enum Role {
     Reader,
     /// Reads the read models of all organizations.
     Operator,
+    /// Reads the log, and writes to temporary tables alone.
+    Replayer,
     /// The user that logs in, as it is: for migrations.
     Owner,
 }
@@ -37,6 +39,7 @@ impl Role {
             Self::Projector => "set role orgledger_projector",
             Self::Reader => "set role orgledger_reader",
             Self::Operator => "set role orgledger_operator",
+            Self::Replayer => "set role orgledger_replayer",
             Self::Owner => "reset role",
         }
     }
@@ -201,6 +204,7 @@ fn log_migrations() -> Vec<Migration> {
         11 "usage partitions" "log/0011_usage_partitions.sql",
         13 "readers of usage records" "log/0013_usage_readers.sql",
         14 "head and entries" "log/0014_head_and_entries.sql",
+        18 "replay" "log/0018_replay.sql",
     ]
 }
 
@@ -274,13 +278,14 @@ pub async fn check_migrated(options: &PgConnectOptions, holds: Holds) -> Result<
 }
 
 /// The roles that see an organization's rows as policies let them.
-const BEHIND_POLICIES: [&str; 6] = [
+const BEHIND_POLICIES: [&str; 7] = [
     "orgledger_writer",
     "orgledger_relay",
     "orgledger_projector",
     "orgledger_reader",
     "orgledger_operator",
     "orgledger_builder",
+    "orgledger_replayer",
 ];
 
 /// Refuses roles that would see what no policy gives them.

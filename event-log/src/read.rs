@@ -49,6 +49,8 @@ pub struct UsageRun {
     pub last_day: NaiveDate,
     /// When the log learned of them.
     pub recorded_at: DateTime<Utc>,
+    /// Who sent them, and the rest of the metadata.
+    pub metadata: serde_json::Value,
 }
 
 impl UsageRun {
@@ -84,15 +86,27 @@ pub async fn read_page(
     after: i64,
     events_max: i64,
 ) -> Result<Page, ReadError> {
+    read_page_upto(connection, after, events_max, i64::MAX).await
+}
+
+/// The same as if the log ended at a position or, where that lies within a batch of usage records, with
+/// the batch.
+pub async fn read_page_upto(
+    connection: &mut PgConnection,
+    after: i64,
+    events_max: i64,
+    end: i64,
+) -> Result<Page, ReadError> {
     // The head first: what it covers has committed, so both queries see all of it.
     let head: i64 =
         sqlx::query_scalar("select position from log.head").fetch_one(&mut *connection).await?;
+    let head = head.min(end);
     if head <= after {
         return Ok(Page { upto: after, ..Page::default() });
     }
     let mut events = read_events(connection, after, head, events_max).await?;
     let mut usage = read_usage_runs(connection, after, head).await?;
-    let mut upto = head;
+    let mut upto = usage.last().map_or(head, |last| last.last_position().max(head));
     if i64::try_from(events.len()) == Ok(events_max) {
         upto = events.last().map_or(after, |event| event.position);
     }
@@ -279,7 +293,8 @@ async fn read_usage_runs(
     upto: i64,
 ) -> Result<Vec<UsageRun>, sqlx::Error> {
     let rows = sqlx::query(
-        "select first_position, batch_id, organization_id, count::bigint, first_day, last_day, recorded_at
+        "select first_position, batch_id, organization_id, count::bigint, first_day, last_day,
+                recorded_at, metadata
          from log.usage_batches where first_position > $1 and first_position <= $2
          order by first_position limit $3",
     )
@@ -298,6 +313,7 @@ async fn read_usage_runs(
             first_day: row.get(4),
             last_day: row.get(5),
             recorded_at: row.get(6),
+            metadata: row.get(7),
         })
         .collect())
 }

@@ -10,6 +10,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use event_schemas::Currency;
 
+mod asking;
+
+pub(crate) use asking::{
+    AuditFormat, AuditLogArgs, DiffArgs, DiffFormat, Moment, ReplayArgs, ReplayFormat, WhyArgs,
+};
+
 const ABOUT: &str = "\
 The system of record for an organization's use of AI: who may do what, which keys exist, what was \
 bought, what was used, by which feature and at what price. Every change is an event that stays.
@@ -111,6 +117,14 @@ pub(crate) enum Command {
     Analyst(AnalystCommand),
     /// What a balance was, each movement and each day's usage, and what it came to
     Statement(StatementArgs),
+    /// Every event of an organization: who did what, to what, from where and why
+    AuditLog(AuditLogArgs),
+    /// What changed between two dates in access, keys and money, with who did it and why
+    Diff(DiffArgs),
+    /// From what is so to the events behind it: who granted it, why, and who attested it
+    Why(WhyArgs),
+    /// Fold history again from the first event, and compare it with the live read models
+    Replay(ReplayArgs),
     /// Fill a read model anew beside the one in service, and switch to it
     Rebuild(RebuildArgs),
     /// Wrap every key of a person with the first of the master keys, so that the others can go
@@ -442,7 +456,7 @@ pub(crate) enum TableOrJson {
 /// Fill a read model anew.
 #[derive(Args)]
 pub(crate) struct RebuildArgs {
-    /// The read model: access_register, access_reviews, balances, cost_per_feature, last_use or oversight
+    /// The read model: access_register, access_reviews, audit_log, balances, cost_per_feature, last_use, oversight or prices
     pub name: String,
     /// Print the result as JSON
     #[arg(long)]

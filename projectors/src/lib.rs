@@ -15,6 +15,7 @@
 pub mod access_register;
 pub mod access_reviews;
 mod apply;
+mod audit_log;
 pub mod balances;
 mod builds;
 pub mod cost_per_feature;
@@ -23,8 +24,10 @@ pub mod events;
 pub mod feed;
 pub mod last_use;
 mod oversight;
+mod prices;
 pub mod projection;
 mod rebuild;
+pub mod replay;
 mod runtime;
 mod status;
 pub mod temporal;

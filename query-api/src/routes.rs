@@ -10,9 +10,10 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, access_reviews, api_keys, approvals, balances, break_glass, costs, groups,
-    invites, members, organizations, permissions, project_groups, project_members, projects,
-    refusals, roles, service_accounts, settings, status, suggestions,
+    access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass, costs,
+    diff, groups, invites, members, organizations, permissions, price_lists, project_groups,
+    project_members, projects, refusals, roles, service_accounts, settings, status, suggestions,
+    why,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -70,5 +71,11 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(break_glass::list_break_glass))
         .routes(routes!(refusals::list_refusals))
+        .routes(routes!(audit_log::route::list_audit_log))
+        .routes(routes!(audit_log::entry::get_audit_log_entry))
+        .routes(routes!(price_lists::list_price_lists))
+        .routes(routes!(diff::route::get_diff))
+        .routes(routes!(why::route::get_why))
+        .routes(routes!(audit_log::records::list_usage_batch_records))
         .routes(routes!(status::get_status))
 }

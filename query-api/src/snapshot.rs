@@ -21,6 +21,10 @@ pub enum Projection {
     LastUse,
     /// Approvals, accesses of the operator, refusals.
     Oversight,
+    /// Every event of an organization, with what was before and what is after.
+    AuditLog,
+    /// Price lists, each version of them.
+    Prices,
 }
 
 impl Projection {
@@ -33,6 +37,8 @@ impl Projection {
             Self::AccessReviews => "access_reviews",
             Self::LastUse => "last_use",
             Self::Oversight => "oversight",
+            Self::AuditLog => "audit_log",
+            Self::Prices => "prices",
         }
     }
 
@@ -44,9 +50,11 @@ impl Projection {
             Self::AccessRegister => "read.api_keys",
             Self::Balances => "read.balances",
             Self::CostPerFeature => "read.usage_by_feature",
-            Self::AccessReviews => "read.access_review_lines",
+            Self::AccessReviews => "read.access_review_attestations",
             Self::LastUse => "read.last_commands",
             Self::Oversight => "read.approvals",
+            Self::AuditLog => "read.audit_log",
+            Self::Prices => "read.own_price_lists",
         }
     }
 }

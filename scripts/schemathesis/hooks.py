@@ -94,7 +94,7 @@ def before_call(context, case, kwargs):
     for name in ("member", "project"):
         if name in query:
             query[name] = existing(operation, f"{name}_id", query[name])
-    for name in ("min_position", "at_position"):
+    for name in ("min_position", "at_position", "from_position"):
         value = str(query.get(name))
         if value.isascii() and value.isdigit() and POSITION_MAX < int(value) < 2**63:
             query[name] = int(value) % (POSITION_MAX + 1)
@@ -108,9 +108,10 @@ def before_call(context, case, kwargs):
         if "by" in query:
             # Nothing is grouped by the same twice.
             query["by"] = ",".join(dict.fromkeys(str(query["by"]).split(",")))
-        if "from" in query:
-            # A report must end after it begins, which no schema says.
-            query.pop("to", None)
+        for begin, end in (("from", "to"), ("recorded_from", "recorded_to")):
+            if begin in query:
+                # A report must end after it begins, which no schema says.
+                query.pop(end, None)
         if str(query.get("format")).startswith("focus"):
             # A report of its own, in UTC.
             for name in ("report", "by", "time_zone"):

@@ -98,6 +98,7 @@ struct EventData<'a> {
 struct RunData<'a> {
     first_position: i64,
     recorded_at: DateTime<Utc>,
+    metadata: &'a serde_json::Value,
     records: &'a [RecordedUsage],
 }
 
@@ -168,7 +169,12 @@ pub(super) fn usage(
         sequence: None,
         eventversion: USAGE_RECORDED_VERSION,
         recordedat: run.recorded_at,
-        data: RunData { first_position, recorded_at: run.recorded_at, records },
+        data: RunData {
+            first_position,
+            recorded_at: run.recorded_at,
+            metadata: &run.metadata,
+            records,
+        },
     })?;
     Ok(Outgoing {
         subject: subject(prefix, Some(run.organization_id), USAGE_RECORDED),

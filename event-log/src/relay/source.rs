@@ -187,7 +187,8 @@ async fn run_around(
     position: i64,
 ) -> Result<Option<UsageRun>, sqlx::Error> {
     let row = sqlx::query(
-        "select first_position, batch_id, organization_id, count::bigint, first_day, last_day, recorded_at
+        "select first_position, batch_id, organization_id, count::bigint, first_day, last_day,
+                recorded_at, metadata
          from log.usage_batches where first_position <= $1 order by first_position desc limit 1",
     )
     .bind(position)
@@ -201,6 +202,7 @@ async fn run_around(
         first_day: row.get(4),
         last_day: row.get(5),
         recorded_at: row.get(6),
+        metadata: row.get(7),
     });
     Ok(run.filter(|run| run.last_position() > position))
 }

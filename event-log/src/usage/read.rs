@@ -52,7 +52,7 @@ pub async fn usage_of_request(
              from log.usage_batches where organization_id = $1
          )
          select u.batch_id, u.ordinal, b.first_position, b.count::bigint, b.first_day, b.last_day,
-                b.recorded_at
+                b.recorded_at, b.metadata
          from span, generate_series(span.first_day, span.last_day, interval '1 day') as s(day)
          join log.usage_records u on u.occurred_day = s.day::date and u.request_key = $2
          join log.usage_batches b on b.batch_id = u.batch_id
@@ -71,6 +71,7 @@ pub async fn usage_of_request(
         first_day: row.get(4),
         last_day: row.get(5),
         recorded_at: row.get(6),
+        metadata: row.get(7),
     };
     let ordinal = i64::from(row.get::<i32, _>(1));
     let mut connection = pool.acquire().await?;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test that finds nothing there has failed.
 
+mod auditors;
 mod command_line;
 mod crashes;
 mod demonstration;

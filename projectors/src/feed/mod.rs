@@ -7,7 +7,7 @@ mod postgres;
 mod usage;
 
 pub use jetstream::JetStreamFeed;
-pub use page::{FeedPage, UsageBatchOfPage, UsagePage};
+pub use page::{FeedPage, UsageBatchOfPage, UsagePage, UsagePart};
 pub use postgres::PostgresFeed;
 pub use usage::UsageSource;
 

@@ -10,6 +10,7 @@ mod invited;
 mod jetstream;
 mod live;
 mod rebuild;
+mod replays;
 mod row_security;
 mod service_users;
 mod support;

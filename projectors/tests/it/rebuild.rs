@@ -146,10 +146,12 @@ async fn first_starts_at_once_build_one() {
     let expected = [
         "access_register",
         "access_reviews",
+        "audit_log",
         "balances",
         "cost_per_feature",
         "last_use",
         "oversight",
+        "prices",
     ]
     .map(serving);
     assert_eq!(builds, expected);

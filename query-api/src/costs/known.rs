@@ -101,7 +101,7 @@ async fn recorded_by(
 }
 
 /// Refuses where the records are in another database than the read models.
-pub(super) async fn records_are_here(connection: &mut PgConnection) -> Result<(), QueryError> {
+pub(crate) async fn records_are_here(connection: &mut PgConnection) -> Result<(), QueryError> {
     let here: bool = sqlx::query_scalar(
         "select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
                         where n.nspname = 'log' and c.relname = 'usage_records')",

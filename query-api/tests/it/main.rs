@@ -2,6 +2,7 @@
 
 mod access_register;
 mod access_reviews;
+mod audit_log;
 mod balances;
 mod cost_exports;
 mod cost_history;
@@ -10,6 +11,7 @@ mod every_route;
 mod explained;
 mod inherited;
 mod lists;
+mod price_lists;
 mod rows;
 mod suggestions;
 mod support;

@@ -183,7 +183,8 @@ impl State {
             | Event::Credits(..)
             | Event::Approval(..)
             | Event::AccessReview(..)
-            | Event::Refusal(..) => {}
+            | Event::Refusal(..)
+            | Event::Prices(..) => {}
         }
     }
 
