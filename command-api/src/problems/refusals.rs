@@ -16,6 +16,7 @@ use domain::project::ProjectError;
 use domain::service_account::ServiceAccountError;
 use domain::text::TextError;
 use domain::usage::UsageError;
+use domain::usage_repricing::UsageRepricingError;
 
 use super::kinds::{
     ACCESS_REVIEW_CLOSED, AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER,
@@ -27,7 +28,7 @@ use super::kinds::{
     ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN,
     PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
     SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED,
-    TOO_MANY,
+    TOO_MANY, USAGE_ARCHIVED,
 };
 use super::{failures, not_found, said};
 use crate::refusal::{ExecuteError, Refusal};
@@ -58,6 +59,8 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::Usage(error) => Problem::new(INVALID_VALUE)
             .with_detail(error.to_string())
             .with("field", usage_field(&error)),
+        Refusal::UsageRepricing(error) => usage_repricing(&error),
+        Refusal::UsageArchived => said(USAGE_ARCHIVED, &refusal),
         Refusal::NotPermitted { permission } => {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
@@ -73,6 +76,16 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             .with_header(header::ETAG, etag(sequence)),
         Refusal::Failed(error) => failures::problem(*error),
     }
+}
+
+fn usage_repricing(error: &UsageRepricingError) -> Problem {
+    use UsageRepricingError as Refused;
+    let field = match error {
+        Refused::EmptySpan => "to",
+        Refused::Reason(_) => "reason",
+        Refused::NothingCorrected | Refused::TooMany(_) => "from",
+    };
+    said(INVALID_VALUE, error).with("field", field)
 }
 
 fn organization(error: &OrganizationError) -> Problem {
@@ -348,6 +361,8 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::Name(_)
         | Refusal::Text(_)
         | Refusal::Import(_)
+        | Refusal::UsageRepricing(_)
+        | Refusal::UsageArchived
         | Refusal::PreconditionFailed { .. }
         | Refusal::Failed(_) => None,
     }
