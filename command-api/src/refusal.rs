@@ -11,6 +11,7 @@ use domain::project::ProjectError;
 use domain::service_account::ServiceAccountError;
 use domain::text::TextError;
 use domain::usage::UsageError;
+use domain::usage_repricing::UsageRepricingError;
 use event_log::aggregates::LoadError;
 use event_log::{AppendError, VaultError};
 use event_schemas::{Permission, ReviewLineId};
@@ -62,6 +63,12 @@ pub enum Refusal {
     /// By the check of a usage record.
     #[error(transparent)]
     Usage(#[from] UsageError),
+    /// By the repricing.
+    #[error(transparent)]
+    UsageRepricing(#[from] UsageRepricingError),
+    /// Records that would have to be read are not in the log's tables any more.
+    #[error("usage of that time has been archived, and what is archived is not priced again")]
+    UsageArchived,
     /// The one who asks does not have the permission.
     #[error("this needs the permission '{permission}'")]
     NotPermitted {

@@ -205,6 +205,7 @@ fn log_migrations() -> Vec<Migration> {
         13 "readers of usage records" "log/0013_usage_readers.sql",
         14 "head and entries" "log/0014_head_and_entries.sql",
         18 "replay" "log/0018_replay.sql",
+        15 "corrections of usage" "log/0015_usage_corrections.sql",
     ]
 }
 
@@ -213,6 +214,7 @@ fn read_migrations() -> Vec<Migration> {
         101 "read models" "read/0101_read_models.sql",
         102 "row level security" "read/0102_row_level_security.sql",
         104 "reports in plain SQL" "read/0104_reports.sql",
+        105 "reports of repriced usage" "read/0105_repriced_reports.sql",
     ]
 }
 

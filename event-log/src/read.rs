@@ -3,6 +3,7 @@
 pub mod of_organization;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use event_schemas::usage_repricing::USAGE_REPRICED;
 use event_schemas::{ApiKeyId, MemberId, OrganizationId, PersonId, ProjectId, RecordedEvent};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
@@ -29,6 +30,15 @@ pub enum ReadError {
         upto: i64,
         /// How many there are in between.
         found: i64,
+    },
+    /// What an event says was corrected is not what stands beside it.
+    #[error(
+        "the corrections of the event at position {position} are not those that it was written with, or \
+         their records are not in the log's tables any more: restore what was archived, or the log"
+    )]
+    Corrections {
+        /// The event's position.
+        position: i64,
     },
 }
 
@@ -122,6 +132,7 @@ pub async fn read_page_upto(
     if let Some(cut) = whole.map(|cut| cut.max(1)).filter(|cut| *cut < usage.len()) {
         upto = upto.min(usage[cut].first_position - 1);
     }
+    upto = upto.min(last_with_corrections(&events).unwrap_or(upto));
     // A batch is never split: where the events end within or before it, it goes to the next page.
     events.retain(|event| event.position <= upto);
     usage.retain(|run| run.first_position <= upto);
@@ -131,6 +142,21 @@ pub async fn read_page_upto(
         return Err(ReadError::Hole { after, upto, found });
     }
     Ok(Page { events, usage, upto })
+}
+
+/// Where a page ends so that it has no more corrections than records; none where it may go on. A single
+/// event is taken whole.
+fn last_with_corrections(events: &[RecordedEvent]) -> Option<i64> {
+    let mut corrections = 0;
+    let mut any = false;
+    for event in events.iter().filter(|event| event.event_type == USAGE_REPRICED) {
+        corrections += event.payload["corrections"].as_i64().unwrap_or(0);
+        if any && corrections > PAGE_USAGE_MAX {
+            return Some(event.position - 1);
+        }
+        any = true;
+    }
+    None
 }
 
 async fn read_events(

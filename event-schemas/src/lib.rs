@@ -17,6 +17,7 @@ pub mod roles;
 mod units;
 pub mod upcast;
 pub mod usage;
+pub mod usage_repricing;
 
 mod access_review;
 mod api_key;
@@ -42,8 +43,8 @@ pub use credit_account::{CreditAccountEvent, CreditPolicy, PRIORITY_DEFAULT};
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
     AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, ExportId, GroupId,
-    InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId, ReviewLineId,
-    RoleId, ServiceAccountId,
+    InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId, RepricingId,
+    ReviewLineId, RoleId, ServiceAccountId,
 };
 pub use measure::Measure;
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
@@ -64,3 +65,4 @@ pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;
 pub use units::{Unit, Units, Whole};
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};
+pub use usage_repricing::{RepricedTotal, RepricedUsage, RepricingScope, UsageRepricingEvent};

@@ -8,7 +8,7 @@ use crate::{
     AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, CreditPolicy,
     Currency, Environment, ExportId, GroupId, InviteId, LotId, Measure, MemberId, OrganizationId,
     OrganizationRole, Percent, Permission, PersonId, PriceListId, PriceStatus, ProjectId,
-    ProjectRole, Rate, Rates, ReviewDecision, ReviewLineId, RoleId, SensitiveAction,
+    ProjectRole, Rate, Rates, ReviewDecision, RepricingId, ReviewLineId, RoleId, SensitiveAction,
     ServiceAccountId, Unit, Units,
 };
 
@@ -85,6 +85,7 @@ schema! {
     ApiKeyId => uuid,
     LotId => uuid,
     AccessReviewId => uuid,
+    RepricingId => uuid,
     ReviewLineId => uuid,
     CreditAccountId => text,
     PriceListId => text,

@@ -58,7 +58,8 @@ words! {
         CreditsRead = "credits.read",
         /// Buy, grant, refund and transfer credits, and say what happens when they run out.
         CreditsUpdate = "credits.update",
-        /// Set the organization's own prices, and what comes on top of those of all.
+        /// Set the organization's own prices, and what comes on top of those of all; price recorded usage
+        /// again.
         PricesUpdate = "prices.update",
         /// See usage and cost.
         UsageRead = "usage.read",

@@ -8,7 +8,7 @@ use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, OrganizationId, PersonEvent, PersonId, PriceListEvent, ProjectEvent,
-    RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent,
+    RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent, UsageRepricingEvent,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -43,6 +43,8 @@ pub enum Stream {
     Name,
     /// `person`
     Person,
+    /// `usage`: what is recorded is corrected there. The records themselves are no events of a stream.
+    Usage,
 }
 
 impl Stream {
@@ -60,6 +62,7 @@ impl Stream {
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,
             PersonEvent::STREAM => Self::Person,
+            UsageRepricingEvent::STREAM => Self::Usage,
             unknown => return Err(unreadable(event, format!("there is no stream '{unknown}'"))),
         })
     }
@@ -123,7 +126,8 @@ pub fn json<T: serde::Serialize>(
     serde_json::to_value(part).map_err(|error| unreadable(event, error.to_string()))
 }
 
-fn unreadable(event: &RecordedEvent, reason: String) -> ProjectionError {
+/// An event that this program does not know what to do with.
+pub(crate) fn unreadable(event: &RecordedEvent, reason: String) -> ProjectionError {
     ProjectionError::Unreadable {
         position: event.position,
         event_type: event.event_type.clone(),

@@ -16,18 +16,11 @@ use domain::project::ProjectError;
 use domain::service_account::ServiceAccountError;
 use domain::text::TextError;
 use domain::usage::UsageError;
+use domain::usage_repricing::UsageRepricingError;
 
 use super::kinds::{
     ACCESS_REVIEW_CLOSED, AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER,
-    API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED,
-    BREAK_GLASS_NOT_APPROVED, BREAK_GLASS_STILL_OPEN, DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST,
-    INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN, INVITE_EXPIRED,
-    INVITE_NOT_OFFERED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED, LOGIN_TAKEN, LOT_EXPIRED,
-    LOT_NOT_PURCHASED, MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN,
-    NOT_ENOUGH_LEFT, NOT_FOR_EMERGENCIES, NOT_YET_EXPIRED, ORGANIZATION_ARCHIVED, OWN_ACCESS,
-    OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED,
-    ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED,
-    SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED, TOO_MANY,
+    API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_NOT_APPROVED, BREAK_GLASS_STILL_OPEN, DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_NOT_OFFERED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED, LOGIN_TAKEN, LOT_EXPIRED, LOT_NOT_PURCHASED, MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN, NOT_ENOUGH_LEFT, NOT_FOR_EMERGENCIES, NOT_YET_EXPIRED, ORGANIZATION_ARCHIVED, OWNERS_NEED_APPROVAL, OWN_ACCESS, PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED, TOO_MANY, USAGE_ARCHIVED,
 };
 use super::{failures, not_found, said};
 use crate::refusal::{ExecuteError, Refusal};
@@ -58,6 +51,8 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::Usage(error) => Problem::new(INVALID_VALUE)
             .with_detail(error.to_string())
             .with("field", usage_field(&error)),
+        Refusal::UsageRepricing(error) => usage_repricing(&error),
+        Refusal::UsageArchived => said(USAGE_ARCHIVED, &refusal),
         Refusal::NotPermitted { permission } => {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
@@ -73,6 +68,16 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             .with_header(header::ETAG, etag(sequence)),
         Refusal::Failed(error) => failures::problem(*error),
     }
+}
+
+fn usage_repricing(error: &UsageRepricingError) -> Problem {
+    use UsageRepricingError as Refused;
+    let field = match error {
+        Refused::EmptySpan => "to",
+        Refused::Reason(_) => "reason",
+        Refused::NothingCorrected | Refused::TooMany(_) => "from",
+    };
+    said(INVALID_VALUE, error).with("field", field)
 }
 
 fn organization(error: &OrganizationError) -> Problem {
@@ -348,6 +353,8 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::Name(_)
         | Refusal::Text(_)
         | Refusal::Import(_)
+        | Refusal::UsageRepricing(_)
+        | Refusal::UsageArchived
         | Refusal::PreconditionFailed { .. }
         | Refusal::Failed(_) => None,
     }

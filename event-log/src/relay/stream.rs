@@ -129,7 +129,9 @@ impl From<ReadError> for Interrupted {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Sqlx(error) => error.into(),
-            hole @ ReadError::Hole { .. } => Refused::Log(hole).into(),
+            lost @ (ReadError::Hole { .. } | ReadError::Corrections { .. }) => {
+                Refused::Log(lost).into()
+            }
         }
     }
 }

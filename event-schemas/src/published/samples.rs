@@ -12,9 +12,9 @@ use crate::{
     OrganizationId, OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission,
     PermissionSet, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent,
     ProjectGrant, ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent,
-    ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings,
+    RepricedTotal, RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings,
     SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice,
-    TimedPrice, Unit, When,
+    TimedPrice, Unit, UsageRepricingEvent, When,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -148,6 +148,40 @@ pub(super) fn approval() -> Vec<ApprovalEvent> {
         Was::Declined { declined_by: id(16), reason: Some(text("ask again after the audit")) },
         Was::Withdrawn {},
     ]
+}
+
+/// The usage below, which had no price at first, and another record in euros.
+pub(super) fn usage_repricing() -> Vec<UsageRepricingEvent> {
+    let total = |currency, before: (u32, i128), after: (u32, i128)| RepricedTotal {
+        currency,
+        records_before: before.0,
+        cost_before: Amount::from_pico(before.1),
+        records_after: after.0,
+        cost_after: Amount::from_pico(after.1),
+    };
+    let euro = "EUR".parse::<Currency>().expect("a currency");
+    vec![UsageRepricingEvent::Repriced {
+        repricing_id: id(21),
+        scope: RepricingScope {
+            from: day(0),
+            to: day(31),
+            project_id: Some(chat()),
+            provider: Some(text("anthropic")),
+            model: None,
+            only_unpriced: false,
+        },
+        prices_at: 57,
+        price_list_id: Some(PriceListId::of("genai-prices", "anthropic")),
+        price_list_version: Some(3),
+        reason: Some(text("the price of March was published late")),
+        corrections: 2,
+        corrections_hash: text("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+        totals: vec![
+            total(None, (1, 0), (0, 0)),
+            total(Some(euro), (1, 7_250_000_000), (0, 0)),
+            total(Some(Currency::USD), (0, 0), (2, 33_625_000_000)),
+        ],
+    }]
 }
 
 pub(super) fn refusal() -> Vec<RefusalEvent> {

@@ -14,7 +14,7 @@ use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RecordedUsage,
-    RefusalEvent, ServiceAccountEvent, StreamEvent,
+    RefusalEvent, ServiceAccountEvent, StreamEvent, UsageRepricingEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -57,6 +57,7 @@ fn current() -> BTreeMap<&'static str, u32> {
         PersonEvent::TYPES,
         ApprovalEvent::TYPES,
         RefusalEvent::TYPES,
+        UsageRepricingEvent::TYPES,
         &[(USAGE_RECORDED, USAGE_RECORDED_VERSION)],
     ]
     .into_iter()
@@ -87,6 +88,7 @@ fn reread(event_type: &str, payload: Value) -> Value {
         it if has::<PersonEvent>(it) => through::<PersonEvent>(payload),
         it if has::<ApprovalEvent>(it) => through::<ApprovalEvent>(payload),
         it if has::<RefusalEvent>(it) => through::<RefusalEvent>(payload),
+        it if has::<UsageRepricingEvent>(it) => through::<UsageRepricingEvent>(payload),
         it => panic!("{it} is no event of ours"),
     }
 }
@@ -263,6 +265,8 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("usage.recorded.provider", "a provider of models"),
     ("usage.recorded.request_id", "an id"),
     ("usage.recorded.service_tier", "a provider's word"),
+    ("usage.repriced.corrections_hash", "a hash"),
+    ("usage.repriced.reason", "words about prices"),
 ];
 
 /// Whether a property may hold any text at all.

@@ -86,7 +86,8 @@ impl Facts {
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList
-                | Stream::Name => continue,
+                | Stream::Name
+                | Stream::Usage => continue,
             };
             let actor = events::actor(recorded)?;
             let organization_id = events::organization(recorded)?;

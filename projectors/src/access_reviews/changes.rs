@@ -76,6 +76,7 @@ impl Changes {
                 | Stream::ApiKey
                 | Stream::Approval
                 | Stream::Person
+                | Stream::Usage
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList

@@ -29,6 +29,8 @@ create table balances (
     consumed numeric(38,12) not null,
     -- What was used when no lot was there to draw.
     overdraft numeric(38,12) not null,
+    -- What corrections of prices gave back and no lot could take.
+    returned numeric(38,12) not null,
     balance numeric(38,12) not null,
     policy text not null,
     -- Whether the balance has fallen to zero or below and not come back.
@@ -82,7 +84,8 @@ create table credit_usage (
     primary key (organization_id, currency, hour)
 ) with (fillfactor = 70);
 
--- The same by the batch that it came with, by its first position: what the log knew at another.
+-- The same by the batch that it came with, by its first position: what the log knew at another. What a
+-- correction of prices changed stands at its event's position.
 create table credit_usage_batches (
     organization_id uuid not null,
     currency text not null,

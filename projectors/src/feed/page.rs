@@ -7,7 +7,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Place;
+use super::corrections::{self, CorrectionSource, CorrectionsPage};
 use super::usage::{self, Span, UsageSource};
+use crate::projection::ProjectionError;
 
 /// The usage records of a page.
 #[derive(Debug, Clone)]
@@ -55,6 +57,8 @@ pub struct FeedPage {
     pub events: Vec<RecordedEvent>,
     /// The usage records, in order of position.
     pub usage: UsagePage,
+    /// What its events correct.
+    pub corrections: CorrectionsPage,
     /// The position that the page follows.
     pub after: i64,
     /// The position up to which it reaches; `after`, where it is empty.
@@ -162,6 +166,15 @@ impl FeedPage {
             }
         };
         Ok(UsageSource::of(table, &spans))
+    }
+
+    /// What the page corrects as something to select from, within the page's transaction; none where it
+    /// corrects nothing.
+    pub async fn correction_source(
+        &self,
+        tx: &mut PgConnection,
+    ) -> Result<Option<CorrectionSource>, ProjectionError> {
+        corrections::source(tx, &self.events, &self.corrections).await
     }
 }
 

@@ -4,7 +4,7 @@ use event_log::read::read_page_upto;
 use event_log::{HeadWatch, Vault};
 use sqlx::PgPool;
 
-use super::{FeedError, FeedPage, PAGE_EVENTS_MAX, UsagePage};
+use super::{CorrectionsPage, FeedError, FeedPage, PAGE_EVENTS_MAX, UsagePage};
 
 /// Reads the log's tables by position.
 #[derive(Clone)]
@@ -69,6 +69,7 @@ impl PostgresFeed {
             recorded_at: page.recorded_at(),
             events: page.events,
             usage: UsagePage::Runs(page.usage),
+            corrections: CorrectionsPage::InTheLog,
             after,
             upto: page.upto,
             stream_sequence: None,

@@ -115,30 +115,49 @@ pub(super) async fn stage(
     batches: &[UsageBatch],
     after: i64,
 ) -> Result<(), sqlx::Error> {
-    let columns: Vec<String> =
-        COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
-    let there: Option<String> =
-        sqlx::query_scalar("select to_regclass($1)::text").bind(STAGED).fetch_one(&mut *tx).await?;
-    if there.is_none() {
-        let create = format!(
-            "create temporary table {STAGED} ({}) on commit delete rows",
-            columns.join(", ")
-        );
-        tx.execute(create.as_str()).await?;
-    } else {
-        // A rebuild applies more than one page in its last transaction.
-        tx.execute(format!("truncate {STAGED}").as_str()).await?;
-    }
     let records: Vec<&RecordedUsage> = batches
         .iter()
         .flat_map(|batch| (batch.first_position..).zip(&batch.records))
         .filter(|(position, _)| *position > after)
         .map(|(_, record)| record)
         .collect();
-    insert(tx, &records).await
+    stage_records(tx, STAGED, &records).await
 }
 
-async fn insert(tx: &mut PgConnection, records: &[&RecordedUsage]) -> Result<(), sqlx::Error> {
+/// An empty temporary table, which the end of the transaction empties again.
+pub(super) async fn make_temporary(
+    tx: &mut PgConnection,
+    table: &str,
+    columns: &str,
+) -> Result<(), sqlx::Error> {
+    let there: Option<String> =
+        sqlx::query_scalar("select to_regclass($1)::text").bind(table).fetch_one(&mut *tx).await?;
+    if there.is_none() {
+        let create = format!("create temporary table {table} ({columns}) on commit delete rows");
+        tx.execute(create.as_str()).await?;
+    } else {
+        // A rebuild applies more than one page in its last transaction.
+        tx.execute(format!("truncate {table}").as_str()).await?;
+    }
+    Ok(())
+}
+
+/// The columns that a projection can ask for, of a table by that name, but for the price.
+pub(super) fn columns_but_price(table: &str) -> String {
+    let is_price = |name: &str| matches!(name, "price_version" | "cost_pico" | "currency");
+    let columns = COLUMNS.iter().filter(|(name, _)| !is_price(name));
+    columns.map(|(name, _)| format!("{table}.{name}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Puts records into a temporary table of that name.
+pub(super) async fn stage_records(
+    tx: &mut PgConnection,
+    table: &str,
+    records: &[&RecordedUsage],
+) -> Result<(), sqlx::Error> {
+    let columns: Vec<String> =
+        COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+    make_temporary(tx, table, &columns.join(", ")).await?;
     macro_rules! column {
         ($record:ident => $value:expr) => {
             records.iter().map(|$record| $value).collect::<Vec<_>>()
@@ -147,7 +166,7 @@ async fn insert(tx: &mut PgConnection, records: &[&RecordedUsage]) -> Result<(),
     let arrays: Vec<String> =
         COLUMNS.iter().zip(1..).map(|((_, kind), n)| format!("${n}::{kind}[]")).collect();
     let occurred_at: Vec<DateTime<Utc>> = column!(r => r.occurred_at);
-    sqlx::query(&format!("insert into {STAGED} select * from unnest({})", arrays.join(", ")))
+    sqlx::query(&format!("insert into {table} select * from unnest({})", arrays.join(", ")))
         .bind(column!(r => r.batch_id))
         .bind(column!(r => r.ordinal))
         .bind(column!(r => r.organization_id.0))

@@ -19,6 +19,7 @@ async fn lived_in() -> House {
         house.happen(&story.tell(10 + round * 10)).await;
         let (organization_id, records) = usage.batch(10 + round);
         house.use_up(organization_id, &records).await;
+        usage.reprice(&house).await;
         house.catch_up().await;
     }
     house

@@ -125,6 +125,8 @@ fn bodies(operation: &str) -> Vec<Value> {
                     "occurred_at": "2026-01-31T12:00:00Z", "input_tokens": 1}]})
             })
             .to_vec(),
+        "reprice_usage" => vec![json!({"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z",
+            "project_id": "{project_id}"})],
         // A project's key records in its project, whatever is named: each asking is a request of its
         // own, or the second would be told that it was there.
         "record_litellm_usage" => vec![json!([{"id": ANEW, "custom_llm_provider": "p",
