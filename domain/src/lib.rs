@@ -22,6 +22,7 @@ pub mod project;
 pub mod service_account;
 pub mod text;
 pub mod usage;
+pub mod usage_month;
 
 #[cfg(test)]
 mod testing;

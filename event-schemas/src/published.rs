@@ -14,7 +14,7 @@ use crate::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use crate::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent,
-    ServiceAccountEvent, StreamEvent,
+    ServiceAccountEvent, StreamEvent, UsageMonthEvent,
 };
 
 /// A version of an event type, as consumers of the log know it.
@@ -51,6 +51,7 @@ pub fn published() -> Vec<PublishedEvent> {
     events.extend(stream::<NameEvent>(samples::name()));
     events.extend(stream::<PriceListEvent>(samples::price_list()));
     events.extend(stream::<PersonEvent>(samples::person()));
+    events.extend(stream::<UsageMonthEvent>(samples::usage_month()));
     events
 }
 

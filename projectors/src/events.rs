@@ -8,7 +8,7 @@ use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, OrganizationId, PersonEvent, PersonId, PriceListEvent, ProjectEvent,
-    RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent,
+    RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent, UsageMonthEvent,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -43,6 +43,8 @@ pub enum Stream {
     Name,
     /// `person`
     Person,
+    /// `usage_month`
+    UsageMonth,
 }
 
 impl Stream {
@@ -60,6 +62,7 @@ impl Stream {
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,
             PersonEvent::STREAM => Self::Person,
+            UsageMonthEvent::STREAM => Self::UsageMonth,
             unknown => return Err(unreadable(event, format!("there is no stream '{unknown}'"))),
         })
     }

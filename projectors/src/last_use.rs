@@ -71,6 +71,7 @@ fn commands(events: &[RecordedEvent]) -> Result<Commands, ProjectionError> {
             | Stream::ApiKey
             | Stream::Approval
             | Stream::Person
+            | Stream::UsageMonth
             | Stream::Refusal
             | Stream::AccessReview
             | Stream::CreditAccount

@@ -28,6 +28,7 @@ impl<'a> Sequences<'a> {
                 | Stream::Approval
                 | Stream::AccessReview
                 | Stream::Person
+                | Stream::UsageMonth
                 | Stream::Refusal => continue,
             }
             let stream = (recorded.aggregate_type.as_str(), events::stream_id(recorded)?);

@@ -70,6 +70,7 @@ impl Changes {
                 | Stream::ApiKey
                 | Stream::Approval
                 | Stream::Person
+                | Stream::UsageMonth
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList

@@ -82,7 +82,8 @@ fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
         | Stream::CreditAccount
         | Stream::PriceList
         | Stream::Name
-        | Stream::Person => return Ok(None),
+        | Stream::Person
+        | Stream::UsageMonth => return Ok(None),
     };
     // What the operator is refused that is about no organization is none's.
     let Some(organization_id) = recorded.organization_id else { return Ok(None) };
