@@ -75,6 +75,9 @@ async fn main() -> anyhow::Result<()> {
     if of_ingest.iter().any(|name| figures.wants(name)) {
         ingest::measure(&mut figures, args.seconds, args.rounds).await?;
     }
+    if figures.wants("usage_small_tenants") {
+        ingest::skew::measure(&mut figures, args.seconds).await?;
+    }
     if figures.wants("cost_report") {
         ingest::reports::measure(&mut figures, args.seconds, args.report_records).await?;
     }

@@ -23,6 +23,7 @@ pub mod service_account;
 pub mod text;
 pub mod usage;
 pub mod usage_repricing;
+pub mod usage_month;
 
 #[cfg(test)]
 mod testing;

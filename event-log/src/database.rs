@@ -206,6 +206,7 @@ fn log_migrations() -> Vec<Migration> {
         14 "head and entries" "log/0014_head_and_entries.sql",
         18 "replay" "log/0018_replay.sql",
         15 "corrections of usage" "log/0015_usage_corrections.sql",
+        19 "archives of usage" "log/0019_usage_archives.sql",
     ]
 }
 

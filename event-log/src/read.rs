@@ -5,6 +5,9 @@ pub mod of_organization;
 use chrono::{DateTime, NaiveDate, Utc};
 use event_schemas::usage_repricing::USAGE_REPRICED;
 use event_schemas::{ApiKeyId, MemberId, OrganizationId, PersonId, ProjectId, RecordedEvent};
+use event_schemas::{
+    ApiKeyId, MemberId, Month, OrganizationId, PersonId, ProjectId, RecordedEvent,
+};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
@@ -39,6 +42,14 @@ pub enum ReadError {
     Corrections {
         /// The event's position.
         position: i64,
+    },
+    /// Records that were to be read have been archived.
+    #[error(
+        "usage of {month} is archived, and its records are needed: restore it (`orgledger usage restore`)"
+    )]
+    Archived {
+        /// The first of the months that are needed.
+        month: Month,
     },
 }
 

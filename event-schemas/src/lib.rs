@@ -32,6 +32,7 @@ mod project;
 mod rates;
 mod refusal;
 mod service_account;
+mod usage_month;
 
 pub use access_review::{
     AccessReviewEvent, HeldAccess, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
@@ -66,3 +67,4 @@ pub use service_account::ServiceAccountEvent;
 pub use units::{Unit, Units, Whole};
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};
 pub use usage_repricing::{RepricedTotal, RepricedUsage, RepricingScope, UsageRepricingEvent};
+pub use usage_month::{Month, NotAMonth, UsageMonthEvent};

@@ -1,6 +1,8 @@
 //! The command line. Its doc comments are what `--help` prints, so they have no Markdown.
 #![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
+mod usage;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -9,6 +11,7 @@ use api_conventions::RatePolicy;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use event_schemas::Currency;
+pub(crate) use usage::{ArchiveArgs, ArchivesArgs, RestoreArgs, UsageCommand};
 
 mod asking;
 
@@ -127,6 +130,9 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Fill a read model anew beside the one in service, and switch to it
     Rebuild(RebuildArgs),
+    /// Move months of usage records out of the log's tables into archives, and back; totals stay
+    #[command(subcommand)]
+    Usage(UsageCommand),
     /// Wrap every key of a person with the first of the master keys, so that the others can go
     RewrapKeys,
     /// Where the log and the read models stand

@@ -23,6 +23,7 @@ mod rewrap_keys;
 mod serve;
 mod services;
 mod show;
+mod usage;
 mod watch;
 
 use std::io::IsTerminal;
@@ -76,6 +77,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Replay(args) => replay::run(place, args).await,
         Command::Rebuild(args) => rebuild::run(place, &args).await,
         Command::Analyst(command) => analyst::run(place, command).await,
+        Command::Usage(command) => usage::run(place, command).await,
         Command::RewrapKeys => rewrap_keys::run(place).await,
         Command::Status(args) => report::status::run(place, &args).await,
         Command::Probe(args) => probe::run(&args.url).await,
@@ -100,6 +102,7 @@ fn log_to_stderr(cli: &Cli) {
         | Command::Replay(_)
         | Command::Rebuild(_)
         | Command::Analyst(_)
+        | Command::Usage(_)
         | Command::RewrapKeys
         | Command::Status(_)
         | Command::Probe(_)

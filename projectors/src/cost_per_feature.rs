@@ -42,6 +42,7 @@ impl Projection for CostPerFeature {
                 | Stream::ApiKey
                 | Stream::AccessReview
                 | Stream::Approval
+                | Stream::UsageMonth
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList

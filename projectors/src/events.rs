@@ -8,7 +8,7 @@ use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, OrganizationId, PersonEvent, PersonId, PriceListEvent, ProjectEvent,
-    RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent, UsageRepricingEvent,
+    RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -45,6 +45,8 @@ pub enum Stream {
     Person,
     /// `usage`: what is recorded is corrected there. The records themselves are no events of a stream.
     Usage,
+    /// `usage_month`
+    UsageMonth,
 }
 
 impl Stream {
@@ -63,6 +65,7 @@ impl Stream {
             NameEvent::STREAM => Self::Name,
             PersonEvent::STREAM => Self::Person,
             UsageRepricingEvent::STREAM => Self::Usage,
+            UsageMonthEvent::STREAM => Self::UsageMonth,
             unknown => return Err(unreadable(event, format!("there is no stream '{unknown}'"))),
         })
     }

@@ -72,6 +72,7 @@ fn commands(events: &[RecordedEvent]) -> Result<Commands, ProjectionError> {
             | Stream::Approval
             | Stream::Person
                 | Stream::Usage
+            | Stream::UsageMonth
             | Stream::Refusal
             | Stream::AccessReview
             | Stream::CreditAccount

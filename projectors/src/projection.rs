@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use event_schemas::Month;
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
 
@@ -35,6 +36,15 @@ pub enum ProjectionError {
         event_version: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// Usage records that it needs have been archived. Sums without them would be wrong.
+    #[error(
+        "usage of {month} is archived, and its records are needed: restore it (`orgledger usage restore \
+         --month {month}`), and it goes on"
+    )]
+    Archived {
+        /// The first of the months that are needed.
+        month: Month,
     },
 }
 

@@ -12,6 +12,7 @@ mod http;
 mod load;
 pub(crate) mod reports;
 mod rollup;
+pub(crate) mod skew;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -2,7 +2,7 @@
 
 use api_conventions::Problem;
 use api_conventions::etag::etag;
-use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED};
+use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED, RECORDS_ARCHIVED};
 use axum::http::header;
 use domain::access_review::AccessReviewError;
 use domain::api_key::ApiKeyError;
@@ -17,6 +17,7 @@ use domain::service_account::ServiceAccountError;
 use domain::text::TextError;
 use domain::usage::UsageError;
 use domain::usage_repricing::UsageRepricingError;
+use domain::usage_month::UsageMonthError;
 
 use super::kinds::{
     ACCESS_REVIEW_CLOSED, AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER,
@@ -53,6 +54,8 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             .with("field", usage_field(&error)),
         Refusal::UsageRepricing(error) => usage_repricing(&error),
         Refusal::UsageArchived => said(USAGE_ARCHIVED, &refusal),
+        Refusal::UsageMonth(error) => usage_month(&error),
+        Refusal::RecordsArchived { .. } => said(RECORDS_ARCHIVED, &refusal),
         Refusal::NotPermitted { permission } => {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
@@ -315,6 +318,14 @@ fn text(error: &TextError) -> Problem {
     said(INVALID_VALUE, error).with("field", field)
 }
 
+/// These come from the command line alone.
+fn usage_month(error: &UsageMonthError) -> Problem {
+    match error {
+        UsageMonthError::NotArchived => not_found(),
+        UsageMonthError::ArchivedOtherwise { .. } => said(ALREADY_EXISTS, error),
+    }
+}
+
 fn usage_field(error: &UsageError) -> &'static str {
     match error {
         UsageError::Empty { field }
@@ -339,6 +350,8 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Usage(error) => Some(usage_field(error)),
         Refusal::TextIn { field, .. } | Refusal::Invalid { field, .. } => Some(field),
         Refusal::CreditAccount(_)
+        | Refusal::UsageMonth(_)
+        | Refusal::RecordsArchived { .. }
         | Refusal::AccessReview(_)
         | Refusal::AtLine { .. }
         | Refusal::Person(_)

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use domain::pricing::{ChosenList, ChosenPrices, Tokens, Used};
-use event_log::usage::{corrections_of, usage_of_request};
+use event_log::usage::{UsageOfRequest, corrections_of, usage_of_request};
 use event_schemas::{OrganizationId, Permission, RecordedUsage};
 
 use super::UsageRecorder;
@@ -13,7 +13,7 @@ use crate::refusal::{ExecuteError, Refusal};
 
 impl UsageRecorder {
     /// How the cost of a request came about. None where there is no such request in the
-    /// organization, or none that the asker may see.
+    /// organization, or none that the asker may see; refused where it may be in an archive.
     pub async fn explain(
         &self,
         context: &CommandContext,
@@ -25,9 +25,12 @@ impl UsageRecorder {
         session.vouch(context.presented.as_ref()).await.map_err(Refusal::into_error)?;
         session.asking(organization_id).await.map_err(Refusal::into_error)?;
         let pool = self.executor.log().pool();
-        let Some((position, usage)) = usage_of_request(pool, organization_id, request_id).await?
-        else {
-            return Ok(None);
+        let (position, usage) = match usage_of_request(pool, organization_id, request_id).await? {
+            UsageOfRequest::Found(position, usage) => (position, *usage),
+            UsageOfRequest::Absent => return Ok(None),
+            UsageOfRequest::Archived(months) => {
+                return Err(Refusal::RecordsArchived { months }.into_error());
+            }
         };
         match session.permit_in(organization_id, usage.project_id, Permission::UsageRead).await {
             Ok(()) => {}

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::message::{self, Outgoing};
 use super::stream::Interrupted;
 use crate::read::{ReadError, UsageRun, read_page};
+use crate::usage::months::first_missing;
 use crate::usage::{are_those_of, read_corrections, read_usage, record_cuts};
 
 /// How many events are read at once.
@@ -133,6 +134,10 @@ impl<'a> Source<'a> {
         let wanted = RECORDS_MAX.min(run.count - from);
         let last = records.last().map_or(0, |record| i64::from(record.ordinal) + 1);
         if found != wanted || last != from + wanted {
+            if let Some(month) = first_missing(self.connection, run.first_day, run.last_day).await?
+            {
+                return Err(ReadError::Archived { month }.into());
+            }
             let after = run.first_position + from - 1;
             return Err(ReadError::Hole { after, upto: after + wanted, found }.into());
         }

@@ -1,13 +1,14 @@
 //! Reading usage records back.
 
+use chrono::NaiveDate;
 use event_schemas::{
-    ApiKeyId, Currency, MemberId, OrganizationId, PriceStatus, ProjectId, RecordedUsage, ServiceAccountId,
-    Units,
+    ApiKeyId, Currency, MemberId, Month, OrganizationId, PriceStatus, ProjectId, RecordedUsage, ServiceAccountId, Units,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
+use super::months::missing_of_organization;
 use super::request_key;
 use crate::read::UsageRun;
 
@@ -35,6 +36,18 @@ pub async fn read_usage(
     rows.iter().map(|row| record(row, run.batch_id, run.organization_id)).collect()
 }
 
+/// What is known of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UsageOfRequest {
+    /// Its record, at this position.
+    Found(i64, Box<RecordedUsage>),
+    /// There is none.
+    Absent,
+    /// There is none here, or an earlier one; but these months are archived, and it may be in one of
+    /// them.
+    Archived(Vec<Month>),
+}
+
 /// The record of a request, with its position: where a request's id came again after a day or more,
 /// the one that happened last.
 ///
@@ -44,14 +57,14 @@ pub async fn usage_of_request(
     pool: &PgPool,
     organization_id: OrganizationId,
     request_id: &str,
-) -> Result<Option<(i64, RecordedUsage)>, sqlx::Error> {
+) -> Result<UsageOfRequest, sqlx::Error> {
     let found = sqlx::query(
         "with span as (
              select min(first_day) as first_day, max(last_day) as last_day
              from log.usage_batches where organization_id = $1
          )
          select u.batch_id, u.ordinal, b.first_position, b.count::bigint, b.first_day, b.last_day,
-                b.recorded_at, b.metadata
+                b.recorded_at, b.metadata, u.occurred_day
          from span, generate_series(span.first_day, span.last_day, interval '1 day') as s(day)
          join log.usage_records u on u.occurred_day = s.day::date and u.request_key = $2
          join log.usage_batches b on b.batch_id = u.batch_id
@@ -61,7 +74,14 @@ pub async fn usage_of_request(
     .bind(request_key(organization_id, request_id))
     .fetch_optional(pool)
     .await?;
-    let Some(row) = found else { return Ok(None) };
+    let mut connection = pool.acquire().await?;
+    let mut archived = missing_of_organization(&mut connection, organization_id).await?;
+    let day: Option<NaiveDate> = found.as_ref().map(|row| row.get(8));
+    archived.retain(|month| day.is_none_or(|day| month.first_day() > day));
+    if !archived.is_empty() {
+        return Ok(UsageOfRequest::Archived(archived));
+    }
+    let Some(row) = found else { return Ok(UsageOfRequest::Absent) };
     let run = UsageRun {
         batch_id: row.get(0),
         first_position: row.get(2),
@@ -73,9 +93,10 @@ pub async fn usage_of_request(
         metadata: row.get(7),
     };
     let ordinal = i64::from(row.get::<i32, _>(1));
-    let mut connection = pool.acquire().await?;
     let record = read_usage(&mut connection, &run, ordinal, 1).await?.pop();
-    Ok(record.map(|record| (run.first_position + ordinal, record)))
+    Ok(record.map_or(UsageOfRequest::Absent, |record| {
+        UsageOfRequest::Found(run.first_position + ordinal, Box::new(record))
+    }))
 }
 
 /// What [`record`] reads of a row `u`, with these for its price: version, cost and currency.

@@ -20,6 +20,7 @@ mod relay_refusals;
 mod relaying;
 mod support;
 mod usage;
+mod usage_archives;
 mod usage_concurrency;
 mod usage_fairness;
 mod vault;

@@ -14,7 +14,7 @@ use crate::{
     ProjectGrant, ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent,
     RepricedTotal, RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings,
     SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice,
-    TimedPrice, Unit, UsageRepricingEvent, When,
+    TimedPrice, Unit, UsageMonthEvent, UsageRepricingEvent, When,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -192,6 +192,23 @@ pub(super) fn refusal() -> Vec<RefusalEvent> {
         permission: Some(text("credits.update")),
         unrecorded_before: 0,
     }]
+}
+
+pub(super) fn usage_month() -> Vec<UsageMonthEvent> {
+    let month = "2026-01".parse().expect("a month");
+    let manifest = "3f2b9a8f0c7d4e1a5b6c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8e9f0a1b2c";
+    vec![
+        UsageMonthEvent::Archived {
+            month,
+            records: 1_250_000,
+            first_position: 4_711,
+            last_position: 1_301_408,
+            rows_sha256: text("9c1185a5c5e9fc54612808977ee8f548b2258d31b8f6a1d2c3e4f50617283940"),
+            manifest_sha256: text(manifest),
+        },
+        UsageMonthEvent::Dropped { month, manifest_sha256: text(manifest) },
+        UsageMonthEvent::Restored { month },
+    ]
 }
 
 fn roles() -> [OrganizationEvent; 5] {

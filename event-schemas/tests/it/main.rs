@@ -14,7 +14,7 @@ use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RecordedUsage,
-    RefusalEvent, ServiceAccountEvent, StreamEvent, UsageRepricingEvent,
+    RefusalEvent, ServiceAccountEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -57,7 +57,7 @@ fn current() -> BTreeMap<&'static str, u32> {
         PersonEvent::TYPES,
         ApprovalEvent::TYPES,
         RefusalEvent::TYPES,
-        UsageRepricingEvent::TYPES,
+    UsageMonthEvent::TYPES, UsageRepricingEvent::TYPES,
         &[(USAGE_RECORDED, USAGE_RECORDED_VERSION)],
     ]
     .into_iter()
@@ -89,6 +89,7 @@ fn reread(event_type: &str, payload: Value) -> Value {
         it if has::<ApprovalEvent>(it) => through::<ApprovalEvent>(payload),
         it if has::<RefusalEvent>(it) => through::<RefusalEvent>(payload),
         it if has::<UsageRepricingEvent>(it) => through::<UsageRepricingEvent>(payload),
+        it if has::<UsageMonthEvent>(it) => through::<UsageMonthEvent>(payload),
         it => panic!("{it} is no event of ours"),
     }
 }
@@ -258,6 +259,9 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("service_account.updated.name", "a program's name"),
     ("service_account.updated.purpose", "what a program is for"),
     ("service_account.disabled.reason", "words about a program"),
+    ("usage.archived.manifest_sha256", "a hash"),
+    ("usage.archived.rows_sha256", "a hash"),
+    ("usage.dropped.manifest_sha256", "a hash"),
     ("usage.recorded.end_user", "the customer's own id of their user"),
     ("usage.recorded.error_type", "a kind of failure"),
     ("usage.recorded.feature", "a feature of the customer's product"),

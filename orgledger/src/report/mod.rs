@@ -37,14 +37,26 @@ pub(crate) async fn catch_up(
     installation: &Installation,
     projections: &[Projection],
 ) -> anyhow::Result<i64> {
+    let mut wanted = projectors::all();
+    wanted.retain(|one| projections.iter().any(|projection| projection.name() == one.name));
+    catch_up_these(installation, &wanted).await
+}
+
+/// Brings every read model to the head of the log.
+pub(crate) async fn catch_up_all(installation: &Installation) -> anyhow::Result<i64> {
+    catch_up_these(installation, &projectors::all()).await
+}
+
+async fn catch_up_these(
+    installation: &Installation,
+    wanted: &[projectors::Registered],
+) -> anyhow::Result<i64> {
     let read =
         database::pool(&installation.read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let log = database::pool(&installation.log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let head = head(&log).await?;
-    let mut wanted = projectors::all();
-    wanted.retain(|one| projections.iter().any(|projection| projection.name() == one.name));
     let feed = Feed::Postgres(PostgresFeed::of(log, installation.open_vault().await?));
-    projectors::catch_up(&read, &feed, &wanted, head).await?;
+    projectors::catch_up(&read, &feed, wanted, head).await?;
     Ok(head)
 }
 

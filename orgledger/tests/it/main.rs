@@ -20,4 +20,5 @@ mod reports;
 mod support;
 mod tenants;
 mod tree;
+mod usage_archives;
 mod usage_crashes;

@@ -83,6 +83,7 @@ impl Facts {
                 }
                 Stream::AccessReview
                 | Stream::Approval
+                | Stream::UsageMonth
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList

@@ -29,6 +29,7 @@ impl<'a> Sequences<'a> {
                 | Stream::AccessReview
                 | Stream::Person
                 | Stream::Usage
+                | Stream::UsageMonth
                 | Stream::Refusal => continue,
             }
             let stream = (recorded.aggregate_type.as_str(), events::stream_id(recorded)?);

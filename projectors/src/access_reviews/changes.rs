@@ -77,6 +77,7 @@ impl Changes {
                 | Stream::Approval
                 | Stream::Person
                 | Stream::Usage
+                | Stream::UsageMonth
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::PriceList

@@ -86,6 +86,7 @@ pub(super) fn events(page: &FeedPage) -> Result<Vec<Entry<'_>>, ProjectionError>
             | Stream::ApiKey
             | Stream::AccessReview
             | Stream::Approval
+            | Stream::UsageMonth
             | Stream::Refusal
             | Stream::PriceList
             | Stream::Name

@@ -139,11 +139,11 @@ impl FeedPage {
     }
 
     /// The page's usage records as something to select from, within the page's transaction; none
-    /// where it has none. Records that came with the page are put into a temporary table.
+    /// where it has none, and refused where some were archived. Records that came with the page are put into a temporary table.
     pub async fn usage_source(
         &self,
         tx: &mut PgConnection,
-    ) -> Result<Option<UsageSource>, sqlx::Error> {
+    ) -> Result<Option<UsageSource>, ProjectionError> {
         let (table, spans) = match &self.usage {
             UsagePage::Runs(runs) => {
                 let span = |run: &UsageRun| Span {
@@ -153,7 +153,7 @@ impl FeedPage {
                     last_day: run.last_day,
                 };
                 if !runs.is_empty() {
-                    sqlx::query(usage::SETTINGS).execute(&mut *tx).await?;
+                    usage::prepare(tx, runs).await?;
                 }
                 ("log.usage_records", runs.iter().map(span).collect::<Vec<_>>())
             }

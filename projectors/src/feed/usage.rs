@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike as _, Months, NaiveDate, Utc};
-use event_schemas::{RecordedUsage, Units, UsageBatch};
-use sqlx::{Executor, PgConnection};
+use event_log::UsageRun;
+use event_schemas::{Month, RecordedUsage, Units, UsageBatch};
+use sqlx::{Executor, PgConnection, Row as _};
 use uuid::Uuid;
+
+use crate::projection::ProjectionError;
 
 /// Where records that came with their page are put.
 pub(super) const STAGED: &str = "pg_temp.orgledger_usage_page";
@@ -15,9 +18,35 @@ pub(super) const STAGED: &str = "pg_temp.orgledger_usage_page";
 /// records: 110 ms of the processor's time, against 42). And batches are found by their index, for
 /// which the planner has to see which days are asked for. Where a statement must sort all the same,
 /// it looks as dear as can be, and would be compiled each time: half a second for a few records.
-pub(super) const SETTINGS: &str = "select set_config('work_mem', '64MB', true),
+const SETTINGS: &str = "select set_config('work_mem', '64MB', true),
     set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
-    set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)";
+    set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true),
+    (select string_agg(month::text, ',' order by month) from log.missing_usage_months() as m(month))
+        as missing";
+
+/// Keeps records from being detached while the transaction lasts. Then what is detached is known: the
+/// next statement sees it.
+const LOCK: &str = "lock table log.usage_records in access share mode";
+
+/// Prepares the transaction for reading the records of these batches, which are in the log's table;
+/// refused where some of them are not there any more.
+pub(super) async fn prepare(
+    tx: &mut PgConnection,
+    runs: &[UsageRun],
+) -> Result<(), ProjectionError> {
+    let statements = format!("{LOCK}; {SETTINGS}");
+    let row = sqlx::raw_sql(&statements).fetch_one(tx).await?;
+    let missing: Option<String> = row.try_get("missing")?;
+    for month in missing.iter().flat_map(|months| months.split(',')) {
+        let month = month.parse().ok().and_then(Month::of);
+        let is_needed =
+            |month: &Month| runs.iter().any(|run| month.meets(run.first_day, run.last_day));
+        if let Some(month) = month.filter(is_needed) {
+            return Err(ProjectionError::Archived { month });
+        }
+    }
+    Ok(())
+}
 
 /// The columns of `log.usage_records` that a projection can ask for.
 const COLUMNS: &[(&str, &str)] = &[

@@ -83,7 +83,8 @@ fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
         | Stream::PriceList
         | Stream::Name
         | Stream::Person
-        | Stream::Usage => return Ok(None),
+        | Stream::Usage
+        | Stream::UsageMonth => return Ok(None),
     };
     // What the operator is refused that is about no organization is none's.
     let Some(organization_id) = recorded.organization_id else { return Ok(None) };

@@ -101,10 +101,20 @@ async fn prepare(connection: &mut PgConnection, plan: &Plan<'_>) -> Result<(), Q
         return Ok(());
     };
     records_are_here(connection).await?;
+    // Whoever archives waits until this is over, so what is not missing now is there.
+    connection.execute("lock table log.usage_records in access share mode").await?;
     let mut batches = QueryBuilder::<Postgres>::new(
-        "select coalesce(sum(count), 0)::bigint, coalesce(bool_or(not exists (
+        "with missing as materialized (select month from log.missing_usage_months() as m(month))
+         select coalesce(sum(count), 0)::bigint, coalesce(bool_or(exists (
+             select from missing
+             where month <= last_day and (month + interval '1 month')::date > first_day",
+    );
+    plan.push_months(&mut batches);
+    batches.push(
+        ")), false) or coalesce(bool_or(not exists (
              select from log.usage_records
-             where batch_id = batch.batch_id and ordinal = 0 and occurred_day = first_day)), false)
+             where batch_id = batch.batch_id and ordinal = 0 and occurred_day = first_day))
+                 filter (where not exists (select from missing)), false)
          from log.usage_batches batch where true",
     );
     plan.push_batches(&mut batches, recorded_from, position);

@@ -254,6 +254,19 @@ impl Plan<'_> {
         }
     }
 
+    /// `and …`: the months that the report looks at.
+    pub(super) fn push_months(&self, statement: &mut QueryBuilder<'static, Postgres>) {
+        if let Some(from) = self.from {
+            statement
+                .push(" and (month + interval '1 month')::date > ")
+                .push_bind(from.date_naive());
+        }
+        if let Some(to) = self.to {
+            let last = to - TimeDelta::microseconds(1);
+            statement.push(" and month <= ").push_bind(last.date_naive());
+        }
+    }
+
     /// `and …`: the batches whose records are to be read one by one.
     pub(super) fn push_batches(
         &self,

@@ -431,6 +431,30 @@ async fn ready_made_reports_group_by_what_they_say() {
 }
 
 #[tokio::test]
+async fn an_archived_month_is_refused_where_it_is_looked_at_and_nowhere_else() {
+    let (world, entries) = history(&mut Dice(19)).await;
+    let ask = async |query: &str| world.get(&path(ACME, &format!("/costs?{query}"))).await;
+    let march = |entry: &&Entry| entry.usage.occurred_at >= time("2026-03-01T00:00:00Z");
+    assert!(entries.iter().filter(march).count() > 0, "there is usage of March");
+    let mut owner = world.owner.acquire().await.expect("a connection");
+    let month = "2026-03".parse().expect("a month");
+    event_log::usage::months::close(&mut owner, month).await.expect("it is open");
+    assert_eq!(ask("by=end_user").await.status, 200, "all of it is still there");
+    event_log::usage::months::detach(&mut owner, month).await.expect("it is closed");
+    for query in [
+        "by=end_user",
+        "by=end_user&from=2026-03-31",
+        "by=tag:team&to=2026-03-28",
+        "by=end_user&from=2026-02-01&to=2026-05-01",
+    ] {
+        ask(query).await.assert_problem(422, "records-archived", query);
+    }
+    for query in ["by=feature", "by=end_user&to=2026-03-01", "by=end_user&from=2026-04-01"] {
+        assert_eq!(ask(query).await.status, 200, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_refused_and_never_left_out() {
     let (world, _) = history(&mut Dice(17)).await;
     let world = world.waiting_at_most(std::time::Duration::ZERO);
