@@ -2,6 +2,7 @@
 #![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
 mod usage;
+pub(crate) mod seals;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -18,6 +19,8 @@ mod asking;
 pub(crate) use asking::{
     AuditFormat, AuditLogArgs, DiffArgs, DiffFormat, Moment, ReplayArgs, ReplayFormat, WhyArgs,
 };
+
+use seals::{EvidenceCommand, SigningArgs, SigningKeyCommand, VerifyArgs};
 
 const ABOUT: &str = "\
 The system of record for an organization's use of AI: who may do what, which keys exist, what was \
@@ -81,6 +84,9 @@ pub(crate) struct PlaceArgs {
     /// The Postgres that holds the keys of persons, for projectors fed from NATS; by default the log's
     #[arg(long, global = true, env = "ORGLEDGER_VAULT_DATABASE_URL", hide_env_values = true)]
     pub vault_database_url: Option<String>,
+    /// What signs the log.
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
     /// How to log
     #[arg(long, global = true, env = "ORGLEDGER_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -135,6 +141,14 @@ pub(crate) enum Command {
     Usage(UsageCommand),
     /// Wrap every key of a person with the first of the master keys, so that the others can go
     RewrapKeys,
+    /// Make and show the keys that seal the log
+    #[command(subcommand)]
+    SigningKey(SigningKeyCommand),
+    /// Take evidence of what the log holds elsewhere
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// Verify a file of evidence, or the log and the read models of this installation
+    Verify(VerifyArgs),
     /// Where the log and the read models stand
     Status(StatusArgs),
     /// Ask a URL, and fail where it does not answer with success (for health checks)

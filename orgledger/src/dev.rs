@@ -44,6 +44,9 @@ pub(crate) async fn start(
     let feed = services::postgres_feed(&installation.log, vault, Some(own_head.clone())).await?;
     services::first_builds(&installation.read, &feed).await?;
     let projectors = services::projectors(&installation.read, feed, shutdown.clone()).await?;
+    let nats_url = nats.as_ref().map(|nats| nats.url.clone());
+    let head = Some(own_head.clone());
+    let sealer = services::sealer(&installation, head, nats_url, shutdown.clone()).await?;
     let mut parts = JoinSet::new();
     if let Some(dir) = installation.private_dir() {
         parts.spawn(services::keep_postgres(dir, shutdown.clone()));
@@ -52,6 +55,12 @@ pub(crate) async fn start(
         projectors.await;
         Ok(())
     });
+    if let Some(sealer) = sealer {
+        parts.spawn(async move {
+            sealer.await;
+            Ok(())
+        });
+    }
     if let Some(nats) = &nats {
         let jetstream = services::jetstream(&nats.url, place);
         let end = shutdown.clone();

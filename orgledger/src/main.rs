@@ -1,12 +1,14 @@
 //! The one binary of orgledger.
 
 mod analyst;
+mod anchors;
 mod api;
 mod cli;
 mod command_line;
 mod crossings;
 mod demo;
 mod dev;
+mod evidence;
 mod expiry;
 mod generate;
 mod import;
@@ -24,6 +26,8 @@ mod serve;
 mod services;
 mod show;
 mod usage;
+mod signing_keys;
+mod verify;
 mod watch;
 
 use std::io::IsTerminal;
@@ -79,6 +83,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Analyst(command) => analyst::run(place, command).await,
         Command::Usage(command) => usage::run(place, command).await,
         Command::RewrapKeys => rewrap_keys::run(place).await,
+        Command::SigningKey(command) => signing_keys::run(place, command).await,
+        Command::Evidence(command) => evidence::run(place, command).await,
+        Command::Verify(args) => verify::run(place, &args).await,
         Command::Status(args) => report::status::run(place, &args).await,
         Command::Probe(args) => probe::run(&args.url).await,
         Command::Generate(args) => generate::run(args.check),
@@ -104,6 +111,9 @@ fn log_to_stderr(cli: &Cli) {
         | Command::Analyst(_)
         | Command::Usage(_)
         | Command::RewrapKeys
+        | Command::SigningKey(_)
+        | Command::Evidence(_)
+        | Command::Verify(_)
         | Command::Status(_)
         | Command::Probe(_)
         | Command::Generate(_) => "warn,sqlx=error,async_nats=error",

@@ -18,6 +18,7 @@ mod apply;
 mod audit_log;
 pub mod balances;
 mod builds;
+mod compare;
 pub mod cost_per_feature;
 mod error;
 pub mod events;
@@ -29,13 +30,17 @@ pub mod projection;
 mod rebuild;
 pub mod replay;
 mod runtime;
+pub mod seals;
 mod status;
 pub mod temporal;
 mod views;
 
+pub use compare::{Compared, compare};
 pub use error::RunError;
 pub use feed::{Feed, FeedError, JetStreamFeed, PostgresFeed};
 pub use projection::{Projection, ProjectionError, Registered, all, named};
 pub use rebuild::{Progress, Rebuilt, rebuild};
 pub use runtime::{Config, Projectors, catch_up};
-pub use status::{Fingerprint, ProjectionStatus, TableFingerprint, fingerprint, status};
+pub use status::{
+    Difference, Fingerprint, ProjectionStatus, TableFingerprint, fingerprint, status,
+};

@@ -30,6 +30,7 @@ pub mod projects;
 pub mod refusals;
 pub mod roles;
 mod routes;
+mod seals;
 pub mod service_accounts;
 pub mod settings;
 mod snapshot;

@@ -10,10 +10,7 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass, costs,
-    diff, groups, invites, members, organizations, permissions, price_lists, project_groups,
-    project_members, projects, refusals, roles, service_accounts, settings, status, suggestions,
-    why,
+    access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass, costs, diff, groups, invites, members, organizations, permissions, price_lists, project_groups, project_members, projects, refusals, roles, seals, service_accounts, settings, status, suggestions, why,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -77,5 +74,7 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(diff::route::get_diff))
         .routes(routes!(why::route::get_why))
         .routes(routes!(audit_log::records::list_usage_batch_records))
+        .routes(routes!(seals::get_checkpoint))
+        .routes(routes!(seals::get_entry_proof))
         .routes(routes!(status::get_status))
 }

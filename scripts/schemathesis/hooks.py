@@ -83,6 +83,9 @@ def before_call(context, case, kwargs):
     with_existing(operation, case.path_parameters)
     if operation == "explain_usage" and next(numbers) % 4:
         case.path_parameters["request_id"] = world_of(operation)["request_id"]
+    if operation == "get_entry_proof" and next(numbers) % 4:
+        # The last thing that was prepared is of this organization.
+        case.path_parameters["position"] = POSITION_MAX
     if isinstance(case.body, (dict, list)):
         with_existing(operation, case.body)
     if operation == "open_access_review" and isinstance(case.body, dict):

@@ -26,7 +26,9 @@ def ask(method, path, body=None, credential=operator):
         request.add_header("Content-Type", "application/json")
         request.data = json.dumps(body).encode()
     with urllib.request.urlopen(request, timeout=30) as response:
-        return json.load(response)
+        answer = response.read()
+        is_text = response.headers.get_content_type() == "text/plain"
+        return answer.decode() if is_text else json.loads(answer)
 
 
 def before(operation, make, ids):
@@ -157,4 +159,6 @@ world = {
 }
 # So that a query finds all of it, whenever it comes.
 ask("GET", f"/v1/organizations?min_position={position}")
+# And so that there is a proof of all of it.
+ask("GET", f"/v1/checkpoint?min_position={position}")
 json.dump(world, sys.stdout)

@@ -34,6 +34,8 @@ pub use corrections::{
     read_as_priced, read_corrections,
 };
 pub use months::archived_months;
+#[cfg(test)]
+pub(crate) use copy::COLUMNS;
 pub use queue::{ORGANIZATION_RECORDS_WAITING_MAX, RECORDS_WAITING_MAX};
 pub use read::{UsageOfRequest, read_usage, usage_of_request};
 pub use weight::correction_cuts;

@@ -26,6 +26,8 @@ struct Example {
     csv: Option<String>,
     /// The same as application/x-ndjson.
     ndjson: Option<String>,
+    /// The same as text/plain, where that is what is answered.
+    text: Option<String>,
 }
 
 /// Files of which there is no example.
@@ -80,6 +82,7 @@ fn add_to(operation: &mut Operation, example: &Example) {
             }
             content.example = match kind.as_str() {
                 "application/problem+json" => of_problem(status),
+                "text/plain" => example.text.clone().map(Value::String),
                 "text/csv" => example.csv.clone().map(Value::String),
                 "application/x-ndjson" => example.ndjson.clone().map(Value::String),
                 // No text shows what is in it.
@@ -158,7 +161,7 @@ fn of_parameter(described: &Value) -> Option<Value> {
         "break_glass_id" => id(0xaa),
         "Idempotency-Key" => Some(json!("onboarding-2026-03-ada")),
         "If-Match" | "If-None-Match" => Some(json!("\"7\"")),
-        "min_position" | "at_position" | "from_position" => Some(json!(POSITION)),
+        "min_position" | "at_position" | "from_position" | "position" => Some(json!(POSITION)),
         "limit" => Some(json!(100)),
         "open" => Some(json!(true)),
         "prices" => Some(json!(false)),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test that finds nothing there has failed.
 
 mod auditors;
+mod anchors;
 mod command_line;
 mod crashes;
 mod demonstration;
@@ -18,6 +19,7 @@ mod refused_starts;
 mod remote;
 mod reports;
 mod support;
+mod tampering;
 mod tenants;
 mod tree;
 mod usage_archives;

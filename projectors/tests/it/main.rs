@@ -12,6 +12,7 @@ mod live;
 mod rebuild;
 mod replays;
 mod row_security;
+mod seals;
 mod service_users;
 mod support;
 mod switching;

@@ -13,6 +13,7 @@ mod inherited;
 mod lists;
 mod price_lists;
 mod rows;
+mod seals;
 mod suggestions;
 mod support;
 mod versions;

@@ -284,7 +284,10 @@ impl Operation {
     pub(super) fn fill(&self, ids: &Ids) -> Filled {
         let fill = |text: &str| {
             self.gaps().iter().fold(text.to_owned(), |text, name| {
-                let id = ids.get(name).unwrap_or_else(|| panic!("{}: no {name}", self.id));
+                // A number stands in many texts, so it is none of the ids that are looked for.
+                let first =
+                    || if name == "position" { "1" } else { panic!("{}: no {name}", self.id) };
+                let id = ids.get(name).map_or_else(first, |id| id);
                 text.replace(&format!("{{{name}}}"), id)
             })
         };
