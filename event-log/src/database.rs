@@ -201,6 +201,7 @@ fn log_migrations() -> Vec<Migration> {
         11 "usage partitions" "log/0011_usage_partitions.sql",
         13 "readers of usage records" "log/0013_usage_readers.sql",
         14 "head and entries" "log/0014_head_and_entries.sql",
+        16 "budgets" "log/0016_budgets.sql",
     ]
 }
 

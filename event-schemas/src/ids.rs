@@ -69,6 +69,8 @@ uuid_id! {
     ApiKeyId,
     /// A lot of credits: one purchase or grant, with its own expiry.
     LotId,
+    /// A budget.
+    BudgetId,
     /// An access review.
     AccessReviewId,
     /// A line of an access review.

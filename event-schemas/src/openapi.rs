@@ -5,11 +5,11 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, CreditPolicy,
-    Currency, Environment, ExportId, GroupId, InviteId, LotId, Measure, MemberId, OrganizationId,
-    OrganizationRole, Percent, Permission, PersonId, PriceListId, PriceStatus, ProjectId,
-    ProjectRole, Rate, Rates, ReviewDecision, ReviewLineId, RoleId, SensitiveAction,
-    ServiceAccountId, Unit, Units,
+    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, BudgetAction, BudgetId,
+    BudgetKeeper, BudgetPeriod, CreditAccountId, CreditPolicy, Currency, Environment, ExportId,
+    GroupId, InviteId, LotId, Measure, MemberId, OrganizationId, OrganizationRole, Percent,
+    Permission, PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, Rate, Rates,
+    ReviewDecision, ReviewLineId, RoleId, SensitiveAction, ServiceAccountId, Unit, Units,
 };
 
 macro_rules! schema {
@@ -84,6 +84,7 @@ schema! {
     ServiceAccountId => uuid,
     ApiKeyId => uuid,
     LotId => uuid,
+    BudgetId => uuid,
     AccessReviewId => uuid,
     ReviewLineId => uuid,
     CreditAccountId => text,
@@ -102,6 +103,9 @@ schema! {
     PriceStatus => one_of!(PriceStatus),
     Unit => one_of!(Unit),
     CreditPolicy => one_of!(CreditPolicy),
+    BudgetPeriod => one_of!(BudgetPeriod),
+    BudgetAction => one_of!(BudgetAction),
+    BudgetKeeper => one_of!(BudgetKeeper),
 }
 
 impl PartialSchema for Units {

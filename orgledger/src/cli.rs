@@ -442,7 +442,7 @@ pub(crate) enum TableOrJson {
 /// Fill a read model anew.
 #[derive(Args)]
 pub(crate) struct RebuildArgs {
-    /// The read model: access_register, access_reviews, balances, cost_per_feature, last_use or oversight
+    /// The read model: access_register, access_reviews, balances, budgets, cost_per_feature, last_use or oversight
     pub name: String,
     /// Print the result as JSON
     #[arg(long)]

@@ -40,7 +40,7 @@ const POSTGRES_LOOK_EVERY: Duration = Duration::from_millis(500);
 const QUERY_CONNECTIONS_MAX: u32 = 16;
 
 /// Connections that the projectors hold at most: two for each projection, and the listener's.
-pub(crate) const PROJECTOR_CONNECTIONS_MAX: u32 = 12;
+pub(crate) const PROJECTOR_CONNECTIONS_MAX: u32 = 15;
 
 /// Connections that commands hold at most to ask what is left of lots of credits.
 const LOTS_CONNECTIONS_MAX: u32 = 2;

@@ -40,6 +40,7 @@ impl Projection for CostPerFeature {
                 | Stream::Approval
                 | Stream::Refusal
                 | Stream::CreditAccount
+                | Stream::Budget
                 | Stream::PriceList
                 | Stream::Name
                 | Stream::Person => {}

@@ -16,6 +16,7 @@ pub mod access_register;
 pub mod access_reviews;
 mod apply;
 pub mod balances;
+mod budgets;
 mod builds;
 pub mod cost_per_feature;
 mod error;

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use crate::access_register::AccessRegister;
 use crate::access_reviews::AccessReviews;
 use crate::balances::Balances;
+use crate::budgets::Budgets;
 use crate::cost_per_feature::CostPerFeature;
 use crate::error::RunError;
 use crate::feed::FeedPage;
@@ -130,6 +131,7 @@ pub fn all() -> Vec<Registered> {
         Registered::new(AccessReviews),
         Registered::new(LastUse),
         Registered::new(Oversight),
+        Registered::new(Budgets),
     ]
 }
 

@@ -10,6 +10,7 @@ pub mod api_keys;
 pub mod approvals;
 pub mod balances;
 pub mod break_glass;
+pub mod budgets;
 pub mod costs;
 mod error;
 pub mod groups;

@@ -10,9 +10,9 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, access_reviews, api_keys, approvals, balances, break_glass, costs, groups,
-    invites, members, organizations, permissions, project_groups, project_members, projects,
-    refusals, roles, service_accounts, settings, status, suggestions,
+    access_register, access_reviews, api_keys, approvals, balances, break_glass, budgets, costs,
+    groups, invites, members, organizations, permissions, project_groups, project_members,
+    projects, refusals, roles, service_accounts, settings, status, suggestions,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -62,6 +62,8 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(balances::statement::get_statement))
         .routes(routes!(balances::lots::list_credit_lots))
         .routes(routes!(balances::authorization::get_credit_authorization))
+        .routes(routes!(budgets::list_budgets))
+        .routes(routes!(budgets::get_budget))
         .routes(routes!(access_reviews::reviews::list_access_reviews))
         .routes(routes!(access_reviews::reviews::get_access_review))
         .routes(routes!(access_reviews::lines::list_access_review_lines))

@@ -54,6 +54,7 @@ const COMMANDS: [(&[&str], &[&str]); 16] = [
             "access_register",
             "access_reviews",
             "balances",
+            "budgets",
             "cost_per_feature",
             "last_use",
             "oversight",

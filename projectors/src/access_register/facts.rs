@@ -85,6 +85,7 @@ impl Facts {
                 | Stream::Approval
                 | Stream::Refusal
                 | Stream::CreditAccount
+                | Stream::Budget
                 | Stream::PriceList
                 | Stream::Name => continue,
             };

@@ -72,6 +72,7 @@ impl Changes {
                 | Stream::Person
                 | Stream::Refusal
                 | Stream::CreditAccount
+                | Stream::Budget
                 | Stream::PriceList
                 | Stream::Name => {}
             }

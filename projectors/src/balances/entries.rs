@@ -73,6 +73,7 @@ pub(super) fn events(page: &FeedPage) -> Result<Vec<Entry<'_>>, ProjectionError>
             | Stream::AccessReview
             | Stream::Approval
             | Stream::Refusal
+            | Stream::Budget
             | Stream::PriceList
             | Stream::Name
             | Stream::Person => {}

@@ -147,6 +147,7 @@ async fn first_starts_at_once_build_one() {
         "access_register",
         "access_reviews",
         "balances",
+        "budgets",
         "cost_per_feature",
         "last_use",
         "oversight",

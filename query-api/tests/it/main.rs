@@ -3,6 +3,7 @@
 mod access_register;
 mod access_reviews;
 mod balances;
+mod budgets;
 mod cost_exports;
 mod cost_history;
 mod costs;

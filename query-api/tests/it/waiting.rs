@@ -159,6 +159,7 @@ async fn status_says_how_far_each_read_model_is() {
             "access_register",
             "access_reviews",
             "balances",
+            "budgets",
             "cost_per_feature",
             "last_use",
             "oversight"
@@ -177,6 +178,7 @@ fn a_snapshot_holds_back_a_switch_at_the_first_view_that_it_replaces() {
         query_api::Projection::Oversight,
         query_api::Projection::AccessReviews,
         query_api::Projection::LastUse,
+        query_api::Projection::Budgets,
     ];
     for registered in projectors::all() {
         let projection = projections.iter().find(|p| p.name() == registered.name);

@@ -3,21 +3,23 @@
 use chrono::{DateTime, Duration, Utc};
 use event_log::NewEvent;
 use event_schemas::{
-    AccessReviewEvent, Actor, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, CreditAccountId,
-    Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole,
-    OrganizationSettings, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent, SecuritySettings,
-    SensitiveAction, ServiceAccountEvent, StreamEvent,
+    AccessReviewEvent, Actor, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent,
+    CreditAccountId, Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId,
+    OrganizationRole, OrganizationSettings, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent,
+    SecuritySettings, SensitiveAction, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
 use super::metadata;
 use super::random::Random;
 
+mod budgets;
 mod credits;
 mod oversight;
 mod reviews;
 mod shared;
 
+use budgets::Budgets;
 use credits::Credits;
 use oversight::Oversight;
 use reviews::Reviews;
@@ -31,6 +33,7 @@ pub(crate) enum Event {
     ServiceAccount(Uuid, ServiceAccountEvent),
     ApiKey(Uuid, ApiKeyEvent),
     Credits(Currency, CreditAccountEvent),
+    Budget(Uuid, BudgetEvent),
     Approval(Uuid, ApprovalEvent),
     AccessReview(Uuid, AccessReviewEvent),
     /// Of an actor.
@@ -53,6 +56,7 @@ impl Happening {
             Event::Project(id, event) => self.on(&id.to_string(), event),
             Event::ServiceAccount(id, event) => self.on(&id.to_string(), event),
             Event::ApiKey(id, event) => self.on(&id.to_string(), event),
+            Event::Budget(id, event) => self.on(&id.to_string(), event),
             Event::Approval(id, event) => self.on(&id.to_string(), event),
             Event::AccessReview(id, event) => self.on(&id.to_string(), event),
             Event::Refusal(actor, event) => self.on(actor, event),
@@ -95,6 +99,7 @@ pub(crate) struct Story {
     oversight: Oversight,
     reviews: Reviews,
     credits: Credits,
+    budgets: Budgets,
 }
 
 impl Story {
@@ -113,6 +118,7 @@ impl Story {
             oversight: Oversight::default(),
             reviews: Reviews::default(),
             credits: Credits::default(),
+            budgets: Budgets::default(),
         }
     }
 
@@ -142,7 +148,7 @@ impl Story {
         if self.organizations.is_empty() {
             return Some(self.organization());
         }
-        match self.random.below(66) {
+        match self.random.below(72) {
             0 => Some(self.organization()),
             1 => self.organization_changes(),
             2..=5 => self.invite(),
@@ -158,6 +164,7 @@ impl Story {
             44..=51 => self.custom_role(),
             52..=57 => self.overseen(),
             58..=59 => self.review(),
+            60..=65 => self.budget(),
             _ => self.credits(),
         }
     }
