@@ -2,6 +2,7 @@
 
 use domain::access_review::AccessReviewError;
 use domain::api_key::ApiKeyError;
+use domain::budget::BudgetError;
 use domain::credit_account::CreditAccountError;
 use domain::name::NameError;
 use domain::organization::OrganizationError;
@@ -52,6 +53,9 @@ pub enum Refusal {
     /// By the credit account.
     #[error(transparent)]
     CreditAccount(#[from] CreditAccountError),
+    /// By the budget.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
     /// By the price list.
     #[error(transparent)]
     PriceList(#[from] PriceListError),

@@ -205,6 +205,7 @@ fn log_migrations() -> Vec<Migration> {
         13 "readers of usage records" "log/0013_usage_readers.sql",
         14 "head and entries" "log/0014_head_and_entries.sql",
         15 "corrections of usage" "log/0015_usage_corrections.sql",
+        16 "budgets" "log/0016_budgets.sql",
         17 "seals" "log/0017_seals.sql",
         18 "replay" "log/0018_replay.sql",
         19 "archives of usage" "log/0019_usage_archives.sql",

@@ -71,6 +71,8 @@ uuid_id! {
     LotId,
     /// A repricing: what recorded usage costs by other prices than it was recorded with.
     RepricingId,
+    /// A budget.
+    BudgetId,
     /// An access review.
     AccessReviewId,
     /// A line of an access review.

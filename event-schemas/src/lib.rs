@@ -22,6 +22,7 @@ pub mod usage_repricing;
 mod access_review;
 mod api_key;
 mod approval;
+mod budget;
 mod credit_account;
 mod measure;
 mod name;
@@ -33,6 +34,7 @@ mod rates;
 mod refusal;
 mod service_account;
 mod usage_month;
+mod time_zone;
 
 pub use access_review::{
     AccessReviewEvent, HeldAccess, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
@@ -40,11 +42,11 @@ pub use access_review::{
 pub use actor::{Actor, ActorKind, EventMetadata};
 pub use api_key::{ApiKeyEvent, KeyOwner};
 pub use approval::{ApprovalEvent, SensitiveRequest};
+pub use budget::{BudgetAction, BudgetEvent, BudgetKeeper, BudgetPeriod, BudgetScope};
 pub use credit_account::{CreditAccountEvent, CreditPolicy, PRIORITY_DEFAULT};
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
-    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, ExportId, GroupId,
-    InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId, RepricingId,
+    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, BudgetId, CreditAccountId, ExportId, GroupId, InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId, RepricingId,
     ReviewLineId, RoleId, ServiceAccountId,
 };
 pub use measure::Measure;
@@ -64,6 +66,7 @@ pub use rates::{Percent, RATE_PLACES, Rate, RateError, Rates};
 pub use refusal::RefusalEvent;
 pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;
+pub use time_zone::is_time_zone_name;
 pub use units::{Unit, Units, Whole};
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};
 pub use usage_repricing::{RepricedTotal, RepricedUsage, RepricingScope, UsageRepricingEvent};

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::{
-    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RefusalEvent,
     ServiceAccountEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
 };
@@ -63,6 +63,7 @@ static FIELDS: LazyLock<HashMap<&'static str, Vec<PersonalField>>> = LazyLock::n
         ServiceAccountEvent::PERSONAL,
         ApiKeyEvent::PERSONAL,
         CreditAccountEvent::PERSONAL,
+        BudgetEvent::PERSONAL,
         NameEvent::PERSONAL,
         PersonEvent::PERSONAL,
         PriceListEvent::PERSONAL,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::personal::{PersonalField, SEALED_PATTERN};
 use crate::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use crate::{
-    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent,
     ServiceAccountEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
 };
@@ -48,6 +48,7 @@ pub fn published() -> Vec<PublishedEvent> {
     events.extend(stream::<ApprovalEvent>(samples::approval()));
     events.extend(stream::<RefusalEvent>(samples::refusal()));
     events.extend(stream::<CreditAccountEvent>(samples::credit_account()));
+    events.extend(stream::<BudgetEvent>(samples::budget()));
     events.extend(stream::<NameEvent>(samples::name()));
     events.extend(stream::<PriceListEvent>(samples::price_list()));
     events.extend(stream::<PersonEvent>(samples::person()));

@@ -476,7 +476,7 @@ pub(crate) enum TableOrJson {
 /// Fill a read model anew.
 #[derive(Args)]
 pub(crate) struct RebuildArgs {
-    /// The read model: access_register, access_reviews, audit_log, balances, cost_per_feature, last_use, oversight or prices
+    /// The read model: access_register, access_reviews, audit_log, balances, budgets, cost_per_feature, last_use, oversight or prices
     pub name: String,
     /// Print the result as JSON
     #[arg(long)]

@@ -45,6 +45,7 @@ impl Projection for CostPerFeature {
                 | Stream::UsageMonth
                 | Stream::Refusal
                 | Stream::CreditAccount
+                | Stream::Budget
                 | Stream::PriceList
                 | Stream::Name
                 | Stream::Person

@@ -6,7 +6,7 @@ use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use event_schemas::personal::ACTOR_PERSON_ID;
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
-    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, OrganizationId, PersonEvent, PersonId, PriceListEvent, ProjectEvent,
     RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
 };
@@ -37,6 +37,8 @@ pub enum Stream {
     Refusal,
     /// `credit_account`
     CreditAccount,
+    /// `budget`
+    Budget,
     /// `price_list`
     PriceList,
     /// `name`
@@ -61,6 +63,7 @@ impl Stream {
             ApprovalEvent::STREAM => Self::Approval,
             RefusalEvent::STREAM => Self::Refusal,
             CreditAccountEvent::STREAM => Self::CreditAccount,
+            BudgetEvent::STREAM => Self::Budget,
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,
             PersonEvent::STREAM => Self::Person,

@@ -76,6 +76,7 @@ fn commands(events: &[RecordedEvent]) -> Result<Commands, ProjectionError> {
             | Stream::Refusal
             | Stream::AccessReview
             | Stream::CreditAccount
+            | Stream::Budget
             | Stream::PriceList
             | Stream::Name => {}
         }

@@ -17,6 +17,7 @@ pub mod access_reviews;
 mod apply;
 mod audit_log;
 pub mod balances;
+mod budgets;
 mod builds;
 mod compare;
 pub mod cost_per_feature;

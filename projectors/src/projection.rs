@@ -11,6 +11,7 @@ use crate::access_register::AccessRegister;
 use crate::access_reviews::AccessReviews;
 use crate::audit_log::AuditLog;
 use crate::balances::Balances;
+use crate::budgets::Budgets;
 use crate::cost_per_feature::CostPerFeature;
 use crate::error::RunError;
 use crate::feed::FeedPage;
@@ -149,6 +150,7 @@ pub fn all() -> Vec<Registered> {
         Registered::new(LastUse),
         Registered::new(Oversight),
         Registered::new(Prices),
+        Registered::new(Budgets),
     ]
 }
 

@@ -11,6 +11,7 @@ pub mod approvals;
 pub mod audit_log;
 pub mod balances;
 pub mod break_glass;
+pub mod budgets;
 pub mod costs;
 pub mod diff;
 mod error;

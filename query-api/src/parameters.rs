@@ -5,8 +5,7 @@ use std::str::FromStr;
 use api_conventions::problem::ProblemSchema;
 use api_conventions::{AsOf, Cursor, Limit, Position};
 use event_schemas::{
-    AccessReviewId, ApiKeyId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
-    ReviewDecision, RoleId, ServiceAccountId,
+    AccessReviewId, ApiKeyId, BudgetId, GroupId, InviteId, MemberId, OrganizationId, ProjectId, ReviewDecision, RoleId, ServiceAccountId,
 };
 use serde::{Deserialize, Deserializer};
 use utoipa::openapi::{KnownFormat, Object, OneOf, Schema, SchemaFormat, Type};
@@ -48,6 +47,8 @@ path! {
     ServiceAccountPath { organization_id: OrganizationId, service_account_id: ServiceAccountId }
     /// A project of an organization.
     ProjectPath { organization_id: OrganizationId, project_id: ProjectId }
+    /// A budget of an organization.
+    BudgetPath { organization_id: OrganizationId, budget_id: BudgetId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
     /// An access review of an organization.
@@ -251,6 +252,12 @@ list_query! {
         /// Those in this state only.
         #[param(inline)]
         state: Option<ApiKeyState>,
+    }
+    /// Parameters of the list of budgets.
+    BudgetListQuery {
+        /// Of this project and its keys only.
+        #[param(value_type = Option<Uuid>)]
+        project_id: Option<ProjectId>,
     }
     /// Parameters of a list of grants of custom roles.
     RoleGrantListQuery {

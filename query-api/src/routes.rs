@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass, costs, diff, groups, invites, members, organizations, permissions, price_lists, project_groups, project_members, projects, refusals, roles, seals, service_accounts, settings, status, suggestions, why,
+    access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass, budgets, costs, diff, groups, invites, members, organizations, permissions, price_lists, project_groups, project_members, projects, refusals, roles, seals, service_accounts, settings, status, suggestions, why,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -60,6 +60,8 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(balances::statement::get_statement))
         .routes(routes!(balances::lots::list_credit_lots))
         .routes(routes!(balances::authorization::get_credit_authorization))
+        .routes(routes!(budgets::list_budgets))
+        .routes(routes!(budgets::get_budget))
         .routes(routes!(access_reviews::reviews::list_access_reviews))
         .routes(routes!(access_reviews::reviews::get_access_review))
         .routes(routes!(access_reviews::lines::list_access_review_lines))

@@ -13,6 +13,8 @@ pub enum Projection {
     AccessRegister,
     /// Credits.
     Balances,
+    /// Budgets and what is spent of them.
+    Budgets,
     /// Usage and cost by the hour.
     CostPerFeature,
     /// Access reviews and their lines.
@@ -33,6 +35,7 @@ impl Projection {
         match self {
             Self::AccessRegister => "access_register",
             Self::Balances => "balances",
+            Self::Budgets => "budgets",
             Self::CostPerFeature => "cost_per_feature",
             Self::AccessReviews => "access_reviews",
             Self::LastUse => "last_use",
@@ -49,6 +52,7 @@ impl Projection {
         match self {
             Self::AccessRegister => "read.api_keys",
             Self::Balances => "read.balances",
+            Self::Budgets => "read.budget_crossings",
             Self::CostPerFeature => "read.usage_by_feature",
             Self::AccessReviews => "read.access_review_attestations",
             Self::LastUse => "read.last_commands",

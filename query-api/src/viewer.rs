@@ -124,6 +124,11 @@ impl Viewer {
         if self.may(permission) { Ok(()) } else { Err(not_permitted(permission)) }
     }
 
+    /// The one project that their credential opens, where it opens one alone.
+    pub(crate) fn only_in(&self) -> Option<ProjectId> {
+        self.access().and_then(|access| access.only_in)
+    }
+
     /// The member who asks, where it is one with limits.
     pub(crate) fn member_id(&self) -> Option<MemberId> {
         self.access().and_then(|access| access.member_id)

@@ -33,6 +33,10 @@ problem_kinds! { pub(super) OWN:
     /// Choose another name; names are compared without case, and without differences of mere form
     /// such as that of full width.
     NAME_TAKEN = "name-taken" CONFLICT "The name is taken";
+    /// The budget was removed.
+    ///
+    /// Set another.
+    BUDGET_REMOVED = "budget-removed" CONFLICT "The budget was removed";
     /// The organization was closed.
     ///
     /// Nothing in it can be changed any more, and all access over HTTP has ended. Its history stays in the

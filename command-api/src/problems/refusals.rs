@@ -7,6 +7,7 @@ use axum::http::header;
 use domain::access_review::AccessReviewError;
 use domain::api_key::ApiKeyError;
 use domain::approval::ApprovalError;
+use domain::budget::BudgetError;
 use domain::credit_account::CreditAccountError;
 use domain::name::NameError;
 use domain::organization::OrganizationError;
@@ -21,7 +22,7 @@ use domain::usage_month::UsageMonthError;
 
 use super::kinds::{
     ACCESS_REVIEW_CLOSED, AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER,
-    API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_NOT_APPROVED, BREAK_GLASS_STILL_OPEN, DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_NOT_OFFERED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED, LOGIN_TAKEN, LOT_EXPIRED, LOT_NOT_PURCHASED, MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN, NOT_ENOUGH_LEFT, NOT_FOR_EMERGENCIES, NOT_YET_EXPIRED, ORGANIZATION_ARCHIVED, OWNERS_NEED_APPROVAL, OWN_ACCESS, PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED, TOO_MANY, USAGE_ARCHIVED,
+    API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_NOT_APPROVED, BREAK_GLASS_STILL_OPEN, BUDGET_REMOVED, DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_NOT_OFFERED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED, LOGIN_TAKEN, LOT_EXPIRED, LOT_NOT_PURCHASED, MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN, NOT_ENOUGH_LEFT, NOT_FOR_EMERGENCIES, NOT_YET_EXPIRED, ORGANIZATION_ARCHIVED, OWNERS_NEED_APPROVAL, OWN_ACCESS, PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED, TOO_MANY, USAGE_ARCHIVED,
 };
 use super::{failures, not_found, said};
 use crate::refusal::{ExecuteError, Refusal};
@@ -45,6 +46,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             said(NOT_FOR_EMERGENCIES, &refusal).with("permission", permission.as_str())
         }
         Refusal::CreditAccount(error) => credit_account(&error),
+        Refusal::Budget(error) => budget(&error),
         Refusal::PriceList(error) => price_list(&error),
         Refusal::Name(error) => name(&error),
         Refusal::Text(error) => text(&error),
@@ -281,6 +283,22 @@ fn credit_account(error: &CreditAccountError) -> Problem {
     }
 }
 
+fn budget(error: &BudgetError) -> Problem {
+    match error {
+        BudgetError::NotFound => not_found(),
+        BudgetError::AlreadyExists => said(ALREADY_EXISTS, error),
+        BudgetError::Removed => said(BUDGET_REMOVED, error),
+        BudgetError::Amount { .. } => said(INVALID_VALUE, error).with("field", "amount"),
+        BudgetError::Threshold { .. } | BudgetError::TooManyThresholds => {
+            said(INVALID_VALUE, error).with("field", "thresholds")
+        }
+        BudgetError::TooMany { max } => said(TOO_MANY, error).with("max", *max),
+        BudgetError::TimeZone(_) => said(INVALID_VALUE, error).with("field", "time_zone"),
+        BudgetError::Feature { .. } => said(INVALID_VALUE, error).with("field", "scope"),
+        BudgetError::Text(error) => text(error),
+    }
+}
+
 fn price_list(error: &PriceListError) -> Problem {
     match error {
         PriceListError::NoModels
@@ -362,6 +380,7 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::NotOfEmergencies { .. }
         | Refusal::MembersOnly
         | Refusal::CredentialEnded
+        | Refusal::Budget(_)
         | Refusal::PriceList(_)
         | Refusal::Name(_)
         | Refusal::Text(_)

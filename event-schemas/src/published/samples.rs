@@ -6,15 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
-    AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, CreditAccountEvent,
-    CreditPolicy, Currency, Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId,
-    KeyOwner, LotId, MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent,
-    OrganizationId, OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission,
-    PermissionSet, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent,
-    ProjectGrant, ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent,
-    RepricedTotal, RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings,
-    SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice,
-    TimedPrice, Unit, UsageMonthEvent, UsageRepricingEvent, When,
+    AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, BudgetAction, BudgetEvent, BudgetId, BudgetKeeper, BudgetPeriod, BudgetScope, CreditAccountEvent, CreditPolicy, Currency, Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId, KeyOwner, LotId, MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId, OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission, PermissionSet, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant, ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent, RepricedTotal, RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice, TimedPrice, Unit, UsageMonthEvent, UsageRepricingEvent, When,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -90,6 +82,7 @@ pub(super) fn organization() -> Vec<OrganizationEvent> {
                 api_key_rotation_days: Some(90),
                 api_key_lifetime_days_max: Some(365),
                 admins_max: Some(5),
+                time_zone: text("Europe/Berlin"),
                 ..OrganizationSettings::default()
             },
         },
@@ -441,6 +434,71 @@ pub(super) fn api_key() -> Vec<ApiKeyEvent> {
         Was::SecretShared { shown_to: vec![id(12)], break_glass_id: Some(id(14)) },
         Was::Revoked { reason: Some(text("found in a public repository")) },
         Was::Expired {},
+    ]
+}
+
+pub(super) fn budget() -> Vec<BudgetEvent> {
+    use BudgetEvent as Was;
+    let (organization_id, currency): (_, Currency) = (acme(), Currency::USD);
+    let (budget_id, name): (BudgetId, _) = (id(14), text("Chat, a month"));
+    let scope = BudgetScope::Project { project_id: chat() };
+    // The month of September in Berlin.
+    let (begins, ends) = (day(242) + TimeDelta::minutes(750), day(272) + TimeDelta::minutes(750));
+    let (period_start, period_end) = (Some(begins), Some(ends));
+    let period = (begins + TimeDelta::hours(2)).date_naive();
+    vec![
+        Was::Set {
+            budget_id,
+            organization_id,
+            scope: scope.clone(),
+            project_id: Some(chat()),
+            keeper: BudgetKeeper::Organization,
+            name: name.clone(),
+            currency,
+            period: BudgetPeriod::Monthly,
+            amount: thousandths(1_000_000),
+            thresholds: vec![50, 80],
+            action: BudgetAction::Block,
+            time_zone: text("Europe/Berlin"),
+        },
+        Was::Changed {
+            budget_id,
+            organization_id,
+            name: name.clone(),
+            amount: thousandths(1_500_000),
+            thresholds: vec![80, 95],
+            action: BudgetAction::Block,
+            time_zone: text("Europe/Berlin"),
+        },
+        Was::Removed { budget_id, organization_id },
+        Was::ThresholdReached {
+            budget_id,
+            organization_id,
+            name: name.clone(),
+            scope: scope.clone(),
+            period: Some(period),
+            period_start,
+            period_end,
+            currency,
+            amount: thousandths(1_000_000),
+            threshold: 80,
+            spent: thousandths(800_125),
+            crossed_at: 5120,
+        },
+        Was::Exhausted {
+            budget_id,
+            organization_id,
+            name,
+            scope,
+            period: Some(period),
+            period_start,
+            period_end,
+            currency,
+            amount: thousandths(1_000_000),
+            action: BudgetAction::Block,
+            spent: thousandths(1_000_250),
+            crossed_at: 5733,
+        },
     ]
 }
 

@@ -55,6 +55,7 @@ const COMMANDS: [(&[&str], &[&str]); 20] = [
             "access_reviews",
             "audit_log",
             "balances",
+            "budgets",
             "cost_per_feature",
             "last_use",
             "oversight",

@@ -86,6 +86,7 @@ impl Facts {
                 | Stream::UsageMonth
                 | Stream::Refusal
                 | Stream::CreditAccount
+                | Stream::Budget
                 | Stream::PriceList
                 | Stream::Name
                 | Stream::Usage => continue,

@@ -80,6 +80,7 @@ impl Changes {
                 | Stream::UsageMonth
                 | Stream::Refusal
                 | Stream::CreditAccount
+                | Stream::Budget
                 | Stream::PriceList
                 | Stream::Name => {}
             }

@@ -88,6 +88,7 @@ pub(super) fn events(page: &FeedPage) -> Result<Vec<Entry<'_>>, ProjectionError>
             | Stream::Approval
             | Stream::UsageMonth
             | Stream::Refusal
+            | Stream::Budget
             | Stream::PriceList
             | Stream::Name
             | Stream::Person

@@ -80,6 +80,7 @@ fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
         | Stream::ApiKey
         | Stream::AccessReview
         | Stream::CreditAccount
+        | Stream::Budget
         | Stream::PriceList
         | Stream::Name
         | Stream::Person

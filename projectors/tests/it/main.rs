@@ -5,6 +5,7 @@
 mod access_register;
 mod analysts;
 mod balances;
+mod budgets;
 mod cost_per_feature;
 mod invited;
 mod jetstream;

@@ -149,6 +149,7 @@ async fn first_starts_at_once_build_one() {
         "access_reviews",
         "audit_log",
         "balances",
+        "budgets",
         "cost_per_feature",
         "last_use",
         "oversight",

@@ -88,6 +88,8 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations/{organization_id}/audit-log/{event_id}",
         "/v1/organizations/{organization_id}/balance",
         "/v1/organizations/{organization_id}/break-glass",
+        "/v1/organizations/{organization_id}/budgets",
+        "/v1/organizations/{organization_id}/budgets/{budget_id}",
         "/v1/organizations/{organization_id}/costs",
         "/v1/organizations/{organization_id}/credit-lots",
         "/v1/organizations/{organization_id}/credit-movements",

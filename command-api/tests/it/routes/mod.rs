@@ -4,6 +4,7 @@ mod access_reviews;
 mod api_keys;
 mod approvals;
 mod break_glass;
+mod budgets;
 mod credentials;
 mod credits;
 mod departures;

@@ -6,11 +6,12 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 /// Every read model.
-pub(crate) const READ_MODELS: [&str; 8] = [
+pub(crate) const READ_MODELS: [&str; 9] = [
     "access_register",
     "access_reviews",
     "audit_log",
     "balances",
+    "budgets",
     "cost_per_feature",
     "last_use",
     "oversight",

@@ -209,6 +209,10 @@ impl Founding {
         self.keep("lot_id", &bought["lot_id"]);
         let granted = json!({ "amount": "5", "currency": "USD", "reason": self.word("trial") });
         self.make("/credits/grants", &granted).await;
+        let budget = json!({ "name": self.word("budget"), "currency": "USD", "period": "monthly",
+            "amount": "50", "scope": { "kind": "feature", "feature": self.word("feature") } });
+        let budget = self.make("/budgets", &budget).await;
+        self.keep("budget_id", &budget["budget_id"]);
         let usage = json!({ "records": [{
             "project_id": self.id("project_id"), "api_key_id": self.id("api_key_id"),
             "feature": self.word("feature"), "provider": self.word("provider"),

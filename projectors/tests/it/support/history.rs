@@ -3,9 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use event_log::NewEvent;
 use event_schemas::{
-    AccessReviewEvent, Actor, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, CreditAccountId,
-    Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole,
-    OrganizationSettings, PriceListEvent, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent,
+    AccessReviewEvent, Actor, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, CreditAccountId, Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole, OrganizationSettings, PriceListEvent, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent,
     SecuritySettings, SensitiveAction, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
@@ -13,12 +11,14 @@ use uuid::Uuid;
 use super::metadata;
 use super::random::Random;
 
+mod budgets;
 mod credits;
 mod oversight;
 mod prices;
 mod reviews;
 mod shared;
 
+use budgets::Budgets;
 use credits::Credits;
 use oversight::Oversight;
 use reviews::Reviews;
@@ -32,6 +32,7 @@ pub(crate) enum Event {
     ServiceAccount(Uuid, ServiceAccountEvent),
     ApiKey(Uuid, ApiKeyEvent),
     Credits(Currency, CreditAccountEvent),
+    Budget(Uuid, BudgetEvent),
     Approval(Uuid, ApprovalEvent),
     AccessReview(Uuid, AccessReviewEvent),
     /// Of an actor.
@@ -56,6 +57,7 @@ impl Happening {
             Event::Project(id, event) => self.on(&id.to_string(), event),
             Event::ServiceAccount(id, event) => self.on(&id.to_string(), event),
             Event::ApiKey(id, event) => self.on(&id.to_string(), event),
+            Event::Budget(id, event) => self.on(&id.to_string(), event),
             Event::Approval(id, event) => self.on(&id.to_string(), event),
             Event::AccessReview(id, event) => self.on(&id.to_string(), event),
             Event::Refusal(actor, event) => self.on(actor, event),
@@ -106,6 +108,7 @@ pub(crate) struct Story {
     oversight: Oversight,
     reviews: Reviews,
     credits: Credits,
+    budgets: Budgets,
 }
 
 impl Story {
@@ -125,6 +128,7 @@ impl Story {
             oversight: Oversight::default(),
             reviews: Reviews::default(),
             credits: Credits::default(),
+            budgets: Budgets::default(),
         }
     }
 
@@ -159,7 +163,7 @@ impl Story {
         if self.organizations.is_empty() {
             return Some(self.organization());
         }
-        match self.random.below(68) {
+        match self.random.below(74) {
             0 => Some(self.organization()),
             1 => self.organization_changes(),
             2..=5 => self.invite(),
@@ -176,6 +180,7 @@ impl Story {
             52..=57 => self.overseen(),
             58..=59 => self.review(),
             60..=61 => self.prices(),
+            62..=67 => self.budget(),
             _ => self.credits(),
         }
     }

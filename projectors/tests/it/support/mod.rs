@@ -1,5 +1,6 @@
 //! A log, read models beside it, and histories to fill them with.
 
+pub(crate) mod budgets;
 pub(crate) mod catalogue;
 pub(crate) mod credits;
 pub(crate) mod history;

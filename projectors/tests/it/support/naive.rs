@@ -181,6 +181,7 @@ impl State {
             }
             Event::ServiceAccount(..)
             | Event::Credits(..)
+            | Event::Budget(..)
             | Event::Approval(..)
             | Event::AccessReview(..)
             | Event::Refusal(..)
