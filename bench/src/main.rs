@@ -67,6 +67,7 @@ async fn main() -> anyhow::Result<()> {
     }
     if figures.wants("register_as_of") {
         replay::as_of(&mut figures).await?;
+    }
     if figures.wants("verify_bundle") {
         evidence::measure(&mut figures).await?;
     }
@@ -80,6 +81,7 @@ async fn main() -> anyhow::Result<()> {
     }
     if figures.wants("usage_small_tenants") {
         ingest::skew::measure(&mut figures, args.seconds).await?;
+    }
     if figures.wants("seal_") {
         ingest::seals::measure(&mut figures, args.seconds, args.rounds).await?;
     }

@@ -4,7 +4,6 @@ pub mod of_organization;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use event_schemas::usage_repricing::USAGE_REPRICED;
-use event_schemas::{ApiKeyId, MemberId, OrganizationId, PersonId, ProjectId, RecordedEvent};
 use event_schemas::{
     ApiKeyId, MemberId, Month, OrganizationId, PersonId, ProjectId, RecordedEvent,
 };

@@ -33,8 +33,8 @@ mod project;
 mod rates;
 mod refusal;
 mod service_account;
-mod usage_month;
 mod time_zone;
+mod usage_month;
 
 pub use access_review::{
     AccessReviewEvent, HeldAccess, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
@@ -46,8 +46,9 @@ pub use budget::{BudgetAction, BudgetEvent, BudgetKeeper, BudgetPeriod, BudgetSc
 pub use credit_account::{CreditAccountEvent, CreditPolicy, PRIORITY_DEFAULT};
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
-    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, BudgetId, CreditAccountId, ExportId, GroupId, InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId, RepricingId,
-    ReviewLineId, RoleId, ServiceAccountId,
+    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, BudgetId, CreditAccountId, ExportId,
+    GroupId, InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId,
+    RepricingId, ReviewLineId, RoleId, ServiceAccountId,
 };
 pub use measure::Measure;
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
@@ -69,5 +70,5 @@ pub use service_account::ServiceAccountEvent;
 pub use time_zone::is_time_zone_name;
 pub use units::{Unit, Units, Whole};
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};
-pub use usage_repricing::{RepricedTotal, RepricedUsage, RepricingScope, UsageRepricingEvent};
 pub use usage_month::{Month, NotAMonth, UsageMonthEvent};
+pub use usage_repricing::{RepricedTotal, RepricedUsage, RepricingScope, UsageRepricingEvent};

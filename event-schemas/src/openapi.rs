@@ -5,7 +5,12 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, BudgetAction, BudgetId, BudgetKeeper, BudgetPeriod, CreditAccountId, CreditPolicy, Currency, Environment, ExportId, GroupId, InviteId, LotId, Measure, MemberId, OrganizationId, OrganizationRole, Percent, Permission, PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, Rate, Rates, RepricingId, ReviewDecision, ReviewLineId, RoleId, SensitiveAction, ServiceAccountId, Unit, Units,
+    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, BudgetAction, BudgetId,
+    BudgetKeeper, BudgetPeriod, CreditAccountId, CreditPolicy, Currency, Environment, ExportId,
+    GroupId, InviteId, LotId, Measure, MemberId, OrganizationId, OrganizationRole, Percent,
+    Permission, PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, Rate, Rates,
+    RepricingId, ReviewDecision, ReviewLineId, RoleId, SensitiveAction, ServiceAccountId, Unit,
+    Units,
 };
 
 macro_rules! schema {

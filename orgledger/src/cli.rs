@@ -1,8 +1,8 @@
 //! The command line. Its doc comments are what `--help` prints, so they have no Markdown.
 #![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
-mod usage;
 pub(crate) mod seals;
+mod usage;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;

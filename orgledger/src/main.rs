@@ -25,8 +25,8 @@ mod rewrap_keys;
 mod serve;
 mod services;
 mod show;
-mod usage;
 mod signing_keys;
+mod usage;
 mod verify;
 mod watch;
 

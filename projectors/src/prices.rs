@@ -57,6 +57,9 @@ impl Projection for Prices {
                 | Stream::Refusal
                 | Stream::AccessReview
                 | Stream::CreditAccount
+                | Stream::Budget
+                | Stream::Usage
+                | Stream::UsageMonth
                 | Stream::Name => {}
             }
         }

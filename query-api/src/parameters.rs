@@ -5,7 +5,8 @@ use std::str::FromStr;
 use api_conventions::problem::ProblemSchema;
 use api_conventions::{AsOf, Cursor, Limit, Position};
 use event_schemas::{
-    AccessReviewId, ApiKeyId, BudgetId, GroupId, InviteId, MemberId, OrganizationId, ProjectId, ReviewDecision, RoleId, ServiceAccountId,
+    AccessReviewId, ApiKeyId, BudgetId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
+    ReviewDecision, RoleId, ServiceAccountId,
 };
 use serde::{Deserialize, Deserializer};
 use utoipa::openapi::{KnownFormat, Object, OneOf, Schema, SchemaFormat, Type};

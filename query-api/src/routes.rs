@@ -10,7 +10,10 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass, budgets, costs, diff, groups, invites, members, organizations, permissions, price_lists, project_groups, project_members, projects, refusals, roles, seals, service_accounts, settings, status, suggestions, why,
+    access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass,
+    budgets, costs, diff, groups, invites, members, organizations, permissions, price_lists,
+    project_groups, project_members, projects, refusals, roles, seals, service_accounts, settings,
+    status, suggestions, why,
 };
 
 /// Every route of the query API, each behind authentication, with its description.

@@ -12,8 +12,8 @@ mod http;
 mod load;
 pub(crate) mod reports;
 mod rollup;
-pub(crate) mod skew;
 pub(crate) mod seals;
+pub(crate) mod skew;
 
 use std::sync::Arc;
 use std::time::Instant;

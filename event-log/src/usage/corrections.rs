@@ -47,7 +47,8 @@ pub fn corrections_hash(corrections: &[NewCorrection]) -> String {
 }
 
 fn hash_of(lines: impl Iterator<Item = (Uuid, i32, Option<Price>, Price)>) -> String {
-    let written = |price: &Price| format!("{} {} {}", price.version, price.cost_pico, price.currency);
+    let written =
+        |price: &Price| format!("{} {} {}", price.version, price.cost_pico, price.currency);
     let mut hash = Sha256::new();
     for (batch_id, ordinal, before, after) in lines {
         let before = before.as_ref().map_or_else(|| "-".to_owned(), written);

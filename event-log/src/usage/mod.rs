@@ -28,14 +28,14 @@ use event_schemas::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-pub(crate) use corrections::are_those_of;
-pub use corrections::{
-    NewCorrection, PricedRecords, RecordCorrection, RecordsOf, corrections_hash, corrections_of, price_of,
-    read_as_priced, read_corrections,
-};
-pub use months::archived_months;
 #[cfg(test)]
 pub(crate) use copy::COLUMNS;
+pub(crate) use corrections::are_those_of;
+pub use corrections::{
+    NewCorrection, PricedRecords, RecordCorrection, RecordsOf, corrections_hash, corrections_of,
+    price_of, read_as_priced, read_corrections,
+};
+pub use months::archived_months;
 pub use queue::{ORGANIZATION_RECORDS_WAITING_MAX, RECORDS_WAITING_MAX};
 pub use read::{UsageOfRequest, read_usage, usage_of_request};
 pub use weight::correction_cuts;

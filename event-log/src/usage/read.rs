@@ -2,7 +2,8 @@
 
 use chrono::NaiveDate;
 use event_schemas::{
-    ApiKeyId, Currency, MemberId, Month, OrganizationId, PriceStatus, ProjectId, RecordedUsage, ServiceAccountId, Units,
+    ApiKeyId, Currency, MemberId, Month, OrganizationId, PriceStatus, ProjectId, RecordedUsage,
+    ServiceAccountId, Units,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row as _};

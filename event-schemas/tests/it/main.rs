@@ -58,7 +58,8 @@ fn current() -> BTreeMap<&'static str, u32> {
         PersonEvent::TYPES,
         ApprovalEvent::TYPES,
         RefusalEvent::TYPES,
-    UsageMonthEvent::TYPES, UsageRepricingEvent::TYPES,
+        UsageMonthEvent::TYPES,
+        UsageRepricingEvent::TYPES,
         &[(USAGE_RECORDED, USAGE_RECORDED_VERSION)],
     ]
     .into_iter()

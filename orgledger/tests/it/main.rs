@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // A test that finds nothing there has failed.
 
-mod auditors;
 mod anchors;
+mod auditors;
 mod command_line;
 mod crashes;
 mod demonstration;

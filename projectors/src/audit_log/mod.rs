@@ -7,6 +7,7 @@
 mod erase;
 mod lines;
 mod organization;
+mod spending;
 mod states;
 mod streams;
 mod told;
@@ -110,7 +111,9 @@ fn entry(recorded: &RecordedEvent) -> Result<Entry, ProjectionError> {
         Stream::PriceList => streams::price_list(&recorded.aggregate_id, &events::read(recorded)?),
         Stream::Person => streams::person(id()?, &events::read(recorded)?),
         Stream::Refusal => return Ok(Entry::Refused(of, events::read(recorded)?)),
-        Stream::Name => return Ok(Entry::OfNoOrganization),
+        Stream::Budget => spending::budget(id()?, &events::read(recorded)?),
+        Stream::Usage => spending::repricing(&events::read(recorded)?),
+        Stream::Name | Stream::UsageMonth => return Ok(Entry::OfNoOrganization),
     };
     Ok(Entry::Told(of, told))
 }

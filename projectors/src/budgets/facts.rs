@@ -59,6 +59,8 @@ pub(super) fn facts(recorded: &[RecordedEvent]) -> Result<Vec<Fact>, ProjectionE
             | Stream::Refusal
             | Stream::CreditAccount
             | Stream::PriceList
+            | Stream::Usage
+            | Stream::UsageMonth
             | Stream::Name
             | Stream::Person => None,
         };

@@ -18,7 +18,7 @@ pub(super) const STAGED: &str = "pg_temp.orgledger_usage_page";
 /// records: 110 ms of the processor's time, against 42). And batches are found by their index, for
 /// which the planner has to see which days are asked for. Where a statement must sort all the same,
 /// it looks as dear as can be, and would be compiled each time: half a second for a few records.
-const SETTINGS: &str = "select set_config('work_mem', '64MB', true),
+pub(super) const SETTINGS: &str = "select set_config('work_mem', '64MB', true),
     set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
     set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true),
     (select string_agg(month::text, ',' order by month) from log.missing_usage_months() as m(month))
@@ -34,8 +34,8 @@ pub(super) async fn prepare(
     tx: &mut PgConnection,
     runs: &[UsageRun],
 ) -> Result<(), ProjectionError> {
-    let statements = format!("{LOCK}; {SETTINGS}");
-    let row = sqlx::raw_sql(&statements).fetch_one(tx).await?;
+    sqlx::query(LOCK).execute(&mut *tx).await?;
+    let row = sqlx::query(SETTINGS).fetch_one(&mut *tx).await?;
     let missing: Option<String> = row.try_get("missing")?;
     for month in missing.iter().flat_map(|months| months.split(',')) {
         let month = month.parse().ok().and_then(Month::of);

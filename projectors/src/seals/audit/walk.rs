@@ -109,6 +109,10 @@ impl Walk {
             }
             Err(ReadError::Sqlx(error)) => Err(error.into()),
             Err(ReadError::Hole { after, upto, .. }) => Err(first_hole(tx, after, upto).await?),
+            // Whoever reads entries reads neither corrections nor records.
+            Err(other @ (ReadError::Corrections { .. } | ReadError::Archived { .. })) => {
+                Err(sqlx::Error::Protocol(other.to_string()).into())
+            }
         }
     }
 

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Duration, Utc};
 use event_log::NewEvent;
 use event_schemas::{
-    AccessReviewEvent, Actor, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, CreditAccountId, Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole, OrganizationSettings, PriceListEvent, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent,
-    SecuritySettings, SensitiveAction, ServiceAccountEvent, StreamEvent,
+    AccessReviewEvent, Actor, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent,
+    CreditAccountId, Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId,
+    OrganizationRole, OrganizationSettings, PriceListEvent, ProjectEvent, ProjectGrant,
+    ProjectRole, RefusalEvent, SecuritySettings, SensitiveAction, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
