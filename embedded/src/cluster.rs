@@ -180,3 +180,19 @@ pub(crate) fn disown_stale_pid(place: &Place) -> Result<(), EmbeddedError> {
     std::fs::write(&file, format!("{}\n{rest}", i32::MAX))
         .map_err(EmbeddedError::io("write", &file))
 }
+
+/// Removes the socket and its lock file that a killed postmaster has left: the lock names a process id
+/// that something else may have by now, or the killed one itself while its parent has not asked for
+/// its end, and Postgres then refuses to start. Called with no process of the cluster alive.
+pub(crate) fn remove_stale_socket(place: &Place) -> Result<(), EmbeddedError> {
+    let socket = socket_dir(place).join(format!(".s.PGSQL.{PORT}"));
+    for left in [socket.with_extension(format!("{PORT}.lock")), socket] {
+        match std::fs::remove_file(&left) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(EmbeddedError::io("remove", &left)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

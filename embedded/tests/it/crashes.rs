@@ -67,9 +67,13 @@ async fn a_process_id_that_somebody_else_has_by_now_does_not_stop_a_start() {
         sleep.arg(seconds).spawn().expect("sleep runs")
     };
     let (_, rest) = left.split_once('\n').expect("several lines");
+    let socket_lock = data_dir.path().join("postgres/socket/.s.PGSQL.5432.lock");
     let starts = async |pid: u32| {
-        std::fs::write(&pid_file, format!("{pid}\n{rest}")).expect("writable for us");
-        own_like(&pid_file, &owner);
+        for file in [&pid_file, &socket_lock] {
+            std::fs::create_dir_all(file.parent().expect("in a directory")).expect("it is there");
+            std::fs::write(file, format!("{pid}\n{rest}")).expect("writable for us");
+            own_like(file, &owner);
+        }
         let again = Postgres::start(&data_dir).await.expect("starts again");
         assert_eq!(count(&again).await, 1);
         again.stop().await.expect("stops");
