@@ -35,6 +35,7 @@ mod refusal;
 mod service_account;
 mod time_zone;
 mod usage_month;
+mod signing_key;
 
 pub use access_review::{
     AccessReviewEvent, HeldAccess, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
@@ -68,6 +69,7 @@ pub use refusal::RefusalEvent;
 pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;
 pub use time_zone::is_time_zone_name;
+pub use signing_key::SigningKeyEvent;
 pub use units::{Unit, Units, Whole};
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};
 pub use usage_month::{Month, NotAMonth, UsageMonthEvent};

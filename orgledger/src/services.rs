@@ -45,6 +45,9 @@ const QUERY_CONNECTIONS_MAX: u32 = 16;
 /// Connections that the projectors hold at most: two for each projection, and the listener's.
 pub(crate) const PROJECTOR_CONNECTIONS_MAX: u32 = 19;
 
+/// Connections that a query API holds at most to what was sealed, where that is elsewhere.
+const SEALS_CONNECTIONS_MAX: u32 = 4;
+
 /// Connections that sealing holds at most: one seals, one listens, one looks, and
 /// anchors ask.
 const SEALER_CONNECTIONS_MAX: u32 = 4;
@@ -145,7 +148,13 @@ pub(crate) async fn queries(
     let log = EventLog::reading(&installation.log, installation.master_keys()?).await?;
     let register = Arc::new(installation.register(Executor::new(log, installation.pepper()?))?);
     let authenticator = Arc::new(authenticator.with_credentials(register.clone()));
-    Ok(query_state(&installation.read, authenticator).await?.with_permissions(register))
+    let queries = query_state(&installation.read, authenticator).await?.with_permissions(register);
+    if !installation.reads_elsewhere() {
+        return Ok(queries);
+    }
+    // What was sealed is where the log is.
+    let seals = database::pool(&installation.log, Role::Reader, SEALS_CONNECTIONS_MAX).await?;
+    Ok(queries.with_seals(seals))
 }
 
 /// A feed from the log's Postgres that is told of new entries.
@@ -241,7 +250,8 @@ pub(crate) async fn sealer(
         nats_url,
         every: Duration::from_secs(signing.anchor_seconds),
     };
-    let anchors = anchors::run(anchoring, signing.anchors.clone(), shutdown.clone());
+    let anchors = anchors::parse(signing.anchors.as_deref())?;
+    let anchors = anchors::run(anchoring, anchors, shutdown.clone());
     let sealer = seals::run(SealConfig { log, head, keys }, shutdown.wait());
     Ok(Some(async move {
         tokio::join!(sealer, anchors);

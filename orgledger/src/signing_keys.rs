@@ -1,11 +1,14 @@
 //! `orgledger signing-key`, and where keys come from.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use event_log::database::{self, Role};
-use proofs::{SigningKey, VerifyingKey};
+use event_log::{Append, EventLog, NewEvent, StreamKey, clock};
+use event_schemas::{Actor, EventMetadata, SigningKeyEvent, StreamEvent as _};
+use proofs::{Note, SigningKey, VerifyingKey};
 use uuid::Uuid;
 
 use crate::cli::PlaceArgs;
@@ -23,6 +26,18 @@ pub(crate) async fn run(place: &PlaceArgs, command: SigningKeyCommand) -> anyhow
             let key = SigningKey::generate(&args.name)?;
             eprintln!("public key: {}", key.verifying_key());
             crate::print(&key.reveal())
+        }
+        SigningKeyCommand::Record => {
+            let installation = Installation::open_existing(place).await?;
+            let log = EventLog::open(&installation.log, installation.master_keys()?).await?;
+            let keys = verifying(&installation).await?;
+            let changes = record(&log, &keys).await?;
+            drop(log);
+            crate::print(&match changes {
+                0 => "the keys that seal the log are on record already".to_owned(),
+                some => format!("{some} changes of the keys that seal the log are on record"),
+            })?;
+            installation.close().await
         }
         SigningKeyCommand::Show => {
             let installation = Installation::open_existing(place).await?;
@@ -63,8 +78,78 @@ pub(crate) async fn verifying(installation: &Installation) -> anyhow::Result<Vec
     Ok(keys.iter().flat_map(|keys| keys.iter()).map(SigningKey::verifying_key).collect())
 }
 
+/// Puts on record that the log is sealed by other keys than before, where it is.
+pub(crate) async fn record_changes(
+    installation: &Installation,
+    log: &EventLog,
+) -> anyhow::Result<()> {
+    let keys = verifying(installation).await?;
+    let mut sealed = database::connect(&installation.log, Role::Projector).await?;
+    let last: Option<String> =
+        sqlx::query_scalar("select note from seal.checkpoints order by size desc limit 1")
+            .fetch_optional(&mut sealed)
+            .await?;
+    let Some(last) = last else { return Ok(()) };
+    let signed = Note::parse(&last)?.signatures;
+    let mut before: Vec<(&str, u32)> = signed.iter().map(|one| (&*one.name, one.id)).collect();
+    let mut now: Vec<(&str, u32)> = keys.iter().map(|key| (key.name(), key.id())).collect();
+    before.sort_unstable();
+    now.sort_unstable();
+    if before != now {
+        record(log, &keys).await?;
+    }
+    Ok(())
+}
+
+/// Puts on record which keys seal the log: each that is new, and each that is gone. How many changes that
+/// were. Two that do so at once meet in the log's conflict check.
+pub(crate) async fn record(log: &EventLog, keys: &[VerifyingKey]) -> anyhow::Result<usize> {
+    let Some(name) = keys.first().map(VerifyingKey::name) else { return Ok(0) };
+    let rows: Vec<(i64, String, serde_json::Value)> = sqlx::query_as(
+        "select sequence, event_type, payload from log.events
+         where aggregate_type = $1 and aggregate_id = $2 order by sequence",
+    )
+    .bind(SigningKeyEvent::STREAM)
+    .bind(name)
+    .fetch_all(log.pool())
+    .await?;
+    let mut there = BTreeSet::new();
+    for (_, event_type, payload) in &rows {
+        match serde_json::from_value(payload.clone()).with_context(|| event_type.clone())? {
+            SigningKeyEvent::Introduced { key } => there.insert(key),
+            SigningKeyEvent::Retired { key } => there.remove(&key),
+        };
+    }
+    let wanted: BTreeSet<String> = keys.iter().map(ToString::to_string).collect();
+    let new = wanted.difference(&there).map(|key| SigningKeyEvent::Introduced { key: key.clone() });
+    let gone = there.difference(&wanted).map(|key| SigningKeyEvent::Retired { key: key.clone() });
+    let changes: Vec<SigningKeyEvent> = new.chain(gone).collect();
+    if changes.is_empty() {
+        return Ok(0);
+    }
+    let now = clock::now();
+    let metadata: Arc<str> = serde_json::to_string(&EventMetadata {
+        actor: Actor::system("signing-keys"),
+        correlation_id: format!("signing-keys {}", now.to_rfc3339()),
+        causation_id: None,
+        traceparent: None,
+        source_address: None,
+        credential: None,
+    })?
+    .into();
+    let event = |change: &SigningKeyEvent| {
+        NewEvent::new(change, name.into(), None, Arc::clone(&metadata), now)
+    };
+    let events = changes.iter().map(event).collect::<Result<Vec<_>, _>>()?;
+    let sequence = rows.last().map_or(0, |(sequence, _, _)| *sequence);
+    let expected = vec![(StreamKey::new(SigningKeyEvent::STREAM, name), sequence)];
+    log.append(Append { events, expected, ..Append::default() }).await?;
+    Ok(changes.len())
+}
+
 fn named(args: &SigningArgs) -> anyhow::Result<Option<Arc<[SigningKey]>>> {
-    match (&args.signing_key, &args.signing_key_file) {
+    let named = args.signing_key.as_ref().filter(|keys| !keys.trim().is_empty());
+    match (named, &args.signing_key_file) {
         (Some(keys), _) => parse(keys).context("ORGLEDGER_SIGNING_KEY").map(Some),
         (None, Some(path)) => read(path).map(Some),
         (None, None) => Ok(None),

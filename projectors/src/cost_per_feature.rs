@@ -49,6 +49,7 @@ impl Projection for CostPerFeature {
                 | Stream::PriceList
                 | Stream::Name
                 | Stream::Person
+                | Stream::SigningKey
                 // Its corrections come beside it, of the whole page at once.
                 | Stream::Usage => {}
             }

@@ -8,8 +8,7 @@ use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, OrganizationId, PersonEvent, PersonId, PriceListEvent, ProjectEvent,
-    RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent, UsageMonthEvent,
-    UsageRepricingEvent,
+    RecordedEvent, RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -50,6 +49,8 @@ pub enum Stream {
     Usage,
     /// `usage_month`
     UsageMonth,
+    /// `signing_key`
+    SigningKey,
 }
 
 impl Stream {
@@ -70,6 +71,7 @@ impl Stream {
             PersonEvent::STREAM => Self::Person,
             UsageRepricingEvent::STREAM => Self::Usage,
             UsageMonthEvent::STREAM => Self::UsageMonth,
+            SigningKeyEvent::STREAM => Self::SigningKey,
             unknown => return Err(unreadable(event, format!("there is no stream '{unknown}'"))),
         })
     }

@@ -78,7 +78,8 @@ fn commands(events: &[RecordedEvent]) -> Result<Commands, ProjectionError> {
             | Stream::CreditAccount
             | Stream::Budget
             | Stream::PriceList
-            | Stream::Name => {}
+            | Stream::Name
+            | Stream::SigningKey => {}
         }
         let Some(organization_id) = event.organization_id else { continue };
         let text = |name: &str| event.metadata.get(name).and_then(|value| value.as_str());

@@ -60,6 +60,7 @@ impl Projection for Prices {
                 | Stream::Budget
                 | Stream::Usage
                 | Stream::UsageMonth
+                | Stream::SigningKey
                 | Stream::Name => {}
             }
         }

@@ -20,6 +20,7 @@ use crate::{
 pub fn routes(state: QueryState) -> OpenApiRouter {
     let authenticator = Arc::clone(&state.authenticator);
     list()
+        .route_layer(from_fn_with_state(state.clone(), seals::answer_sealed))
         .route_layer(from_fn(links::link_pages))
         .route_layer(from_fn(etag::answer_unmodified))
         .route_layer(from_fn_with_state(authenticator, authenticate))

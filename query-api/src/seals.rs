@@ -1,8 +1,9 @@
 //! What proves that the log is what it was: signed checkpoints, and the proof of an entry.
 
 use api_conventions::{POSITION_HEADER, Path, Position, Problem, Query};
-use axum::extract::State;
-use axum::http::header;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use event_schemas::{OrganizationId, Permission};
@@ -135,6 +136,38 @@ impl QueryState {
                 None => return Err(QueryError::NotReady("seals")),
             }
         }
+    }
+}
+
+/// What a request says that wants only what is sealed, and how an answer says up to where it is.
+const SEALED: &str = "orgledger-sealed";
+const SEALED_POSITION: &str = "orgledger-sealed-position";
+
+/// With `Orgledger-Sealed: true`, an answer waits until all that it reflects is under a signed checkpoint;
+/// where that takes too long, there is none.
+pub(crate) async fn answer_sealed(
+    State(state): State<QueryState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let asked = request.headers().get(SEALED).map(|value| value.as_bytes() == b"true");
+    match asked {
+        None => return next.run(request).await,
+        Some(true) => {}
+        Some(false) => {
+            return Problem::invalid("Orgledger-Sealed", "it is `true` or left out")
+                .into_response();
+        }
+    }
+    let mut response = next.run(request).await;
+    let position = response.headers().get(POSITION_HEADER).and_then(|value| value.to_str().ok());
+    let Some(position) = position.and_then(|text| text.parse().ok()) else { return response };
+    match state.sealed(position).await {
+        Ok((sealed, _, _)) => {
+            response.headers_mut().insert(SEALED_POSITION, HeaderValue::from(sealed));
+            response
+        }
+        Err(error) => Problem::from(error).into_response(),
     }
 }
 

@@ -6,16 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
-    AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, BudgetAction, BudgetEvent,
-    BudgetId, BudgetKeeper, BudgetPeriod, BudgetScope, CreditAccountEvent, CreditPolicy, Currency,
-    Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId, KeyOwner, LotId,
-    MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
-    OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission, PermissionSet,
-    PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant,
-    ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent, RepricedTotal,
-    RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId,
-    SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId,
-    ServiceTierPrice, TimedPrice, Unit, UsageMonthEvent, UsageRepricingEvent, When,
+    AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, BudgetAction, BudgetEvent, BudgetId, BudgetKeeper, BudgetPeriod, BudgetScope, CreditAccountEvent, CreditPolicy, Currency, Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId, KeyOwner, LotId, MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId, OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission, PermissionSet, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant, ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent, RepricedTotal, RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice, SigningKeyEvent, TimedPrice, Unit, UsageMonthEvent, UsageRepricingEvent, When,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -575,6 +566,11 @@ pub(super) fn credit_account() -> Vec<CreditAccountEvent> {
             crossed_at: 5244,
         },
     ]
+}
+
+pub(super) fn signing_key() -> Vec<SigningKeyEvent> {
+    let key = text("ledger.acme.example+1e6cd0a8+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
+    vec![SigningKeyEvent::Introduced { key: key.clone() }, SigningKeyEvent::Retired { key }]
 }
 
 pub(super) fn name() -> Vec<NameEvent> {

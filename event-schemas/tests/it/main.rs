@@ -14,7 +14,7 @@ use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RecordedUsage,
-    RefusalEvent, ServiceAccountEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
+    RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,8 +58,7 @@ fn current() -> BTreeMap<&'static str, u32> {
         PersonEvent::TYPES,
         ApprovalEvent::TYPES,
         RefusalEvent::TYPES,
-        UsageMonthEvent::TYPES,
-        UsageRepricingEvent::TYPES,
+    SigningKeyEvent::TYPES, UsageMonthEvent::TYPES, UsageRepricingEvent::TYPES,
         &[(USAGE_RECORDED, USAGE_RECORDED_VERSION)],
     ]
     .into_iter()
@@ -93,6 +92,7 @@ fn reread(event_type: &str, payload: Value) -> Value {
         it if has::<RefusalEvent>(it) => through::<RefusalEvent>(payload),
         it if has::<UsageRepricingEvent>(it) => through::<UsageRepricingEvent>(payload),
         it if has::<UsageMonthEvent>(it) => through::<UsageMonthEvent>(payload),
+        it if has::<SigningKeyEvent>(it) => through::<SigningKeyEvent>(payload),
         it => panic!("{it} is no event of ours"),
     }
 }

@@ -79,6 +79,13 @@ impl std::fmt::Display for Anchor {
     }
 }
 
+/// The places of a list with commas between.
+pub(crate) fn parse(list: Option<&str>) -> anyhow::Result<Vec<Anchor>> {
+    let entries = list.unwrap_or_default().split(',').map(str::trim);
+    let places = entries.filter(|entry| !entry.is_empty()).map(str::parse);
+    places.collect::<Result<_, _>>().map_err(anyhow::Error::msg).context("ORGLEDGER_ANCHORS")
+}
+
 /// What anchoring needs.
 #[derive(Clone)]
 pub(crate) struct Anchoring {

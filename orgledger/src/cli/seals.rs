@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
 use super::parse_time;
-use crate::anchors::Anchor;
 
 /// What signs the log.
 #[derive(Args, Clone)]
@@ -20,8 +19,8 @@ pub(crate) struct SigningArgs {
     pub(crate) signing_key_file: Option<PathBuf>,
     /// Places outside that keep checkpoints, with commas between: file:PATH (appended to), https://… (a
     /// POST each), nats:SUBJECT (of a stream), witness:KEY=https://… (c2sp.org/tlog-witness)
-    #[arg(long, global = true, env = "ORGLEDGER_ANCHORS", value_delimiter = ',')]
-    pub(crate) anchors: Vec<Anchor>,
+    #[arg(long, global = true, env = "ORGLEDGER_ANCHORS")]
+    pub(crate) anchors: Option<String>,
     /// How many seconds lie between two checkpoints that a place gets, at least
     #[arg(long, global = true, env = "ORGLEDGER_ANCHOR_SECONDS", default_value_t = 60)]
     pub(crate) anchor_seconds: u64,
@@ -34,6 +33,9 @@ pub(crate) enum SigningKeyCommand {
     New(NewSigningKeyArgs),
     /// Print the public keys of this installation, a line each
     Show,
+    /// Put on record which keys seal the log from now on: those that are new, and those that are gone.
+    /// `dev` does so by itself
+    Record,
 }
 
 /// A new key.

@@ -79,7 +79,8 @@ async fn serve(places: &Places) -> String {
 async fn checkpoints_are_kept_outside_and_fit_the_log() {
     let directory = Directory::new();
     let place = directory.place();
-    place.print(&["status"]).await;
+    // The key is made with the installation.
+    place.start(&["dev"]).await.stop().await;
     let key: VerifyingKey = place.print(&["signing-key", "show"]).await.trim().parse().unwrap();
     let places = Places::default();
     // The witness has seen something of this log that is not remembered here: nothing.

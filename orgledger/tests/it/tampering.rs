@@ -115,15 +115,14 @@ enum Evidence {
     Holds,
 }
 
-fn drills() -> Vec<Drill> {
-    use Evidence::{Any, Holds, Says};
+fn drill(what: &'static str, statements: &str, live: &'static str, evidence: Evidence) -> Drill {
+    Drill { what, statements: statements.replace("MIDDLE", MIDDLE), live, evidence }
+}
+
+/// What an entry is changed to.
+fn contents() -> Vec<Drill> {
+    use Evidence::Says;
     let changed = "is not what was sealed as leaf";
-    let drill = |what, statements: &str, live, evidence| Drill {
-        what,
-        statements: statements.replace("MIDDLE", MIDDLE),
-        live,
-        evidence,
-    };
     vec![
         drill(
             "one byte of a payload",
@@ -148,6 +147,14 @@ fn drills() -> Vec<Drill> {
             changed,
             Says("was changed"),
         ),
+    ]
+}
+
+/// What is taken out, put in or moved.
+fn places() -> Vec<Drill> {
+    use Evidence::{Any, Holds, Says};
+    let changed = "is not what was sealed as leaf";
+    vec![
         drill(
             "an event is deleted",
             "delete from log.events where position = MIDDLE",
@@ -237,7 +244,7 @@ async fn every_change_is_found_and_named() {
     let said = clean.evidence().await.expect("nothing was changed");
     assert!(said.contains(": VERIFIED"), "{said}");
     postgres.stop().await.unwrap();
-    for drill in drills() {
+    for drill in contents().into_iter().chain(places()) {
         let copied = original.copy();
         let postgres = copied.serve().await;
         Copied::tamper(&postgres, &drill.statements).await;

@@ -89,7 +89,8 @@ impl Facts {
                 | Stream::Budget
                 | Stream::PriceList
                 | Stream::Name
-                | Stream::Usage => continue,
+                | Stream::Usage
+                | Stream::SigningKey => continue,
             };
             let actor = events::actor(recorded)?;
             let organization_id = events::organization(recorded)?;

@@ -26,6 +26,7 @@ impl<'a> Sequences<'a> {
                 Stream::CreditAccount
                 | Stream::PriceList
                 | Stream::Name
+                | Stream::SigningKey
                 | Stream::Approval
                 | Stream::AccessReview
                 | Stream::Person

@@ -82,7 +82,8 @@ impl Changes {
                 | Stream::CreditAccount
                 | Stream::Budget
                 | Stream::PriceList
-                | Stream::Name => {}
+                | Stream::Name
+                | Stream::SigningKey => {}
             }
         }
         Ok(changes)

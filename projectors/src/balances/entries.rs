@@ -92,6 +92,7 @@ pub(super) fn events(page: &FeedPage) -> Result<Vec<Entry<'_>>, ProjectionError>
             | Stream::PriceList
             | Stream::Name
             | Stream::Person
+            | Stream::SigningKey
             | Stream::Usage => {}
         }
     }

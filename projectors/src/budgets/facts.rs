@@ -61,6 +61,7 @@ pub(super) fn facts(recorded: &[RecordedEvent]) -> Result<Vec<Fact>, ProjectionE
             | Stream::PriceList
             | Stream::Usage
             | Stream::UsageMonth
+            | Stream::SigningKey
             | Stream::Name
             | Stream::Person => None,
         };

@@ -85,7 +85,8 @@ fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
         | Stream::Name
         | Stream::Person
         | Stream::Usage
-        | Stream::UsageMonth => return Ok(None),
+        | Stream::UsageMonth
+        | Stream::SigningKey => return Ok(None),
     };
     // What the operator is refused that is about no organization is none's.
     let Some(organization_id) = recorded.organization_id else { return Ok(None) };

@@ -2,7 +2,7 @@
 
 use proofs::{Checkpoint, Hash, HeadLeaf, Note, Proof, VerifyingKey, verify_inclusion};
 
-use crate::support::{Answer, World, id, sealing_key};
+use crate::support::{Answer, CREDENTIAL, World, id, sealing_key};
 
 const ACME: u128 = 1;
 const BETA: u128 = 2;
@@ -83,6 +83,25 @@ async fn what_is_anothers_or_nothing_has_no_proof() {
         let answer = world.get(&path(organization, position)).await;
         answer.assert_problem(404, "not-found", &format!("{organization} {position}"));
     }
+}
+
+#[tokio::test]
+async fn an_answer_waits_until_it_is_sealed() {
+    let world = world().await.waiting_at_most(std::time::Duration::from_millis(200));
+    let path = format!("/v1/organizations/{}/projects", id(ACME));
+    let asked = |sealed: &'static str| {
+        let request = axum::extract::Request::get(&path)
+            .header("authorization", format!("Bearer {CREDENTIAL}"))
+            .header("orgledger-sealed", sealed);
+        world.send(request.body(axum::body::Body::empty()).unwrap())
+    };
+    asked("maybe").await.assert_problem(400, "invalid-request", "it is no answer");
+    asked("true").await.assert_problem(503, "read-model-not-ready", "nobody seals");
+    world.seal().await;
+    let answer = asked("true").await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.headers["orgledger-sealed-position"], "302");
+    assert!(!world.get(&path).await.headers.contains_key("orgledger-sealed-position"));
 }
 
 #[tokio::test]
