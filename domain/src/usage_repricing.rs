@@ -112,7 +112,8 @@ impl Decider for UsageRepricing {
                     return Err(UsageRepricingError::EmptySpan);
                 }
                 let reason = text::reason(reason.as_deref())?;
-                if corrections.iter().any(|correction| correction.before == Some(correction.after)) {
+                if corrections.iter().any(|correction| correction.before == Some(correction.after))
+                {
                     return Err(UsageRepricingError::NothingCorrected);
                 }
                 let too_many = UsageRepricingError::TooMany(corrections.len());

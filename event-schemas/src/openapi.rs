@@ -8,7 +8,7 @@ use crate::{
     AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, CreditPolicy,
     Currency, Environment, ExportId, GroupId, InviteId, LotId, Measure, MemberId, OrganizationId,
     OrganizationRole, Percent, Permission, PersonId, PriceListId, PriceStatus, ProjectId,
-    ProjectRole, Rate, Rates, ReviewDecision, RepricingId, ReviewLineId, RoleId, SensitiveAction,
+    ProjectRole, Rate, Rates, RepricingId, ReviewDecision, ReviewLineId, RoleId, SensitiveAction,
     ServiceAccountId, Unit, Units,
 };
 

@@ -71,7 +71,7 @@ fn commands(events: &[RecordedEvent]) -> Result<Commands, ProjectionError> {
             | Stream::ApiKey
             | Stream::Approval
             | Stream::Person
-                | Stream::Usage
+            | Stream::Usage
             | Stream::Refusal
             | Stream::AccessReview
             | Stream::CreditAccount

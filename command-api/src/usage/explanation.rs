@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use domain::pricing::{ExplainedLine, Explanation, MarkUp, PricedBy, UnpricedReason};
 use event_log::usage::RecordCorrection;
 use event_schemas::{
-    Amount, Currency, Measure, Percent, PriceListId, PriceStatus, Rate, RecordedUsage, RepricingId, When,
+    Amount, Currency, Measure, Percent, PriceListId, PriceStatus, Rate, RecordedUsage, RepricingId,
+    When,
 };
 use serde::Serialize;
 use utoipa::ToSchema;

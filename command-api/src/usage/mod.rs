@@ -14,9 +14,11 @@ pub(crate) mod reprice;
 pub(crate) mod route;
 mod sent;
 
-pub use explanation::{ExplainedCorrection, ExplainedMarkUp, ExplainedPrice, ExplainedUsageLine, UsageExplanation};
+pub use explanation::{
+    ExplainedCorrection, ExplainedMarkUp, ExplainedPrice, ExplainedUsageLine, UsageExplanation,
+};
 pub(crate) use gate::Gate;
 pub use queued::{UsageQueue, UsageQueueConfig};
-pub use reprice::{RepriceUsageRequest, RepricedCost, RepricedModel, UsageRepriced};
 pub use record::{RecordFate, UsageAnswer, UsageRecorder};
+pub use reprice::{RepriceUsageRequest, RepricedCost, RepricedModel, UsageRepriced};
 pub use sent::RECORDS_MAX;

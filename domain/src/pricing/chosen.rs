@@ -31,11 +31,7 @@ pub struct ChosenList {
 impl PriceBook {
     /// What a record costs by these prices. A list prices what its provider served, by any name that it
     /// knows the provider by.
-    pub fn price_by(
-        &self,
-        used: &Used<'_>,
-        prices: &ChosenPrices,
-    ) -> Result<Priced, PricingError> {
+    pub fn price_by(&self, used: &Used<'_>, prices: &ChosenPrices) -> Result<Priced, PricingError> {
         let Some(chosen) = &prices.list else {
             return self.price_as_known(used, prices.known);
         };

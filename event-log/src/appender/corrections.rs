@@ -40,7 +40,8 @@ impl CorrectionColumns {
     }
 
     fn push(&mut self, correction: &NewCorrection) {
-        let NewCorrection { organization_id, batch_id, record_ordinal, occurred_at, .. } = correction;
+        let NewCorrection { organization_id, batch_id, record_ordinal, occurred_at, .. } =
+            correction;
         let (before, after) = (correction.before, correction.after);
         self.organization_ids.push(organization_id.0);
         self.batch_ids.push(*batch_id);
@@ -62,8 +63,19 @@ impl CorrectionColumns {
             return String::new();
         }
         let kinds = [
-            "bigint", "integer", "uuid", "uuid", "integer", "timestamptz", "date", "bigint", "bigint",
-            "text", "bigint", "bigint", "text",
+            "bigint",
+            "integer",
+            "uuid",
+            "uuid",
+            "integer",
+            "timestamptz",
+            "date",
+            "bigint",
+            "bigint",
+            "text",
+            "bigint",
+            "bigint",
+            "text",
         ];
         let arrays: Vec<String> = (first_parameter..)
             .zip(kinds)

@@ -113,7 +113,8 @@ impl<'a> Source<'a> {
         &mut self,
         event: &RecordedEvent,
     ) -> Result<Option<Vec<RepricedUsage>>, Interrupted> {
-        let Some(organization_id) = event.organization_id.filter(|_| event.event_type == USAGE_REPRICED)
+        let Some(organization_id) =
+            event.organization_id.filter(|_| event.event_type == USAGE_REPRICED)
         else {
             return Ok(None);
         };

@@ -27,8 +27,8 @@ use uuid::Uuid;
 
 pub(crate) use corrections::are_those_of;
 pub use corrections::{
-    NewCorrection, PricedRecords, RecordCorrection, RecordsOf, corrections_hash, corrections_of, price_of,
-    read_as_priced, read_corrections,
+    NewCorrection, PricedRecords, RecordCorrection, RecordsOf, corrections_hash, corrections_of,
+    price_of, read_as_priced, read_corrections,
 };
 pub use queue::{ORGANIZATION_RECORDS_WAITING_MAX, RECORDS_WAITING_MAX};
 pub use read::{read_usage, usage_of_request};

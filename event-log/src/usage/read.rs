@@ -1,8 +1,8 @@
 //! Reading usage records back.
 
 use event_schemas::{
-    ApiKeyId, Currency, MemberId, OrganizationId, PriceStatus, ProjectId, RecordedUsage, ServiceAccountId,
-    Units,
+    ApiKeyId, Currency, MemberId, OrganizationId, PriceStatus, ProjectId, RecordedUsage,
+    ServiceAccountId, Units,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row as _};

@@ -7,9 +7,7 @@ use event_log::{Append, EventLog, ReadError};
 use sqlx::{Connection as _, Executor as _};
 
 use crate::relaying::{own_stream, published, start};
-use crate::support::{
-    TestLog, append, correcting, in_time, organization, usage, usage_write,
-};
+use crate::support::{TestLog, append, correcting, in_time, organization, usage, usage_write};
 
 /// Three records, at positions 1 to 3.
 async fn recorded() -> (TestLog, EventLog) {
@@ -90,7 +88,5 @@ async fn the_stream_carries_corrections_with_their_records_and_none_that_were_ch
         update log.usage_corrections set cost_pico = 6 where position = 5 and ordinal = 1";
     (&mut log.owner().await).execute(tampering).await.expect("it is changed");
     let refused = start(&log.options(), &config).await.refused().await;
-    let Refused::Log(ReadError::Corrections { position: 5 }) = refused else {
-        panic!("{refused}")
-    };
+    let Refused::Log(ReadError::Corrections { position: 5 }) = refused else { panic!("{refused}") };
 }

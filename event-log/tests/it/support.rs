@@ -9,8 +9,8 @@ use event_log::append::Appended;
 use event_log::database::{self, Holds, Role, migrate};
 use event_log::read::read_page;
 use event_log::usage::{
-    NewCorrection, NewUsage, Price, RecordsOf, UsageWrite, corrections_hash, price_of, read_as_priced,
-    read_usage,
+    NewCorrection, NewUsage, Price, RecordsOf, UsageWrite, corrections_hash, price_of,
+    read_as_priced, read_usage,
 };
 use event_log::{Append, AppendError, Claim, EventLog, MasterKeys, NewEvent, StreamKey};
 use event_schemas::{

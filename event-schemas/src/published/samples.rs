@@ -12,9 +12,9 @@ use crate::{
     OrganizationId, OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission,
     PermissionSet, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent,
     ProjectGrant, ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent,
-    RepricedTotal, RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings,
-    SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice,
-    TimedPrice, Unit, UsageRepricingEvent, When,
+    RepricedTotal, RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId,
+    SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId,
+    ServiceTierPrice, TimedPrice, Unit, UsageRepricingEvent, When,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.

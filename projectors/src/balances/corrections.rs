@@ -78,7 +78,8 @@ pub(super) async fn add(
             given_back: Amount::ZERO,
             parts: Vec::new(),
         });
-        let (amount, given_back) = (pico(row.try_get("drawn")?)?, pico(row.try_get("given_back")?)?);
+        let (amount, given_back) =
+            (pico(row.try_get("drawn")?)?, pico(row.try_get("given_back")?)?);
         entry.given_back = entry.given_back + given_back;
         if amount.is_positive() {
             entry.parts.push(Part { at: row.try_get("at")?, amount });

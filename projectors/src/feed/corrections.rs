@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use event_schemas::usage_repricing::USAGE_REPRICED;
-use event_schemas::{OrganizationId, RecordedEvent, RecordedUsage, RepricedUsage, UsageRepricingEvent};
+use event_schemas::{
+    OrganizationId, RecordedEvent, RecordedUsage, RepricedUsage, UsageRepricingEvent,
+};
 use sqlx::PgConnection;
 
 use super::usage;

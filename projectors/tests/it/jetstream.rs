@@ -99,7 +99,7 @@ async fn live_projections_follow_the_stream() {
             let (organization_id, records) = usage.batch(30);
             house.use_up(organization_id, &records).await;
             usage.reprice(&house).await;
-        usage.reprice(&house).await;
+            usage.reprice(&house).await;
             let head = house.head().await;
             loop {
                 let status = status(&read).await.unwrap();

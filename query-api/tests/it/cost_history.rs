@@ -220,7 +220,8 @@ fn repriced(organization_id: OrganizationId, corrections: &[NewCorrection]) -> N
     let metadata = serde_json::to_string(&metadata()).expect("it serialises").into();
     let stream = organization_id.to_string().into();
     let of = Some(organization_id);
-    NewEvent::new(&event, stream, of, metadata, time("2026-04-03T00:00:00Z")).expect("it serialises")
+    NewEvent::new(&event, stream, of, metadata, time("2026-04-03T00:00:00Z"))
+        .expect("it serialises")
 }
 
 /// How far a zone is from UTC, in minutes.

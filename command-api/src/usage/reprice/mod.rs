@@ -142,10 +142,10 @@ impl RepriceUsageRequest {
     }
 
     fn prices(&self, known: i64) -> ChosenPrices {
-        let list = self.price_list_id.clone().map(|price_list_id| ChosenList {
-            price_list_id,
-            version: self.price_list_version,
-        });
+        let list = self
+            .price_list_id
+            .clone()
+            .map(|price_list_id| ChosenList { price_list_id, version: self.price_list_version });
         ChosenPrices { known, list }
     }
 
@@ -157,7 +157,10 @@ impl RepriceUsageRequest {
             return invalid("to", "it must be after from");
         }
         if self.price_list_version.is_some() && self.price_list_id.is_none() {
-            return invalid("price_list_version", "it takes the price_list_id that it is a version of");
+            return invalid(
+                "price_list_version",
+                "it takes the price_list_id that it is a version of",
+            );
         }
         if self.prices_at.is_some_and(|position| position < 0) {
             return invalid("prices_at", "positions begin with 1");

@@ -79,7 +79,8 @@ impl RepricePage {
             return Ok(begun);
         }
         let until = session.log().head().await.map_err(ExecuteError::Database)?;
-        let prices_at = self.recorder.prices_for(self.organization_id, &self.request, until).await?;
+        let prices_at =
+            self.recorder.prices_for(self.organization_id, &self.request, until).await?;
         Ok(Begun { repricing_id: session.new_id(), prices_at, until })
     }
 

@@ -5,9 +5,7 @@ use std::sync::PoisonError;
 
 use domain::pricing::{ChosenPrices, PriceBook};
 use domain::usage_repricing::{Correction, RecordCost};
-use event_log::usage::{
-    NewCorrection, Price, PricedRecords, RecordsOf, price_of, read_as_priced,
-};
+use event_log::usage::{NewCorrection, Price, PricedRecords, RecordsOf, price_of, read_as_priced};
 use event_schemas::{Amount, Currency, OrganizationId, PriceStatus, RecordedUsage};
 
 use super::{PAGE_RECORDS_MAX, RepriceUsageRequest, RepricedCost, RepricedModel, UsageRepriced};
@@ -24,7 +22,8 @@ pub(super) struct Changed {
 
 impl Changed {
     pub(super) fn correction(&self) -> Correction {
-        let cost = |price: Price| RecordCost { cost_pico: price.cost_pico, currency: price.currency };
+        let cost =
+            |price: Price| RecordCost { cost_pico: price.cost_pico, currency: price.currency };
         Correction { before: self.before.map(cost), after: cost(self.after) }
     }
 
@@ -124,7 +123,8 @@ impl UsageRecorder {
 
 impl RepriceUsageRequest {
     fn is_about(&self, usage: &RecordedUsage) -> bool {
-        let is = |asked: &Option<String>, said: &str| asked.as_ref().is_none_or(|asked| asked == said);
+        let is =
+            |asked: &Option<String>, said: &str| asked.as_ref().is_none_or(|asked| asked == said);
         (self.from..self.to).contains(&usage.occurred_at)
             && self.project_id.is_none_or(|project_id| project_id == usage.project_id)
             && is(&self.provider, &usage.provider)

@@ -25,9 +25,7 @@ impl World {
 
     /// Publishes prices of all: that much a million input tokens of each model.
     async fn publish(&self, provider: &str, currency: &str, prices: &[(&str, &str)]) -> i64 {
-        let model = |(model, price): &(&str, &str)| {
-            json!({"model": model, "matches": {"equals": model}, "rates": {"input_tokens": price}})
-        };
+        let model = |(model, price): &(&str, &str)| json!({"model": model, "matches": {"equals": model}, "rates": {"input_tokens": price}});
         let models: Vec<Value> = prices.iter().map(model).collect();
         let list = json!({"catalogue": "c", "provider": provider, "currency": currency,
             "effective_from": "2026-01-01T00:00:00Z", "models": models});
@@ -106,7 +104,8 @@ async fn a_dry_run_tells_what_would_change_and_then_it_changes_once() {
     let world = World::new().await;
     world.publish("openai", "USD", &[("m", "3"), ("n", "1")]).await;
     world.send(&[world.record("a", "m"), world.record("b", "n"), world.record("c", "late")]).await;
-    let prices_at = world.publish("openai", "USD", &[("m", "2.5"), ("n", "1"), ("late", "7")]).await;
+    let prices_at =
+        world.publish("openai", "USD", &[("m", "2.5"), ("n", "1"), ("late", "7")]).await;
     let head = world.app.head().await;
     let would = world.reprice(json!({"dry_run": true})).await.ok();
     assert_eq!((counts(&would), &would["repricing_id"]), ([3, 2, 1, 0], &Value::Null));
@@ -125,7 +124,10 @@ async fn a_dry_run_tells_what_would_change_and_then_it_changes_once() {
     }
     let models = &repriced["models"];
     assert_eq!(costs(models).len(), 3, "{models}");
-    assert_eq!((&models[2]["model"], &models[2]["cost_after"]), (&json!("m"), &json!("2.500000000000")));
+    assert_eq!(
+        (&models[2]["model"], &models[2]["cost_after"]),
+        (&json!("m"), &json!("2.500000000000"))
+    );
     assert_eq!(world.app.count("usage.repriced").await, 1);
     assert_eq!(world.app.head().await, head + 1);
 
@@ -138,7 +140,10 @@ async fn a_dry_run_tells_what_would_change_and_then_it_changes_once() {
     let explained = world.explained("c").await;
     let correction = &explained["corrections"][0];
     assert_eq!((&explained["cost"], &correction["cost"]), (&Value::Null, &json!("7.000000000000")));
-    assert_eq!((&correction["agrees"], &correction["reason"]), (&json!(true), &json!("published late")));
+    assert_eq!(
+        (&correction["agrees"], &correction["reason"]),
+        (&json!(true), &json!("published late"))
+    );
     assert_eq!(correction["price"]["price_version"], prices_at);
     assert_eq!(correction["repricing_id"], repriced["repricing_id"]);
     assert_eq!(world.explained("b").await["corrections"], json!([]));
@@ -175,7 +180,10 @@ async fn a_price_moves_between_currencies_and_lists_and_never_goes_away() {
     let told: Vec<&Value> =
         a["corrections"].as_array().expect("two").iter().map(|told| &told["currency"]).collect();
     assert_eq!(told, [&json!("EUR"), &json!("USD")]);
-    assert!(a["corrections"].as_array().expect("two").iter().all(|told| told["agrees"] == true), "{a}");
+    assert!(
+        a["corrections"].as_array().expect("two").iter().all(|told| told["agrees"] == true),
+        "{a}"
+    );
 }
 
 #[tokio::test]
@@ -224,10 +232,8 @@ async fn two_at_once_are_decided_one_on_the_other() {
     world.send(&records).await;
     let first = world.publish("openai", "USD", &[("m", "2")]).await;
     world.publish("openai", "USD", &[("m", "3")]).await;
-    let (one, other) = tokio::join!(
-        world.reprice(json!({"prices_at": first})),
-        world.reprice(json!({})),
-    );
+    let (one, other) =
+        tokio::join!(world.reprice(json!({"prices_at": first})), world.reprice(json!({})),);
     let changed = counts(&one.ok())[1] + counts(&other.ok())[1];
     let chained: i64 = sqlx::query_scalar(
         "select count(*) from (
@@ -261,7 +267,11 @@ async fn who_may_not_and_what_cannot_be_is_refused() {
             if may {
                 assert_eq!(counts(&reply.ok()), [1, 0, 0, 1], "{role}");
             } else {
-                assert_eq!(reply.refused(403, "forbidden")["permission"], "prices.update", "{role}");
+                assert_eq!(
+                    reply.refused(403, "forbidden")["permission"],
+                    "prices.update",
+                    "{role}"
+                );
             }
         }
     }

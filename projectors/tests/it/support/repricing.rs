@@ -44,7 +44,9 @@ pub(crate) async fn reprice(
                 currency: if random.one_in(3) { "EUR" } else { "USD" }.parse().unwrap(),
             };
             let before = price_of(usage);
-            if before.is_some_and(|b| (b.cost_pico, b.currency) == (after.cost_pico, after.currency)) {
+            if before
+                .is_some_and(|b| (b.cost_pico, b.currency) == (after.cost_pico, after.currency))
+            {
                 continue;
             }
             corrections.push(NewCorrection {

@@ -44,7 +44,8 @@ impl Usage {
         let organization = self.random.pick(&self.organizations).unwrap();
         // As large as a cost can be, so that sums leave what a bigint holds.
         let pico_max = usize::try_from(i64::MAX).unwrap();
-        super::repricing::reprice(house, &mut self.random, OrganizationId(organization), pico_max).await;
+        super::repricing::reprice(house, &mut self.random, OrganizationId(organization), pico_max)
+            .await;
     }
 
     /// One record at that cost, or at none.
