@@ -133,46 +133,17 @@ pub struct PricedRecords {
     pub archived: i64,
 }
 
+/// A batch, by where it stands and the days of its records.
+type Run = (i64, Uuid, i64, NaiveDate, NaiveDate);
+
 /// Reads records as they are priced now, at most that many.
 pub async fn read_as_priced(
     connection: &mut PgConnection,
     of: RecordsOf,
     records_max: i64,
 ) -> Result<PricedRecords, sqlx::Error> {
-    let runs = sqlx::query_as::<_, (i64, Uuid, i64, NaiveDate, NaiveDate)>(
-        "select first_position, batch_id, count::bigint, first_day, last_day from log.usage_batches
-         where organization_id = $1 and first_position <= $3 and last_day >= $4 and first_day <= $5
-             and first_position + count > $2 + 1
-             and first_position >= coalesce((
-                 select max(first_position) from log.usage_batches
-                 where organization_id = $1 and first_position <= $2 + 1), 0)
-         order by first_position limit $6",
-    )
-    .bind(of.organization_id.0)
-    .bind(of.after)
-    .bind(of.upto)
-    .bind(of.first_day)
-    .bind(of.last_day)
-    .bind(RUNS_MAX)
-    .fetch_all(&mut *connection)
-    .await?;
-    let mut upto = of.upto;
-    if i64::try_from(runs.len()) == Ok(RUNS_MAX) {
-        upto = runs.last().map_or(upto, |(first, _, count, ..)| upto.min(first + count - 1));
-    }
-    let mut expected = 0;
-    for (first, _, count, ..) in &runs {
-        let (first, last) = ((*first).max(of.after + 1), (first + count - 1).min(upto));
-        if first > upto {
-            break;
-        }
-        if expected + last - first + 1 > records_max {
-            upto = first + (records_max - expected) - 1;
-            expected = records_max;
-            break;
-        }
-        expected += last - first + 1;
-    }
+    let runs = runs(connection, of).await?;
+    let (upto, expected) = page(&runs, of, records_max);
     let (Some(first_day), Some(last_day)) =
         (runs.iter().map(|run| run.3).min(), runs.iter().map(|run| run.4).max())
     else {
@@ -214,6 +185,44 @@ pub async fn read_as_priced(
         rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?;
     let archived = expected - i64::try_from(records.len()).unwrap_or(i64::MAX);
     Ok(PricedRecords { records, upto, archived })
+}
+
+/// The batches that the records are in, in order.
+async fn runs(connection: &mut PgConnection, of: RecordsOf) -> Result<Vec<Run>, sqlx::Error> {
+    sqlx::query_as(
+        "select first_position, batch_id, count::bigint, first_day, last_day from log.usage_batches
+         where organization_id = $1 and first_position <= $3 and last_day >= $4 and first_day <= $5
+             and first_position + count > $2 + 1
+             and first_position >= coalesce((
+                 select max(first_position) from log.usage_batches
+                 where organization_id = $1 and first_position <= $2 + 1), 0)
+         order by first_position limit $6",
+    )
+    .bind(of.organization_id.0)
+    .bind(of.after)
+    .bind(of.upto)
+    .bind(of.first_day)
+    .bind(of.last_day)
+    .bind(RUNS_MAX)
+    .fetch_all(connection)
+    .await
+}
+
+/// Where a page of at most that many records ends, and how many it has.
+fn page(runs: &[Run], of: RecordsOf, records_max: i64) -> (i64, i64) {
+    let mut upto = of.upto;
+    if i64::try_from(runs.len()) == Ok(RUNS_MAX) {
+        upto = runs.last().map_or(upto, |(first, _, count, ..)| upto.min(first + count - 1));
+    }
+    let mut expected = 0;
+    for (first, _, count, ..) in runs {
+        let (first, last) = ((*first).max(of.after + 1), (first + count - 1).min(upto));
+        if expected + last - first + 1 > records_max {
+            return (first + (records_max - expected) - 1, records_max);
+        }
+        expected += last - first + 1;
+    }
+    (upto, expected)
 }
 
 /// A correction of a record, and why it was made.

@@ -29,14 +29,14 @@ create table balances (
     consumed numeric(38,12) not null,
     -- What was used when no lot was there to draw.
     overdraft numeric(38,12) not null,
-    -- What corrections of prices gave back and no lot could take.
-    returned numeric(38,12) not null,
     balance numeric(38,12) not null,
     policy text not null,
     -- Whether the balance has fallen to zero or below and not come back.
     exhausted boolean not null,
     -- How many events of the account's stream this knows.
     sequence bigint not null,
+    -- What corrections of prices gave back and no lot could take.
+    returned numeric(38,12) not null default 0,
     primary key (organization_id, currency)
 ) with (fillfactor = 50);
 
