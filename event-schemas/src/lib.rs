@@ -33,9 +33,9 @@ mod project;
 mod rates;
 mod refusal;
 mod service_account;
+mod signing_key;
 mod time_zone;
 mod usage_month;
-mod signing_key;
 
 pub use access_review::{
     AccessReviewEvent, HeldAccess, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
@@ -68,8 +68,8 @@ pub use rates::{Percent, RATE_PLACES, Rate, RateError, Rates};
 pub use refusal::RefusalEvent;
 pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;
-pub use time_zone::is_time_zone_name;
 pub use signing_key::SigningKeyEvent;
+pub use time_zone::is_time_zone_name;
 pub use units::{Unit, Units, Whole};
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};
 pub use usage_month::{Month, NotAMonth, UsageMonthEvent};

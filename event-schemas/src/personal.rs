@@ -70,7 +70,9 @@ static FIELDS: LazyLock<HashMap<&'static str, Vec<PersonalField>>> = LazyLock::n
         ApprovalEvent::PERSONAL,
         AccessReviewEvent::PERSONAL,
         RefusalEvent::PERSONAL,
-    SigningKeyEvent::PERSONAL, UsageMonthEvent::PERSONAL, UsageRepricingEvent::PERSONAL,
+        SigningKeyEvent::PERSONAL,
+        UsageMonthEvent::PERSONAL,
+        UsageRepricingEvent::PERSONAL,
     ];
     let mut fields: HashMap<_, Vec<PersonalField>> = HashMap::new();
     for field in streams.into_iter().flatten() {

@@ -8,7 +8,8 @@ use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, OrganizationId, PersonEvent, PersonId, PriceListEvent, ProjectEvent,
-    RecordedEvent, RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
+    RecordedEvent, RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent,
+    UsageMonthEvent, UsageRepricingEvent,
 };
 use serde_json::Value;
 use uuid::Uuid;

@@ -6,7 +6,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
-    AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, BudgetAction, BudgetEvent, BudgetId, BudgetKeeper, BudgetPeriod, BudgetScope, CreditAccountEvent, CreditPolicy, Currency, Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId, KeyOwner, LotId, MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId, OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission, PermissionSet, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant, ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent, RepricedTotal, RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice, SigningKeyEvent, TimedPrice, Unit, UsageMonthEvent, UsageRepricingEvent, When,
+    AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, BudgetAction, BudgetEvent,
+    BudgetId, BudgetKeeper, BudgetPeriod, BudgetScope, CreditAccountEvent, CreditPolicy, Currency,
+    Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId, KeyOwner, LotId,
+    MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
+    OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission, PermissionSet,
+    PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant,
+    ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent, RepricedTotal,
+    RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId,
+    SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId,
+    ServiceTierPrice, SigningKeyEvent, TimedPrice, Unit, UsageMonthEvent, UsageRepricingEvent,
+    When,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.

@@ -14,7 +14,8 @@ use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RecordedUsage,
-    RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
+    RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent,
+    UsageRepricingEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,7 +59,9 @@ fn current() -> BTreeMap<&'static str, u32> {
         PersonEvent::TYPES,
         ApprovalEvent::TYPES,
         RefusalEvent::TYPES,
-    SigningKeyEvent::TYPES, UsageMonthEvent::TYPES, UsageRepricingEvent::TYPES,
+        SigningKeyEvent::TYPES,
+        UsageMonthEvent::TYPES,
+        UsageRepricingEvent::TYPES,
         &[(USAGE_RECORDED, USAGE_RECORDED_VERSION)],
     ]
     .into_iter()

@@ -113,7 +113,9 @@ fn entry(recorded: &RecordedEvent) -> Result<Entry, ProjectionError> {
         Stream::Refusal => return Ok(Entry::Refused(of, events::read(recorded)?)),
         Stream::Budget => spending::budget(id()?, &events::read(recorded)?),
         Stream::Usage => spending::repricing(&events::read(recorded)?),
-        Stream::Name | Stream::UsageMonth | Stream::SigningKey => return Ok(Entry::OfNoOrganization),
+        Stream::Name | Stream::UsageMonth | Stream::SigningKey => {
+            return Ok(Entry::OfNoOrganization);
+        }
     };
     Ok(Entry::Told(of, told))
 }
