@@ -28,6 +28,7 @@ pub mod access_reviews;
 pub mod api_keys;
 pub mod approvals;
 pub mod break_glass;
+pub mod budgets;
 pub mod credits;
 pub mod groups;
 pub mod invites;

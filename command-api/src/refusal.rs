@@ -2,6 +2,7 @@
 
 use domain::access_review::AccessReviewError;
 use domain::api_key::ApiKeyError;
+use domain::budget::BudgetError;
 use domain::credit_account::CreditAccountError;
 use domain::name::NameError;
 use domain::organization::OrganizationError;
@@ -12,6 +13,7 @@ use domain::service_account::ServiceAccountError;
 use domain::text::TextError;
 use domain::usage::UsageError;
 use domain::usage_month::UsageMonthError;
+use domain::usage_repricing::UsageRepricingError;
 use event_log::aggregates::LoadError;
 use event_log::{AppendError, VaultError};
 use event_schemas::{Month, Permission, ReviewLineId};
@@ -51,6 +53,9 @@ pub enum Refusal {
     /// By the credit account.
     #[error(transparent)]
     CreditAccount(#[from] CreditAccountError),
+    /// By the budget.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
     /// By the price list.
     #[error(transparent)]
     PriceList(#[from] PriceListError),
@@ -63,6 +68,12 @@ pub enum Refusal {
     /// By the check of a usage record.
     #[error(transparent)]
     Usage(#[from] UsageError),
+    /// By the repricing.
+    #[error(transparent)]
+    UsageRepricing(#[from] UsageRepricingError),
+    /// Records that would have to be read are not in the log's tables any more.
+    #[error("usage of that time has been archived, and what is archived is not priced again")]
+    UsageArchived,
     /// By the month of usage.
     #[error(transparent)]
     UsageMonth(#[from] UsageMonthError),

@@ -9,12 +9,15 @@ use sqlx::PgConnection;
 
 use crate::access_register::AccessRegister;
 use crate::access_reviews::AccessReviews;
+use crate::audit_log::AuditLog;
 use crate::balances::Balances;
+use crate::budgets::Budgets;
 use crate::cost_per_feature::CostPerFeature;
 use crate::error::RunError;
 use crate::feed::FeedPage;
 use crate::last_use::LastUse;
 use crate::oversight::Oversight;
+use crate::prices::Prices;
 
 /// Why a page could not be applied. Nothing of it was.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +67,9 @@ pub trait Projection: Send + Sync + 'static {
     /// build goes into service only where none finds anything. Their names are not qualified.
     const CHECKS: &'static [&'static str] = &[];
 
+    /// The SQL that creates the indexes that only readers need. Where nobody reads, there are none.
+    const INDEXES: &'static str = "";
+
     /// The SQL that creates its tables. Their names are not qualified.
     fn tables() -> &'static str;
 
@@ -105,6 +111,7 @@ pub struct Registered {
     /// [`Projection::VIEWS`].
     pub views: &'static [&'static str],
     pub(crate) tables: &'static str,
+    pub(crate) indexes: &'static str,
     pub(crate) checks: &'static [&'static str],
     projection: Arc<dyn Apply>,
 }
@@ -117,6 +124,7 @@ impl Registered {
             version: P::VERSION,
             views: P::VIEWS,
             tables: P::tables(),
+            indexes: P::INDEXES,
             checks: P::CHECKS,
             projection: Arc::new(projection),
         }
@@ -138,8 +146,11 @@ pub fn all() -> Vec<Registered> {
         Registered::new(Balances),
         Registered::new(CostPerFeature),
         Registered::new(AccessReviews),
+        Registered::new(AuditLog),
         Registered::new(LastUse),
         Registered::new(Oversight),
+        Registered::new(Prices),
+        Registered::new(Budgets),
     ]
 }
 

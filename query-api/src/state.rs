@@ -27,6 +27,7 @@ const OTHER_REPLICA_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct QueryState {
     pool: PgPool,
+    seals: PgPool,
     positions: Positions,
     wait_max: Duration,
     pub(crate) authenticator: Arc<Authenticator>,
@@ -38,7 +39,8 @@ impl QueryState {
     /// most, which must be less than a request may take.
     pub fn new(pool: PgPool, authenticator: Arc<Authenticator>, wait_max: Duration) -> Self {
         let positions = Positions::new(pool.clone());
-        Self { positions, pool, wait_max, authenticator, permissions: None }
+        let seals = pool.clone();
+        Self { pool, seals, positions, wait_max, authenticator, permissions: None }
     }
 
     /// The same, for callers whose permissions are known there. Without it only who runs orgledger
@@ -46,6 +48,20 @@ impl QueryState {
     #[must_use]
     pub fn with_permissions(self, permissions: Arc<dyn Permissions>) -> Self {
         Self { permissions: Some(permissions), ..self }
+    }
+
+    /// The same, where what was sealed is in another database than the read models.
+    #[must_use]
+    pub fn with_seals(self, seals: PgPool) -> Self {
+        Self { seals, ..self }
+    }
+
+    pub(crate) fn seals(&self) -> &PgPool {
+        &self.seals
+    }
+
+    pub(crate) fn wait_max(&self) -> Duration {
+        self.wait_max
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -98,6 +114,12 @@ pub(crate) struct Reflecting<T> {
 impl<T> Reflecting<T> {
     pub(crate) fn new(position: i64, body: T) -> Self {
         Self { position, body, next_page: None, sequence: None }
+    }
+
+    /// The same, of something else that is made of it.
+    pub(crate) fn map<U>(self, made: impl FnOnce(T) -> U) -> Reflecting<U> {
+        let Self { position, body, next_page, sequence } = self;
+        Reflecting { position, body: made(body), next_page, sequence }
     }
 
     /// With the version of what it shows, where it has one.

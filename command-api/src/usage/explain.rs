@@ -2,12 +2,12 @@
 
 use std::sync::PoisonError;
 
-use domain::pricing::{Tokens, Used};
-use event_log::usage::{UsageOfRequest, usage_of_request};
+use domain::pricing::{ChosenList, ChosenPrices, Tokens, Used};
+use event_log::usage::{UsageOfRequest, corrections_of, usage_of_request};
 use event_schemas::{OrganizationId, Permission, RecordedUsage};
 
 use super::UsageRecorder;
-use super::explanation::UsageExplanation;
+use super::explanation::{ExplainedCorrection, UsageExplanation};
 use crate::execute::CommandContext;
 use crate::refusal::{ExecuteError, Refusal};
 
@@ -38,16 +38,30 @@ impl UsageRecorder {
             // What somebody cannot see does not exist for them.
             Err(_) => return Ok(None),
         }
+        let corrections = corrections_of(pool, usage.batch_id, usage.ordinal).await?;
         self.refresh_prices().await?;
         let book = self.book.read().unwrap_or_else(PoisonError::into_inner);
         let explained = book.explain(&used(&usage), position);
         let explained =
             explained.map_err(|error| Refusal::Import(error.to_string()).into_error())?;
-        Ok(Some(UsageExplanation::new(position, usage, explained)))
+        let mut told = Vec::with_capacity(corrections.len());
+        for correction in corrections {
+            let list = correction.price_list_id.clone().map(|price_list_id| ChosenList {
+                price_list_id,
+                version: correction.price_list_version,
+            });
+            let prices = ChosenPrices { known: correction.prices_at, list };
+            let explained = book.explain_by(&used(&usage), &prices);
+            let explained =
+                explained.map_err(|error| Refusal::Import(error.to_string()).into_error())?;
+            told.push(ExplainedCorrection::new(correction, explained));
+        }
+        Ok(Some(UsageExplanation::new(position, usage, explained, told)))
     }
 }
 
-fn used(usage: &RecordedUsage) -> Used<'_> {
+/// What is priced of a record.
+pub(super) fn used(usage: &RecordedUsage) -> Used<'_> {
     Used {
         organization_id: usage.organization_id,
         provider: &usage.provider,

@@ -129,9 +129,9 @@ impl From<ReadError> for Interrupted {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Sqlx(error) => error.into(),
-            not_all @ (ReadError::Hole { .. } | ReadError::Archived { .. }) => {
-                Refused::Log(not_all).into()
-            }
+            not_all @ (ReadError::Hole { .. }
+            | ReadError::Corrections { .. }
+            | ReadError::Archived { .. }) => Refused::Log(not_all).into(),
         }
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Row;
 
 /// The columns, in the order in which [`encode`] writes them.
-pub(super) const COLUMNS: &str = "batch_id, ordinal, organization_id, project_id, api_key_id, member_id, \
+pub(crate) const COLUMNS: &str = "batch_id, ordinal, organization_id, project_id, api_key_id, member_id, \
     service_account_id, end_user, feature, provider, model, request_id, occurred_at, \
     occurred_day, request_key, content_key, input_tokens, cached_input_tokens, \
     cache_write_tokens, output_tokens, reasoning_tokens, price_version, cost_pico, currency, tags, \

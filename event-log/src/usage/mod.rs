@@ -8,11 +8,13 @@
 
 pub mod archive;
 mod copy;
+mod corrections;
 mod group;
 mod known;
 pub mod months;
 mod queue;
 mod read;
+mod weight;
 mod write;
 
 use std::collections::BTreeMap;
@@ -26,9 +28,18 @@ use event_schemas::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+#[cfg(test)]
+pub(crate) use copy::COLUMNS;
+pub(crate) use corrections::are_those_of;
+pub use corrections::{
+    NewCorrection, PricedRecords, RecordCorrection, RecordsOf, corrections_hash, corrections_of,
+    price_of, read_as_priced, read_corrections,
+};
 pub use months::archived_months;
 pub use queue::{ORGANIZATION_RECORDS_WAITING_MAX, RECORDS_WAITING_MAX};
 pub use read::{UsageOfRequest, read_usage, usage_of_request};
+pub use weight::correction_cuts;
+pub(crate) use weight::record_cuts;
 pub use write::{GROUP_RECORDS_MAX, UsageWriter};
 
 use crate::append::StreamKey;

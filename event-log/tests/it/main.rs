@@ -5,6 +5,7 @@ mod aggregates;
 mod append;
 mod append_only;
 mod conflicts;
+mod corrections;
 mod crashes;
 mod database;
 mod following;

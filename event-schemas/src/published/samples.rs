@@ -6,15 +6,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
-    AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, CreditAccountEvent,
-    CreditPolicy, Currency, Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId,
-    KeyOwner, LotId, MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent,
-    OrganizationId, OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission,
-    PermissionSet, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent,
-    ProjectGrant, ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent,
-    ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings,
-    SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice,
-    TimedPrice, Unit, UsageMonthEvent, When,
+    AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, BudgetAction, BudgetEvent,
+    BudgetId, BudgetKeeper, BudgetPeriod, BudgetScope, CreditAccountEvent, CreditPolicy, Currency,
+    Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId, KeyOwner, LotId,
+    MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
+    OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission, PermissionSet,
+    PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant,
+    ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent, RepricedTotal,
+    RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId,
+    SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId,
+    ServiceTierPrice, SigningKeyEvent, TimedPrice, Unit, UsageMonthEvent, UsageRepricingEvent,
+    When,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -90,6 +92,7 @@ pub(super) fn organization() -> Vec<OrganizationEvent> {
                 api_key_rotation_days: Some(90),
                 api_key_lifetime_days_max: Some(365),
                 admins_max: Some(5),
+                time_zone: text("Europe/Berlin"),
                 ..OrganizationSettings::default()
             },
         },
@@ -148,6 +151,40 @@ pub(super) fn approval() -> Vec<ApprovalEvent> {
         Was::Declined { declined_by: id(16), reason: Some(text("ask again after the audit")) },
         Was::Withdrawn {},
     ]
+}
+
+/// The usage below, which had no price at first, and another record in euros.
+pub(super) fn usage_repricing() -> Vec<UsageRepricingEvent> {
+    let total = |currency, before: (u32, i128), after: (u32, i128)| RepricedTotal {
+        currency,
+        records_before: before.0,
+        cost_before: Amount::from_pico(before.1),
+        records_after: after.0,
+        cost_after: Amount::from_pico(after.1),
+    };
+    let euro = "EUR".parse::<Currency>().expect("a currency");
+    vec![UsageRepricingEvent::Repriced {
+        repricing_id: id(21),
+        scope: RepricingScope {
+            from: day(0),
+            to: day(31),
+            project_id: Some(chat()),
+            provider: Some(text("anthropic")),
+            model: None,
+            only_unpriced: false,
+        },
+        prices_at: 57,
+        price_list_id: Some(PriceListId::of("genai-prices", "anthropic")),
+        price_list_version: Some(3),
+        reason: Some(text("the price of March was published late")),
+        corrections: 2,
+        corrections_hash: text("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+        totals: vec![
+            total(None, (1, 0), (0, 0)),
+            total(Some(euro), (1, 7_250_000_000), (0, 0)),
+            total(Some(Currency::USD), (0, 0), (2, 33_625_000_000)),
+        ],
+    }]
 }
 
 pub(super) fn refusal() -> Vec<RefusalEvent> {
@@ -404,9 +441,74 @@ pub(super) fn api_key() -> Vec<ApiKeyEvent> {
             previous_valid_until: day(91),
             rotation_due_at: Some(day(180)),
         },
-        Was::SecretShared { break_glass_id: Some(id(14)) },
+        Was::SecretShared { shown_to: vec![id(12)], break_glass_id: Some(id(14)) },
         Was::Revoked { reason: Some(text("found in a public repository")) },
         Was::Expired {},
+    ]
+}
+
+pub(super) fn budget() -> Vec<BudgetEvent> {
+    use BudgetEvent as Was;
+    let (organization_id, currency): (_, Currency) = (acme(), Currency::USD);
+    let (budget_id, name): (BudgetId, _) = (id(14), text("Chat, a month"));
+    let scope = BudgetScope::Project { project_id: chat() };
+    // The month of September in Berlin.
+    let (begins, ends) = (day(242) + TimeDelta::minutes(750), day(272) + TimeDelta::minutes(750));
+    let (period_start, period_end) = (Some(begins), Some(ends));
+    let period = (begins + TimeDelta::hours(2)).date_naive();
+    vec![
+        Was::Set {
+            budget_id,
+            organization_id,
+            scope: scope.clone(),
+            project_id: Some(chat()),
+            keeper: BudgetKeeper::Organization,
+            name: name.clone(),
+            currency,
+            period: BudgetPeriod::Monthly,
+            amount: thousandths(1_000_000),
+            thresholds: vec![50, 80],
+            action: BudgetAction::Block,
+            time_zone: text("Europe/Berlin"),
+        },
+        Was::Changed {
+            budget_id,
+            organization_id,
+            name: name.clone(),
+            amount: thousandths(1_500_000),
+            thresholds: vec![80, 95],
+            action: BudgetAction::Block,
+            time_zone: text("Europe/Berlin"),
+        },
+        Was::Removed { budget_id, organization_id },
+        Was::ThresholdReached {
+            budget_id,
+            organization_id,
+            name: name.clone(),
+            scope: scope.clone(),
+            period: Some(period),
+            period_start,
+            period_end,
+            currency,
+            amount: thousandths(1_000_000),
+            threshold: 80,
+            spent: thousandths(800_125),
+            crossed_at: 5120,
+        },
+        Was::Exhausted {
+            budget_id,
+            organization_id,
+            name,
+            scope,
+            period: Some(period),
+            period_start,
+            period_end,
+            currency,
+            amount: thousandths(1_000_000),
+            action: BudgetAction::Block,
+            spent: thousandths(1_000_250),
+            crossed_at: 5733,
+        },
     ]
 }
 
@@ -474,6 +576,11 @@ pub(super) fn credit_account() -> Vec<CreditAccountEvent> {
             crossed_at: 5244,
         },
     ]
+}
+
+pub(super) fn signing_key() -> Vec<SigningKeyEvent> {
+    let key = text("ledger.acme.example+1e6cd0a8+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
+    vec![SigningKeyEvent::Introduced { key: key.clone() }, SigningKeyEvent::Retired { key }]
 }
 
 pub(super) fn name() -> Vec<NameEvent> {

@@ -1,11 +1,14 @@
 //! Reports on the terminal: the same queries as over HTTP, printed.
 
 pub(crate) mod access_register;
+pub(crate) mod audit_log;
 pub(crate) mod balance;
 pub(crate) mod costs;
+pub(crate) mod diff;
 pub(crate) mod statement;
 pub(crate) mod status;
 pub(crate) mod text;
+pub(crate) mod why;
 
 use event_log::database::{self, Role};
 use projectors::{Feed, PostgresFeed};

@@ -76,7 +76,8 @@ async fn recorded(
 ) -> anyhow::Result<Archive> {
     let month = args.month;
     let into = directory(&args.to, month);
-    let archive = archive::write(&mut mover.reader, month, &into, &mut progress("written"));
+    let mut progress = progress("written");
+    let archive = archive::write(&mut mover.reader, month, &into, &mut progress);
     let archive = archive.await.map_err(|error| {
         let is_of_before = matches!(error, ArchiveError::Differs { other: "the database", .. });
         let error = told(error);

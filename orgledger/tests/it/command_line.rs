@@ -16,7 +16,7 @@ async fn help(command: &[&str]) -> String {
 }
 
 /// Each command, and what its help must speak of.
-const COMMANDS: [(&[&str], &[&str]); 20] = [
+const COMMANDS: [(&[&str], &[&str]); 24] = [
     (&["dev"], &["--listen", "ORGLEDGER_LISTEN", "127.0.0.1:8080"]),
     (&["demo"], &["--fresh", "--exit", "--listen"]),
     (
@@ -53,12 +53,19 @@ const COMMANDS: [(&[&str], &[&str]); 20] = [
             "<NAME>",
             "access_register",
             "access_reviews",
+            "audit_log",
             "balances",
+            "budgets",
             "cost_per_feature",
             "last_use",
             "oversight",
+            "prices",
         ],
     ),
+    (&["audit-log"], &["--organization", "--type", "--actor", "--target", "ndjson", "csv", "ocsf"]),
+    (&["diff"], &["--organization", "--from", "--to", "--net", "table", "json", "markdown"]),
+    (&["why"], &["--organization", "--member", "--subject", "--currency", "--event", "--as-of"]),
+    (&["replay"], &["--to", "--only", "--step", "--organization"]),
     (&["rewrap-keys"], &["ORGLEDGER_MASTER_KEY"]),
     (&["usage"], &["archive", "restore", "archives", "record", "explain"]),
     (&["usage", "archive"], &["--month", "--to", "--drop", "--json", "2026-01"]),

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // A test that finds nothing there has failed.
 
+mod anchors;
+mod auditors;
 mod command_line;
 mod crashes;
 mod demonstration;
@@ -17,6 +19,7 @@ mod refused_starts;
 mod remote;
 mod reports;
 mod support;
+mod tampering;
 mod tenants;
 mod tree;
 mod usage_archives;

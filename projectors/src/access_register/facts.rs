@@ -86,8 +86,11 @@ impl Facts {
                 | Stream::UsageMonth
                 | Stream::Refusal
                 | Stream::CreditAccount
+                | Stream::Budget
                 | Stream::PriceList
-                | Stream::Name => continue,
+                | Stream::Name
+                | Stream::Usage
+                | Stream::SigningKey => continue,
             };
             let actor = events::actor(recorded)?;
             let organization_id = events::organization(recorded)?;

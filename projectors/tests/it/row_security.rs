@@ -135,7 +135,7 @@ async fn two_organizations() -> (House, [Uuid; 2]) {
         "select string_agg('select organization_id from ' || oid::regclass, ' intersect ')
              || ' order by 1 limit 2'
          from pg_class where relnamespace = 'read'::regnamespace and relkind = 'v'
-             and relname !~ '^(usage_|credit_|(last_use|balances)$)'",
+             and relname !~ '^(usage_|credit_|(last_use|balances|price_lists_of_all)$)'",
     )
     .fetch_one(&house.owner)
     .await

@@ -120,9 +120,20 @@ async fn prepare(connection: &mut PgConnection, plan: &Plan<'_>) -> Result<(), Q
     plan.push_batches(&mut batches, recorded_from, position);
     let (records, are_archived): (i64, bool) =
         batches.build_query_as().fetch_one(&mut *connection).await?;
-    if are_archived {
+    let mut corrections = QueryBuilder::<Postgres>::new(
+        "select count(*), coalesce(bool_or(not exists (
+             select from log.usage_records record
+             where record.batch_id = corrected.batch_id and record.ordinal = record_ordinal
+                 and record.occurred_day = corrected.occurred_day)), false)
+         from log.usage_corrections corrected where true",
+    );
+    plan.push_corrections(&mut corrections, recorded_from, position);
+    let (corrected, of_archived): (i64, bool) =
+        corrections.build_query_as().fetch_one(&mut *connection).await?;
+    if are_archived || of_archived {
         return Err(QueryError::RecordsArchived);
     }
+    let records = records + corrected;
     if records > RECORDS_MAX {
         return Err(QueryError::TooManyRecords { records, records_max: RECORDS_MAX });
     }
@@ -172,9 +183,14 @@ async fn add_units(
     .await?;
     let Some(mut statement) = plan.units().filter(|_| any) else { return Ok(()) };
     for row in &statement.build().fetch_all(connection).await? {
+        let quantity: i64 = row.try_get("quantity")?;
+        if quantity == 0 {
+            // What was priced again is taken away in one currency and added in another.
+            continue;
+        }
         let group = groups.entry(values(row, plan.by)?).or_default();
         let stored = group.entry(row.try_get("currency")?).or_default();
-        stored.sums.units.insert(row.try_get("unit")?, row.try_get("quantity")?);
+        stored.sums.units.insert(row.try_get("unit")?, quantity);
     }
     Ok(())
 }
