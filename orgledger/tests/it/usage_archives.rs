@@ -171,6 +171,9 @@ async fn totals_stay_what_needs_records_is_refused_and_a_restored_month_is_as_it
     world.place.json(&["rebuild", "access_register", "--json"]).await;
     assert_eq!(world.totals().await, before, "after a rebuild that could not be");
 
+    let verified = world.place.run(&["verify"]).await.refused();
+    assert!(verified.contains("2026-01") && verified.contains("usage restore"), "{verified}");
+
     // Sent again, nothing of the month counts.
     let again: Vec<Value> = (0..300).map(|n| world.record(2, n)).collect();
     let sent = world.send(&again).await;
@@ -200,6 +203,9 @@ async fn totals_stay_what_needs_records_is_refused_and_a_restored_month_is_as_it
     assert_eq!(fingerprints(&world.log).await, kept, "rebuilt from what was restored");
     let sent = world.send(&again).await;
     assert!(sent.iter().all(|one| one["fate"] == "duplicate"), "{sent:?}");
+    world.place.print(&["verify"]).await;
+    let said = world.dev.log();
+    assert!(!said.contains("not sealed any more"), "{said}");
     world.dev.stop().await;
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use event_log::ReadError;
 use event_log::exact::{ExactEntry, read_exact};
+use event_log::usage::archived_months;
+use event_log::usage::months::first_missing;
 use proofs::{Hash, HeadLeaf, TILE_HASHES, Tile, TreeEdge, organization_hash};
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
@@ -82,6 +84,11 @@ impl Walk {
                         |found| found.fault(batch),
                     );
                     if let Some(what) = fault {
+                        if let Some(month) =
+                            first_missing(tx, batch.first_day, batch.last_day).await?
+                        {
+                            return Err(AuditError::Archived { month });
+                        }
                         let (name, position) = (entry.name(), batch.first_position);
                         return Err(Finding::Records { name, position, what }.into());
                     }
@@ -282,10 +289,17 @@ impl Walk {
     /// Looks for usage records that belong to no batch.
     pub(super) async fn strays(&self, tx: &mut PgConnection) -> Result<(), AuditError> {
         debug_assert_eq!(self.position, self.head);
-        let found: i64 =
-            sqlx::query_scalar("select count(*) from log.usage_records").fetch_one(tx).await?;
+        let found: i64 = sqlx::query_scalar("select count(*) from log.usage_records")
+            .fetch_one(&mut *tx)
+            .await?;
         let expected = signed(self.usage_records + self.unsealed_records);
-        if found == expected { Ok(()) } else { Err(Finding::Strays { found, expected }.into()) }
+        if found == expected {
+            return Ok(());
+        }
+        match archived_months(tx).await?.first() {
+            Some(month) => Err(AuditError::Archived { month: *month }),
+            None => Err(Finding::Strays { found, expected }.into()),
+        }
     }
 }
 
