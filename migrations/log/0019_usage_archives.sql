@@ -7,8 +7,8 @@ create table log.usage_archives (
     -- report reads, log.usage_archived_YYYY_MM; dropped: they are in files alone.
     state text not null check (state in ('closed', 'detached', 'dropped'))
 );
-grant select on log.usage_archives
-    to orgledger_writer, orgledger_relay, orgledger_projector, orgledger_reader, orgledger_operator;
+grant select on log.usage_archives to orgledger_writer, orgledger_relay, orgledger_projector,
+    orgledger_reader, orgledger_operator, orgledger_replayer;
 
 -- Of the first and the last day of an archived month: what is sent again within 24 hours of them, in
 -- the month beside it, is found here. All else of the month is refused, new or not.
@@ -75,5 +75,5 @@ create function log.missing_usage_months() returns setof date language sql volat
         and i.inhrelid not in (select relid::oid from pg_partition_tree('log.usage_records'::regclass))
 $$;
 revoke all on function log.missing_usage_months() from public;
-grant execute on function log.missing_usage_months()
-    to orgledger_writer, orgledger_relay, orgledger_projector, orgledger_reader, orgledger_operator;
+grant execute on function log.missing_usage_months() to orgledger_writer, orgledger_relay,
+    orgledger_projector, orgledger_reader, orgledger_operator, orgledger_replayer;

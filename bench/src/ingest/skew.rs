@@ -151,8 +151,8 @@ fn shares() -> anyhow::Result<Vec<usize>> {
 /// The requests of each tenant in the window that has the most of them.
 fn busiest_window(file: &std::path::Path) -> anyhow::Result<Vec<usize>> {
     let mut text = String::new();
-    let file = flate2::read::GzDecoder::new(std::fs::File::open(file)?);
-    std::io::Read::read_to_string(&mut { file }, &mut text)?;
+    let mut file = flate2::read::GzDecoder::new(std::fs::File::open(file)?);
+    std::io::Read::read_to_string(&mut file, &mut text)?;
     let mut windows = std::collections::BTreeMap::<&str, Vec<usize>>::new();
     for line in text.lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();

@@ -1,5 +1,7 @@
 //! `orgledger usage archive`: close, write, verify, record, detach; and drop, where that is asked for.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, bail, ensure};
 use chrono::{DateTime, Utc};
 use command_api::usage_months::{ArchiveUsageMonth, DropUsageMonth};
@@ -8,6 +10,7 @@ use event_log::database::{self, Role};
 use event_log::usage::archive::{self, Archive, ArchiveError};
 use event_log::usage::months::{self, MonthState};
 use serde_json::json;
+use sqlx::PgConnection;
 
 use super::{Mover, directory, progress, same, told};
 use crate::cli::ArchiveArgs;
@@ -92,6 +95,7 @@ async fn recorded(
     }
     let totals = &archive.manifest.totals;
     read_models_are_beyond(installation, totals.last_position).await?;
+    is_sealed(&mut mover.reader, totals.last_position).await?;
     let archive_on_record = UsageArchive {
         records: totals.records,
         first_position: totals.first_position,
@@ -143,6 +147,28 @@ async fn read_models_are_beyond(installation: &Installation, position: i64) -> a
         );
     }
     Ok(())
+}
+
+/// How long what seals the log is waited for, and how long between two looks.
+const SEALED_WITHIN: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(200);
+
+/// That the month's records are sealed, where the log is: what is in an archive can be sealed no more.
+async fn is_sealed(reader: &mut PgConnection, position: i64) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    loop {
+        let sealed: Option<i64> =
+            sqlx::query_scalar("select position from seal.state where origin is not null")
+                .fetch_optional(&mut *reader)
+                .await?;
+        let Some(sealed) = sealed.filter(|sealed| *sealed < position) else { return Ok(()) };
+        ensure!(
+            begun.elapsed() < SEALED_WITHIN,
+            "the log is sealed up to position {sealed}, and the month's records go up to {position}: let \
+             `orgledger serve projectors` seal them, and run it again"
+        );
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 fn tell(args: &ArchiveArgs, archive: &Archive) -> anyhow::Result<()> {

@@ -127,7 +127,7 @@ async fn what_is_not_understood_is_named_before_anything_starts() {
         (&["import", "usage", "x.csv"], "--feature-column"),
         (&["usage", "archive", "--month", "2026-13", "--to", "x"], "2026-13"),
         (&["usage", "archive", "--month", "2026-01"], "--to"),
-        (&["usage", "forget"], "archive"),
+        (&["usage", "forget"], "forget"),
     ] {
         let ended = place.run(arguments).await;
         assert_eq!(ended.status.code(), Some(2), "{ended:?}");

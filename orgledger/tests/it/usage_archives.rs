@@ -171,6 +171,9 @@ async fn totals_stay_what_needs_records_is_refused_and_a_restored_month_is_as_it
     world.place.json(&["rebuild", "access_register", "--json"]).await;
     assert_eq!(world.totals().await, before, "after a rebuild that could not be");
 
+    let verified = world.place.run(&["verify"]).await.refused();
+    assert!(verified.contains("2026-01") && verified.contains("usage restore"), "{verified}");
+
     // Sent again, nothing of the month counts.
     let again: Vec<Value> = (0..300).map(|n| world.record(2, n)).collect();
     let sent = world.send(&again).await;
@@ -200,6 +203,9 @@ async fn totals_stay_what_needs_records_is_refused_and_a_restored_month_is_as_it
     assert_eq!(fingerprints(&world.log).await, kept, "rebuilt from what was restored");
     let sent = world.send(&again).await;
     assert!(sent.iter().all(|one| one["fate"] == "duplicate"), "{sent:?}");
+    world.place.print(&["verify"]).await;
+    let said = world.dev.log();
+    assert!(!said.contains("not sealed any more"), "{said}");
     world.dev.stop().await;
 }
 
@@ -222,13 +228,15 @@ async fn a_killed_command_loses_nothing_and_goes_on_when_it_is_run_again() {
                 running.kill().await.unwrap();
                 kills += 1;
             }
-            patience += Duration::from_millis(25);
+            patience += Duration::from_millis(50);
             assert_eq!(world.totals().await, before, "after {patience:?}");
         }
     }
     // The last may have been killed before it could say so: the next command does.
-    let refused = world.place.run(&world.restore()).await.refused();
-    assert!(refused.contains("is not archived"), "{refused}");
+    until("nothing is left to restore", || async {
+        world.place.run(&restore).await.refused().contains("is not archived")
+    })
+    .await;
     assert!(kills >= 8, "{kills} were killed");
     assert_sound(&world.log).await;
     let on_record: Vec<String> =

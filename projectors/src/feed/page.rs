@@ -139,7 +139,8 @@ impl FeedPage {
     }
 
     /// The page's usage records as something to select from, within the page's transaction; none
-    /// where it has none, and refused where some were archived. Records that came with the page are put into a temporary table.
+    /// where it has none, and refused where some were archived. Records that came with the page are put
+    /// into a temporary table.
     pub async fn usage_source(
         &self,
         tx: &mut PgConnection,

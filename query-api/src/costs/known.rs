@@ -6,7 +6,8 @@
 
 use chrono::{DateTime, Utc};
 use event_schemas::OrganizationId;
-use sqlx::PgConnection;
+use sqlx::{Executor as _, PgConnection};
+use uuid::Uuid;
 
 use crate::error::QueryError;
 use crate::snapshot::Snapshot;
@@ -115,6 +116,30 @@ async fn recorded_by(
     .fetch_one(connection)
     .await?;
     Ok(position)
+}
+
+/// Refuses where records of an organization's batches up to a position, or of one batch of them, may be in
+/// an archive. Whoever archives waits until the picture is closed.
+pub(crate) async fn none_is_archived(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    position: i64,
+    batch_id: Option<Uuid>,
+) -> Result<(), QueryError> {
+    connection.execute("lock table log.usage_records in access share mode").await?;
+    let archived: bool = sqlx::query_scalar(
+        "select exists (
+             select from log.missing_usage_months() as m(month) join log.usage_batches b
+                 on b.first_day < m.month + interval '1 month' and b.last_day >= m.month
+             where b.organization_id = $1 and b.first_position <= $2
+                 and ($3::uuid is null or b.batch_id = $3))",
+    )
+    .bind(organization_id.0)
+    .bind(position)
+    .bind(batch_id)
+    .fetch_one(connection)
+    .await?;
+    if archived { Err(QueryError::RecordsArchived) } else { Ok(()) }
 }
 
 /// Refuses where the records are in another database than the read models.

@@ -1,13 +1,13 @@
 //! Why a balance is what it is, and where the usage of a feature comes from.
 
 use chrono::{DateTime, Utc};
-use event_schemas::{Amount, Currency, ProjectId};
+use event_schemas::{Amount, Currency, OrganizationId, ProjectId};
 use sqlx::{QueryBuilder, Row as _};
 use uuid::Uuid;
 
 use super::{Asked, EVENTS_MAX, WhyLine, first};
 use crate::balances::amount;
-use crate::costs::known::records_are_here;
+use crate::costs::known::{none_is_archived, records_are_here};
 use crate::error::QueryError;
 use crate::snapshot::Snapshot;
 
@@ -99,6 +99,8 @@ pub(super) async fn usage(
     project_id: Option<ProjectId>,
 ) -> Result<WhyLine, QueryError> {
     records_are_here(snapshot.connection()).await?;
+    let organization_id = OrganizationId(asked.organization_id);
+    none_is_archived(snapshot.connection(), organization_id, asked.position, None).await?;
     // Of the log's records, and not of a sum: the batches are what is asked for.
     let mut query = QueryBuilder::new(
         "select r.batch_id, count(*) as records, min(r.occurred_at) as since,
