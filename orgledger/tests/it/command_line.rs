@@ -16,7 +16,7 @@ async fn help(command: &[&str]) -> String {
 }
 
 /// Each command, and what its help must speak of.
-const COMMANDS: [(&[&str], &[&str]); 16] = [
+const COMMANDS: [(&[&str], &[&str]); 20] = [
     (&["dev"], &["--listen", "ORGLEDGER_LISTEN", "127.0.0.1:8080"]),
     (&["demo"], &["--fresh", "--exit", "--listen"]),
     (
