@@ -1,6 +1,7 @@
 //! `orgledger audit-log`.
 
 use api_conventions::{Cursor, Limit};
+use event_schemas::OrganizationId;
 use query_api::audit_log::ocsf::to_ocsf;
 use query_api::audit_log::{
     self, AuditEntry, AuditFilter, Order, READS, audit_log, to_csv, to_ndjson,
@@ -20,7 +21,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: AuditLogArgs) -> anyhow::Result
     let (organization_id, name) = query_api::organizations::find(&mut snapshot, &organization)
         .await
         .map_err(|error| failed(error, &args.organization))?;
-    let filter = filter(&args, AuditFilter::of(organization_id));
+    let filter = filter(&args, organization_id);
     let mut printer = Printer { format: args.format, printed: 0, all: Vec::new() };
     if args.format == AuditFormat::Table {
         crate::print(&format!("{name}: audit log, position {}", snapshot.position()))?;
@@ -31,7 +32,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: AuditLogArgs) -> anyhow::Result
     installation.close().await
 }
 
-fn filter(args: &AuditLogArgs, all: AuditFilter) -> AuditFilter {
+fn filter(args: &AuditLogArgs, organization_id: OrganizationId) -> AuditFilter {
     let order = if args.newest_first { Order::NewestFirst } else { Order::OldestFirst };
     AuditFilter {
         actions: args.actions.clone(),
@@ -47,7 +48,7 @@ fn filter(args: &AuditLogArgs, all: AuditFilter) -> AuditFilter {
         from_position: args.from_position,
         at_position: args.at_position,
         order,
-        ..all
+        ..AuditFilter::of(organization_id)
     }
 }
 

@@ -146,8 +146,8 @@ mod tests {
         States { known: BTreeMap::new(), changed: BTreeSet::new() }
     }
 
-    fn of(told: Told, states: &mut States) -> (Value, Value) {
-        let found = states.apply(&told);
+    fn of(told: &Told, states: &mut States) -> (Value, Value) {
+        let found = states.apply(told);
         (found.before.unwrap_or_default(), found.after.unwrap_or_default())
     }
 
@@ -156,17 +156,17 @@ mod tests {
         let mut states = states();
         let member = || Told::of("member", Uuid::from_u128(1));
         let began = json!({ "login": "ada", "email": null, "role": "reader" });
-        assert_eq!(of(member().began(began.clone()), &mut states), (Value::Null, began));
-        let changed = of(member().changed(json!({ "role": "admin" })), &mut states);
+        assert_eq!(of(&member().began(began.clone()), &mut states), (Value::Null, began));
+        let changed = of(&member().changed(json!({ "role": "admin" })), &mut states);
         assert_eq!(changed, (json!({ "role": "reader" }), json!({ "role": "admin" })));
-        let same = of(member().changed(json!({ "role": "admin" })), &mut states);
+        let same = of(&member().changed(json!({ "role": "admin" })), &mut states);
         assert_eq!(same, (Value::Null, Value::Null), "nothing has changed");
-        let renamed = of(member().changed(json!({ "login": "ada" })), &mut states);
+        let renamed = of(&member().changed(json!({ "login": "ada" })), &mut states);
         assert_eq!(renamed, (json!({ "login": "ada" }), json!({ "login": "ada" })), "a person's");
-        let ended = of(member().ended(), &mut states);
+        let ended = of(&member().ended(), &mut states);
         let all = json!({ "login": "ada", "email": null, "role": "admin" });
         assert_eq!(ended, (all, Value::Null));
-        assert_eq!(of(member().ended(), &mut states), (Value::Null, Value::Null));
+        assert_eq!(of(&member().ended(), &mut states), (Value::Null, Value::Null));
     }
 
     #[test]
@@ -175,9 +175,9 @@ mod tests {
         let created = Told::named("organization", "o")
             .began(json!({ "name": "Acme" }))
             .beginning("settings:o".to_owned(), json!({ "default_role": "member" }));
-        of(created, &mut states);
+        of(&created, &mut states);
         let changed = Told { key: "settings:o".to_owned(), ..Told::named("organization", "o") };
-        let changed = of(changed.changed(json!({ "default_role": "reader" })), &mut states);
+        let changed = of(&changed.changed(json!({ "default_role": "reader" })), &mut states);
         assert_eq!(
             changed,
             (json!({ "default_role": "member" }), json!({ "default_role": "reader" }))

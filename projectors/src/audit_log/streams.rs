@@ -279,15 +279,15 @@ pub(super) fn credits(account: &str, event: &CreditAccountEvent) -> Told {
             itself().changed(json!({ "currency": currency, "policy": policy }))
         }
         CreditAccountEvent::Exhausted { organization_id: _, currency, balance, crossed_at } => {
-            crossed(itself(), true, json!(balance), json!(currency), *crossed_at)
+            crossed(itself(), true, &json!(balance), &json!(currency), *crossed_at)
         }
         CreditAccountEvent::Restored { organization_id: _, currency, balance, crossed_at } => {
-            crossed(itself(), false, json!(balance), json!(currency), *crossed_at)
+            crossed(itself(), false, &json!(balance), &json!(currency), *crossed_at)
         }
     }
 }
 
-fn crossed(told: Told, exhausted: bool, balance: Value, currency: Value, at: i64) -> Told {
+fn crossed(told: Told, exhausted: bool, balance: &Value, currency: &Value, at: i64) -> Told {
     let before = json!({ "currency": currency, "exhausted": !exhausted });
     let after = json!({ "currency": currency, "exhausted": exhausted, "balance": balance });
     Told { caused_by: Some(at), ..told.went_from(before, after) }

@@ -311,6 +311,10 @@ async fn line(
     })
 }
 
+/// An attestation, in the order of its columns.
+type AttestationRow =
+    (Uuid, String, String, Option<String>, Option<String>, Option<DateTime<Utc>>, Option<String>);
+
 async fn attestations(
     snapshot: &mut Snapshot,
     asked: &Asked,
@@ -338,16 +342,7 @@ async fn attestations(
         query.push(" and a.attested_at <= ").push_bind(time);
     }
     query.push(" order by a.position limit 100");
-    type Row = (
-        Uuid,
-        String,
-        String,
-        Option<String>,
-        Option<String>,
-        Option<DateTime<Utc>>,
-        Option<String>,
-    );
-    let rows: Vec<Row> = query.build_query_as().fetch_all(snapshot.connection()).await?;
+    let rows: Vec<AttestationRow> = query.build_query_as().fetch_all(snapshot.connection()).await?;
     let attestation =
         |(access_review_id, title, decision, reason, attested_by, attested_at, outcome)| {
             Attestation {
