@@ -284,6 +284,7 @@ async fn every_query_but_status_can_wait_for_a_position() {
                 "invite_id",
                 "account_id",
                 "access_review_id",
+                "budget_id",
             ]
             .iter()
             .any(|id| route.path.contains(id))
