@@ -58,14 +58,12 @@ words! {
         CreditsRead = "credits.read",
         /// Buy, grant, refund and transfer credits, and say what happens when they run out.
         CreditsUpdate = "credits.update",
-        /// See budgets, and what was spent of them.
-        BudgetsRead = "budgets.read",
         /// Set, change and remove budgets.
         BudgetsUpdate = "budgets.update",
         /// Set the organization's own prices, and what comes on top of those of all; price recorded usage
         /// again.
         PricesUpdate = "prices.update",
-        /// See usage and cost.
+        /// See usage and cost, and budgets.
         UsageRead = "usage.read",
         /// Record usage.
         UsageRecord = "usage.record",
@@ -189,9 +187,7 @@ pub const fn organization_role_allows(role: OrganizationRole, permission: Permis
             matches!(role, Owner | Admin | Reader | Auditor)
         }
         Permission::AuditRead => matches!(role, Owner | Admin | Auditor),
-        Permission::CreditsRead | Permission::BudgetsRead => {
-            matches!(role, Owner | Admin | Billing | Reader | Auditor)
-        }
+        Permission::CreditsRead => matches!(role, Owner | Admin | Billing | Reader | Auditor),
         Permission::BudgetsUpdate => matches!(role, Owner | Admin | Billing),
         Permission::CreditsUpdate | Permission::PricesUpdate => matches!(role, Owner | Billing),
         Permission::OrganizationUpdate
@@ -223,10 +219,7 @@ pub const fn organization_role_allows(role: OrganizationRole, permission: Permis
 pub const fn project_role_allows(role: ProjectRole, permission: Permission) -> bool {
     use ProjectRole::{Member, Owner};
     match permission {
-        Permission::ProjectsRead
-        | Permission::ServiceAccountsRead
-        | Permission::UsageRead
-        | Permission::BudgetsRead => true,
+        Permission::ProjectsRead | Permission::ServiceAccountsRead | Permission::UsageRead => true,
         Permission::ApiKeysOwn | Permission::UsageRecord => matches!(role, Owner | Member),
         Permission::ProjectsUpdate
         | Permission::ProjectMembersUpdate
@@ -267,7 +260,6 @@ pub const fn service_account_may(permission: Permission) -> bool {
             | Permission::ServiceAccountsRead
             | Permission::UsageRead
             | Permission::UsageRecord
-            | Permission::BudgetsRead
     )
 }
 
@@ -319,7 +311,6 @@ pub const fn why_not_of_custom_roles(permission: Permission) -> Option<&'static 
         | Permission::ApiKeysUpdate
         | Permission::CreditsRead
         | Permission::CreditsUpdate
-        | Permission::BudgetsRead
         | Permission::BudgetsUpdate
         | Permission::PricesUpdate
         | Permission::UsageRead

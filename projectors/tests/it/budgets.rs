@@ -32,7 +32,8 @@ fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-async fn tell(
+/// Appends an event of a budget.
+pub(crate) async fn tell(
     house: &House,
     at: DateTime<Utc>,
     budget_id: Uuid,
@@ -183,7 +184,8 @@ async fn budgets_are_what_single_records_come_to_however_they_arrive() {
     assert!(crossings > 100 && periods > 200, "{crossings} {periods}");
 }
 
-fn set(budget_id: Uuid, of: OrganizationId, period: BudgetPeriod, pico: i128) -> BudgetEvent {
+/// A budget on all of an organization.
+pub(crate) fn set(budget_id: Uuid, of: OrganizationId, period: BudgetPeriod, pico: i128) -> BudgetEvent {
     BudgetEvent::Set {
         budget_id: budget_id.into(),
         organization_id: of,

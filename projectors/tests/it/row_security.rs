@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use event_log::database::{self, Role};
 use event_log::usage::months;
-use event_schemas::{Amount, CreditAccountEvent, Currency, OrganizationId};
+use event_schemas::{
+    Amount, BudgetEvent, BudgetPeriod, CreditAccountEvent, Currency, OrganizationId,
+};
 use projectors::{all, rebuild};
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
 use uuid::Uuid;
 
+use crate::budgets;
 use crate::support::catalogue::wrong;
 use crate::support::credits::Dealings;
-use crate::support::history::Story;
+use crate::support::history::{Story, minute};
 use crate::support::usage::Usage;
 use crate::support::{House, access_register};
 
@@ -135,7 +138,7 @@ async fn two_organizations() -> (House, [Uuid; 2]) {
         "select string_agg('select organization_id from ' || oid::regclass, ' intersect ')
              || ' order by 1 limit 2'
          from pg_class where relnamespace = 'read'::regnamespace and relkind = 'v'
-             and relname !~ '^(usage_|credit_|(last_use|balances|price_lists_of_all)$)'",
+             and relname !~ '^(usage_|credit_|budget|(last_use|balances|price_lists_of_all)$)'",
     )
     .fetch_one(&house.owner)
     .await
@@ -157,6 +160,12 @@ async fn two_organizations() -> (House, [Uuid; 2]) {
             reason: None,
         };
         Dealings::enter(&house, organization_id, other, &few).await;
+        let budget_id = organization;
+        let mut budget = budgets::set(budget_id, organization_id, BudgetPeriod::Total, 1);
+        if let BudgetEvent::Set { currency, .. } = &mut budget {
+            *currency = other;
+        }
+        budgets::tell(&house, minute(0), budget_id, organization_id, &budget).await;
         house.use_up(organization_id, &[usage.at_cost(Some((2, other)))]).await;
         let mut records = usage.batch(40).1;
         records[0].units = [(event_schemas::Unit::WebSearches, 1)].into_iter().collect();

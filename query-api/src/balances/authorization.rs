@@ -262,7 +262,7 @@ pub(crate) async fn get_credit_authorization(
     of_key(&mut snapshot, organization_id, &mut asked, &visible).await?;
     let found = accounts(&mut snapshot, organization_id, query.currency, shows_amounts).await?;
     let budgets = if has_budgets {
-        let shows_budgets = viewer.may(Permission::BudgetsRead);
+        let shows_budgets = viewer.may(Permission::UsageRead);
         blocking(&mut snapshot, organization_id, &asked, shows_budgets).await?
     } else {
         Vec::new()

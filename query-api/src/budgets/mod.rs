@@ -155,7 +155,7 @@ pub(crate) async fn list_budgets(
     Query(query): Query<BudgetListQuery>,
 ) -> Result<Reflecting<Page<Budget>>, Problem> {
     let scope = Scope::organization(path.organization_id).project(query.project_id);
-    let visible = viewer.visible(&state, Permission::BudgetsRead).await?;
+    let visible = viewer.visible(&state, Permission::UsageRead).await?;
     let temporal = query.temporal();
     let page: Reflecting<Page<Budget>> = state.list(scope, visible, &query.list()).await?;
     Ok(page.map(|page| Page {
@@ -175,7 +175,7 @@ pub(crate) async fn get_budget(
     viewer: Viewer,
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<Budget>, Problem> {
-    let visible = viewer.visible(&state, Permission::BudgetsRead).await?;
+    let visible = viewer.visible(&state, Permission::UsageRead).await?;
     let organization_id: OrganizationId = path.organization_id;
     let temporal = query.temporal();
     let budget: Reflecting<Budget> =

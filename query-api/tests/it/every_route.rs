@@ -303,6 +303,7 @@ async fn every_query_but_status_can_wait_for_a_position() {
                 "access_review_id",
                 "event_id",
                 "batch_id",
+                "budget_id",
             ]
             .iter()
             .any(|id| route.path.contains(id))
