@@ -46,9 +46,13 @@ type ReadModel = (&'static str, State);
 /// How far a read model is what the log says.
 enum State {
     NotBuilt,
-    Same { position: i64 },
+    Same {
+        position: i64,
+    },
     /// It rests on records that have been archived.
-    Archived { month: Month },
+    Archived {
+        month: Month,
+    },
 }
 
 async fn read_models(
