@@ -6,11 +6,18 @@ use domain::project::{OpenProject, Project, ProjectError};
 use domain::service_account::{ActiveServiceAccount, ServiceAccount};
 use event_schemas::{
     ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId, ProjectRole, ServiceAccountId,
+    is_time_zone_name,
 };
 
 use crate::api_keys::secret::{self, NewSecret, SecretOf};
 use crate::execute::Session;
 use crate::refusal::{ExecuteError, Refusal};
+
+/// Postgres's code for a parameter's value that it does not know.
+fn is_unknown_value(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.as_deref() == Some("22023")
+}
 
 impl Session<'_> {
     /// That the organization is there and open.
@@ -113,6 +120,20 @@ impl Session<'_> {
         match key.organization_id() {
             Some(owner) if owner == organization_id => Ok(key.project_id()),
             Some(_) | None => Err(ApiKeyError::NotFound.into()),
+        }
+    }
+
+    /// Whether the log's Postgres has a time zone of that name. What is not one by its form is the
+    /// organization's own to refuse.
+    pub(crate) async fn knows_time_zone(&mut self, name: &str) -> Result<bool, Refusal> {
+        if name == "UTC" || !is_time_zone_name(name) {
+            return Ok(true);
+        }
+        let local = sqlx::query("select now() at time zone $1").bind(name);
+        match local.execute(self.log().pool()).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_unknown_value(&error) => Ok(false),
+            Err(error) => Err(ExecuteError::Database(error).into()),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use api_conventions::problem::ProblemSchema;
 use event_schemas::{
-    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, ExportId, GroupId, InviteId, MemberId,
-    OrganizationId, ProjectId, ReviewLineId, RoleId, ServiceAccountId,
+    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, BudgetId, ExportId, GroupId, InviteId,
+    MemberId, OrganizationId, ProjectId, ReviewLineId, RoleId, ServiceAccountId,
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
@@ -70,6 +70,8 @@ path! {
     ApprovalPath { organization_id: OrganizationId, approval_id: ApprovalId }
     /// An access of the operator to an organization.
     BreakGlassPath { organization_id: OrganizationId, break_glass_id: BreakGlassId }
+    /// A budget of an organization.
+    BudgetPath { organization_id: OrganizationId, budget_id: BudgetId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
     /// An access review of an organization.

@@ -15,7 +15,7 @@ use crate::execute::Executor;
 use crate::refused::Refused;
 use crate::usage::UsageRecorder;
 use crate::{
-    access_reviews, api_keys, approvals, break_glass, credits, groups, invites, members,
+    access_reviews, api_keys, approvals, break_glass, budgets, credits, groups, invites, members,
     organizations, personal_data, price_lists, project_groups, project_members, projects, roles,
     service_accounts, usage,
 };
@@ -166,9 +166,12 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(credits::refund::refund_credits))
         .routes(routes!(credits::transfer::transfer_credits))
         .routes(routes!(credits::policy::change_credit_policy))
+        .routes(routes!(budgets::set::set_budget))
+        .routes(routes!(budgets::change::change_budget, budgets::remove::remove_budget))
         .routes(routes!(price_lists::publish::publish_price_list))
         .routes(routes!(price_lists::publish_own::publish_own_prices))
         .routes(routes!(usage::explanation::explain_usage))
+        .routes(routes!(usage::reprice::route::reprice_usage))
         .merge(with_body_limit(routes!(usage::route::record_usage), USAGE_BODY_BYTES_MAX))
         .merge(with_body_limit(
             routes!(usage::litellm::record_litellm_usage),

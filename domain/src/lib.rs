@@ -11,6 +11,7 @@ pub mod decider;
 pub mod access_review;
 pub mod api_key;
 pub mod approval;
+pub mod budget;
 pub mod catalogue;
 pub mod credit_account;
 pub mod name;
@@ -22,6 +23,8 @@ pub mod project;
 pub mod service_account;
 pub mod text;
 pub mod usage;
+pub mod usage_month;
+pub mod usage_repricing;
 
 #[cfg(test)]
 mod testing;

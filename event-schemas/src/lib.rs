@@ -17,10 +17,12 @@ pub mod roles;
 mod units;
 pub mod upcast;
 pub mod usage;
+pub mod usage_repricing;
 
 mod access_review;
 mod api_key;
 mod approval;
+mod budget;
 mod credit_account;
 mod measure;
 mod name;
@@ -32,6 +34,8 @@ mod rates;
 mod refusal;
 mod service_account;
 mod signing_key;
+mod time_zone;
+mod usage_month;
 
 pub use access_review::{
     AccessReviewEvent, HeldAccess, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
@@ -39,12 +43,13 @@ pub use access_review::{
 pub use actor::{Actor, ActorKind, EventMetadata};
 pub use api_key::{ApiKeyEvent, KeyOwner};
 pub use approval::{ApprovalEvent, SensitiveRequest};
+pub use budget::{BudgetAction, BudgetEvent, BudgetKeeper, BudgetPeriod, BudgetScope};
 pub use credit_account::{CreditAccountEvent, CreditPolicy, PRIORITY_DEFAULT};
 pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
-    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, ExportId, GroupId,
-    InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId, ReviewLineId,
-    RoleId, ServiceAccountId,
+    AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, BudgetId, CreditAccountId, ExportId,
+    GroupId, InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId,
+    RepricingId, ReviewLineId, RoleId, ServiceAccountId,
 };
 pub use measure::Measure;
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
@@ -64,5 +69,8 @@ pub use refusal::RefusalEvent;
 pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;
 pub use signing_key::SigningKeyEvent;
+pub use time_zone::is_time_zone_name;
 pub use units::{Unit, Units, Whole};
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};
+pub use usage_month::{Month, NotAMonth, UsageMonthEvent};
+pub use usage_repricing::{RepricedTotal, RepricedUsage, RepricingScope, UsageRepricingEvent};

@@ -5,11 +5,12 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{
-    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, CreditAccountId, CreditPolicy,
-    Currency, Environment, ExportId, GroupId, InviteId, LotId, Measure, MemberId, OrganizationId,
-    OrganizationRole, Percent, Permission, PersonId, PriceListId, PriceStatus, ProjectId,
-    ProjectRole, Rate, Rates, ReviewDecision, ReviewLineId, RoleId, SensitiveAction,
-    ServiceAccountId, Unit, Units,
+    AccessReviewId, Amount, ApiKeyId, ApprovalId, BreakGlassId, BudgetAction, BudgetId,
+    BudgetKeeper, BudgetPeriod, CreditAccountId, CreditPolicy, Currency, Environment, ExportId,
+    GroupId, InviteId, LotId, Measure, MemberId, OrganizationId, OrganizationRole, Percent,
+    Permission, PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, Rate, Rates,
+    RepricingId, ReviewDecision, ReviewLineId, RoleId, SensitiveAction, ServiceAccountId, Unit,
+    Units,
 };
 
 macro_rules! schema {
@@ -84,7 +85,9 @@ schema! {
     ServiceAccountId => uuid,
     ApiKeyId => uuid,
     LotId => uuid,
+    BudgetId => uuid,
     AccessReviewId => uuid,
+    RepricingId => uuid,
     ReviewLineId => uuid,
     CreditAccountId => text,
     PriceListId => text,
@@ -102,6 +105,9 @@ schema! {
     PriceStatus => one_of!(PriceStatus),
     Unit => one_of!(Unit),
     CreditPolicy => one_of!(CreditPolicy),
+    BudgetPeriod => one_of!(BudgetPeriod),
+    BudgetAction => one_of!(BudgetAction),
+    BudgetKeeper => one_of!(BudgetKeeper),
 }
 
 impl PartialSchema for Units {

@@ -58,6 +58,15 @@ pub struct OrganizationSettings {
     pub api_key_lifetime_days_max: Option<u32>,
     /// How many owners and admins are too many, for the standing suggestions.
     pub admins_max: Option<u32>,
+    /// The time zone that budgets' days, weeks and months are of, as IANA names it, such as
+    /// `Europe/Berlin`; UTC where nothing is said.
+    #[serde(default = "utc")]
+    #[schema(default = "UTC", example = "Europe/Berlin")]
+    pub time_zone: String,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
 }
 
 impl Default for OrganizationSettings {
@@ -70,6 +79,7 @@ impl Default for OrganizationSettings {
             api_key_rotation_days: None,
             api_key_lifetime_days_max: None,
             admins_max: None,
+            time_zone: utc(),
         }
     }
 }
@@ -130,7 +140,7 @@ stream_events! {
             seat_limit: Option<u32>,
         }
         /// What it has settled for itself changed; the settings are whole.
-        SettingsChanged = "organization.settings_changed" "1" {
+        SettingsChanged = "organization.settings_changed" "2" {
             /// The settings from now on.
             settings: OrganizationSettings,
         }

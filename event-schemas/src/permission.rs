@@ -58,9 +58,12 @@ words! {
         CreditsRead = "credits.read",
         /// Buy, grant, refund and transfer credits, and say what happens when they run out.
         CreditsUpdate = "credits.update",
-        /// Set the organization's own prices, and what comes on top of those of all.
+        /// Set, change and remove budgets.
+        BudgetsUpdate = "budgets.update",
+        /// Set the organization's own prices, and what comes on top of those of all; price recorded usage
+        /// again.
         PricesUpdate = "prices.update",
-        /// See usage and cost.
+        /// See usage and cost, and budgets.
         UsageRead = "usage.read",
         /// Record usage.
         UsageRecord = "usage.record",
@@ -185,6 +188,7 @@ pub const fn organization_role_allows(role: OrganizationRole, permission: Permis
         }
         Permission::AuditRead => matches!(role, Owner | Admin | Auditor),
         Permission::CreditsRead => matches!(role, Owner | Admin | Billing | Reader | Auditor),
+        Permission::BudgetsUpdate => matches!(role, Owner | Admin | Billing),
         Permission::CreditsUpdate | Permission::PricesUpdate => matches!(role, Owner | Billing),
         Permission::OrganizationUpdate
         | Permission::SettingsUpdate
@@ -221,7 +225,8 @@ pub const fn project_role_allows(role: ProjectRole, permission: Permission) -> b
         | Permission::ProjectMembersUpdate
         | Permission::ServiceAccountsUpdate
         | Permission::ApiKeysRead
-        | Permission::ApiKeysUpdate => matches!(role, Owner),
+        | Permission::ApiKeysUpdate
+        | Permission::BudgetsUpdate => matches!(role, Owner),
         Permission::OrganizationRead
         | Permission::OrganizationUpdate
         | Permission::SettingsUpdate
@@ -306,6 +311,7 @@ pub const fn why_not_of_custom_roles(permission: Permission) -> Option<&'static 
         | Permission::ApiKeysUpdate
         | Permission::CreditsRead
         | Permission::CreditsUpdate
+        | Permission::BudgetsUpdate
         | Permission::PricesUpdate
         | Permission::UsageRead
         | Permission::UsageRecord

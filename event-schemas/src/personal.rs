@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::{
-    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RefusalEvent,
-    ServiceAccountEvent, SigningKeyEvent, StreamEvent,
+    ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
 };
 
 /// What a sealed text begins with. Behind it: nonce, ciphertext and tag in base64url.
@@ -63,6 +63,7 @@ static FIELDS: LazyLock<HashMap<&'static str, Vec<PersonalField>>> = LazyLock::n
         ServiceAccountEvent::PERSONAL,
         ApiKeyEvent::PERSONAL,
         CreditAccountEvent::PERSONAL,
+        BudgetEvent::PERSONAL,
         NameEvent::PERSONAL,
         PersonEvent::PERSONAL,
         PriceListEvent::PERSONAL,
@@ -70,6 +71,8 @@ static FIELDS: LazyLock<HashMap<&'static str, Vec<PersonalField>>> = LazyLock::n
         AccessReviewEvent::PERSONAL,
         RefusalEvent::PERSONAL,
         SigningKeyEvent::PERSONAL,
+        UsageMonthEvent::PERSONAL,
+        UsageRepricingEvent::PERSONAL,
     ];
     let mut fields: HashMap<_, Vec<PersonalField>> = HashMap::new();
     for field in streams.into_iter().flatten() {

@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 use crate::personal::{PersonalField, SEALED_PATTERN};
 use crate::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use crate::{
-    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent,
-    ServiceAccountEvent, SigningKeyEvent, StreamEvent,
+    ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
 };
 
 /// A version of an event type, as consumers of the log know it.
@@ -48,9 +48,12 @@ pub fn published() -> Vec<PublishedEvent> {
     events.extend(stream::<ApprovalEvent>(samples::approval()));
     events.extend(stream::<RefusalEvent>(samples::refusal()));
     events.extend(stream::<CreditAccountEvent>(samples::credit_account()));
+    events.extend(stream::<BudgetEvent>(samples::budget()));
     events.extend(stream::<NameEvent>(samples::name()));
     events.extend(stream::<PriceListEvent>(samples::price_list()));
     events.extend(stream::<PersonEvent>(samples::person()));
+    events.extend(stream::<UsageRepricingEvent>(samples::usage_repricing()));
+    events.extend(stream::<UsageMonthEvent>(samples::usage_month()));
     events.extend(stream::<SigningKeyEvent>(samples::signing_key()));
     events
 }

@@ -19,11 +19,19 @@ pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
         next("invite.resent", "1", "2", |payload| {
             payload.insert("resent_by".to_owned(), Value::Null);
         }),
+        next("organization.settings_changed", "1", "2", |payload| {
+            if let Some(settings) = payload.get_mut("settings").and_then(Value::as_object_mut) {
+                settings.insert("time_zone".to_owned(), "UTC".into());
+            }
+        }),
         next("member.added", "1", "2", |payload| copy(payload, "member_id", "person_id")),
         next("member.renamed", "1", "2", |payload| copy(payload, "member_id", "person_id")),
         next("api_key.created", "1", "2", |payload| {
             payload.insert("rotation_days".to_owned(), Value::Null);
             payload.insert("scopes".to_owned(), Value::Null);
+        }),
+        next("api_key.secret_shared", "1", "2", |payload| {
+            payload.insert("shown_to".to_owned(), Value::Array(Vec::new()));
         }),
         next("price_list.published", "1", "2", price_list_v2),
         next("credits.purchased", "1", "2", with_priority),

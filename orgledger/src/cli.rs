@@ -2,6 +2,7 @@
 #![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
 pub(crate) mod seals;
+mod usage;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -11,6 +12,13 @@ use api_conventions::RatePolicy;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use event_schemas::Currency;
+pub(crate) use usage::{ArchiveArgs, ArchivesArgs, RestoreArgs, UsageCommand};
+
+mod asking;
+
+pub(crate) use asking::{
+    AuditFormat, AuditLogArgs, DiffArgs, DiffFormat, Moment, ReplayArgs, ReplayFormat, WhyArgs,
+};
 
 use seals::{EvidenceCommand, SigningArgs, SigningKeyCommand, VerifyArgs};
 
@@ -118,8 +126,19 @@ pub(crate) enum Command {
     Analyst(AnalystCommand),
     /// What a balance was, each movement and each day's usage, and what it came to
     Statement(StatementArgs),
+    /// Every event of an organization: who did what, to what, from where and why
+    AuditLog(AuditLogArgs),
+    /// What changed between two dates in access, keys and money, with who did it and why
+    Diff(DiffArgs),
+    /// From what is so to the events behind it: who granted it, why, and who attested it
+    Why(WhyArgs),
+    /// Fold history again from the first event, and compare it with the live read models
+    Replay(ReplayArgs),
     /// Fill a read model anew beside the one in service, and switch to it
     Rebuild(RebuildArgs),
+    /// Move months of usage records out of the log's tables into archives, and back; totals stay
+    #[command(subcommand)]
+    Usage(UsageCommand),
     /// Wrap every key of a person with the first of the master keys, so that the others can go
     RewrapKeys,
     /// Make and show the keys that seal the log
@@ -457,7 +476,7 @@ pub(crate) enum TableOrJson {
 /// Fill a read model anew.
 #[derive(Args)]
 pub(crate) struct RebuildArgs {
-    /// The read model: access_register, access_reviews, balances, cost_per_feature, last_use or oversight
+    /// The read model: access_register, access_reviews, audit_log, balances, budgets, cost_per_feature, last_use, oversight or prices
     pub name: String,
     /// Print the result as JSON
     #[arg(long)]

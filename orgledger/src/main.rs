@@ -19,12 +19,14 @@ mod lots_left;
 mod probe;
 mod rebuild;
 mod remote;
+mod replay;
 mod report;
 mod rewrap_keys;
 mod serve;
 mod services;
 mod show;
 mod signing_keys;
+mod usage;
 mod verify;
 mod watch;
 
@@ -73,8 +75,13 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Costs(args) => report::costs::run(place, args).await,
         Command::Balance(args) => report::balance::run(place, args).await,
         Command::Statement(args) => report::statement::run(place, args).await,
+        Command::AuditLog(args) => report::audit_log::run(place, args).await,
+        Command::Diff(args) => report::diff::run(place, args).await,
+        Command::Why(args) => report::why::run(place, args).await,
+        Command::Replay(args) => replay::run(place, args).await,
         Command::Rebuild(args) => rebuild::run(place, &args).await,
         Command::Analyst(command) => analyst::run(place, command).await,
+        Command::Usage(command) => usage::run(place, command).await,
         Command::RewrapKeys => rewrap_keys::run(place).await,
         Command::SigningKey(command) => signing_keys::run(place, command).await,
         Command::Evidence(command) => evidence::run(place, command).await,
@@ -96,8 +103,13 @@ fn log_to_stderr(cli: &Cli) {
         | Command::Costs(_)
         | Command::Balance(_)
         | Command::Statement(_)
+        | Command::AuditLog(_)
+        | Command::Diff(_)
+        | Command::Why(_)
+        | Command::Replay(_)
         | Command::Rebuild(_)
         | Command::Analyst(_)
+        | Command::Usage(_)
         | Command::RewrapKeys
         | Command::SigningKey(_)
         | Command::Evidence(_)

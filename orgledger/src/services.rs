@@ -43,7 +43,7 @@ const POSTGRES_LOOK_EVERY: Duration = Duration::from_millis(500);
 const QUERY_CONNECTIONS_MAX: u32 = 16;
 
 /// Connections that the projectors hold at most: two for each projection, and the listener's.
-pub(crate) const PROJECTOR_CONNECTIONS_MAX: u32 = 12;
+pub(crate) const PROJECTOR_CONNECTIONS_MAX: u32 = 19;
 
 /// Connections that a query API holds at most to what was sealed, where that is elsewhere.
 const SEALS_CONNECTIONS_MAX: u32 = 4;

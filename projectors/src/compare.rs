@@ -1,12 +1,13 @@
 //! Whether a read model is what the log says: built anew beside it, compared, and thrown away.
 
+use event_schemas::Month;
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::apply;
 use crate::builds::{self, Build, State};
 use crate::error::RunError;
 use crate::feed::{Feed, Pages};
-use crate::projection::Registered;
+use crate::projection::{ProjectionError, Registered};
 use crate::rebuild::{Leftover, begin, chase, lock_builder, serving, sweep};
 use crate::status::Difference;
 
@@ -19,6 +20,11 @@ pub enum Compared {
     Same {
         /// The position.
         position: i64,
+    },
+    /// It cannot be built anew: records that it rests on have been archived.
+    Archived {
+        /// The first of the months that it needs.
+        month: Month,
     },
     /// It is not.
     Other(Difference),
@@ -43,7 +49,12 @@ pub async fn compare(
     tx.commit().await?;
     drop(connection);
     sweep(read, projection).await?;
-    compared
+    match compared {
+        Err(RunError::Projection(ProjectionError::Archived { month })) => {
+            Ok(Compared::Archived { month })
+        }
+        compared => compared,
+    }
 }
 
 async fn against(

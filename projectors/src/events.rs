@@ -6,9 +6,10 @@ use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use event_schemas::personal::ACTOR_PERSON_ID;
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
-    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, OrganizationId, PersonEvent, PersonId, PriceListEvent, ProjectEvent,
     RecordedEvent, RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent,
+    UsageMonthEvent, UsageRepricingEvent,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -37,12 +38,18 @@ pub enum Stream {
     Refusal,
     /// `credit_account`
     CreditAccount,
+    /// `budget`
+    Budget,
     /// `price_list`
     PriceList,
     /// `name`
     Name,
     /// `person`
     Person,
+    /// `usage`: what is recorded is corrected there. The records themselves are no events of a stream.
+    Usage,
+    /// `usage_month`
+    UsageMonth,
     /// `signing_key`
     SigningKey,
 }
@@ -59,9 +66,12 @@ impl Stream {
             ApprovalEvent::STREAM => Self::Approval,
             RefusalEvent::STREAM => Self::Refusal,
             CreditAccountEvent::STREAM => Self::CreditAccount,
+            BudgetEvent::STREAM => Self::Budget,
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,
             PersonEvent::STREAM => Self::Person,
+            UsageRepricingEvent::STREAM => Self::Usage,
+            UsageMonthEvent::STREAM => Self::UsageMonth,
             SigningKeyEvent::STREAM => Self::SigningKey,
             unknown => return Err(unreadable(event, format!("there is no stream '{unknown}'"))),
         })
@@ -126,7 +136,8 @@ pub fn json<T: serde::Serialize>(
     serde_json::to_value(part).map_err(|error| unreadable(event, error.to_string()))
 }
 
-fn unreadable(event: &RecordedEvent, reason: String) -> ProjectionError {
+/// An event that this program does not know what to do with.
+pub(crate) fn unreadable(event: &RecordedEvent, reason: String) -> ProjectionError {
     ProjectionError::Unreadable {
         position: event.position,
         event_type: event.event_type.clone(),

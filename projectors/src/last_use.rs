@@ -71,9 +71,12 @@ fn commands(events: &[RecordedEvent]) -> Result<Commands, ProjectionError> {
             | Stream::ApiKey
             | Stream::Approval
             | Stream::Person
+            | Stream::Usage
+            | Stream::UsageMonth
             | Stream::Refusal
             | Stream::AccessReview
             | Stream::CreditAccount
+            | Stream::Budget
             | Stream::PriceList
             | Stream::Name
             | Stream::SigningKey => {}

@@ -8,9 +8,12 @@ pub mod access_register;
 pub mod access_reviews;
 pub mod api_keys;
 pub mod approvals;
+pub mod audit_log;
 pub mod balances;
 pub mod break_glass;
+pub mod budgets;
 pub mod costs;
+pub mod diff;
 mod error;
 pub mod groups;
 pub mod invites;
@@ -21,6 +24,7 @@ pub mod organizations;
 mod parameters;
 pub mod permissions;
 mod positions;
+pub mod price_lists;
 pub mod project_groups;
 pub mod project_members;
 pub mod projects;
@@ -36,6 +40,7 @@ pub mod status;
 pub mod suggestions;
 mod temporal;
 mod viewer;
+pub mod why;
 
 /// What is answered, by operation: the examples in the API's description.
 pub const EXAMPLES: &str = include_str!("examples.json");

@@ -5,13 +5,15 @@ use std::str::FromStr;
 use api_conventions::problem::ProblemSchema;
 use api_conventions::{AsOf, Cursor, Limit, Position};
 use event_schemas::{
-    AccessReviewId, ApiKeyId, GroupId, InviteId, MemberId, OrganizationId, ProjectId, RoleId,
-    ServiceAccountId,
+    AccessReviewId, ApiKeyId, BudgetId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
+    ReviewDecision, RoleId, ServiceAccountId,
 };
 use serde::{Deserialize, Deserializer};
 use utoipa::openapi::{KnownFormat, Object, OneOf, Schema, SchemaFormat, Type};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
+use crate::access_reviews::lines::LineState;
+use crate::access_reviews::reviews::ReviewState;
 use crate::list::State;
 use crate::state::highest;
 use crate::temporal::Temporal;
@@ -46,6 +48,8 @@ path! {
     ServiceAccountPath { organization_id: OrganizationId, service_account_id: ServiceAccountId }
     /// A project of an organization.
     ProjectPath { organization_id: OrganizationId, project_id: ProjectId }
+    /// A budget of an organization.
+    BudgetPath { organization_id: OrganizationId, budget_id: BudgetId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
     /// An access review of an organization.
@@ -122,6 +126,46 @@ macro_rules! query {
 query! {
     /// Parameters of what is one thing.
     PointQuery {}
+    /// Parameters of the list of price lists.
+    PriceListQuery {
+        /// The most items of the page.
+        #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
+        limit: Option<Limit>,
+        /// The `next_cursor` of the page before.
+        #[param(value_type = Option<String>)]
+        cursor: Option<Cursor>,
+        /// Of this provider only, as the lists call it; `*` for lists of every provider.
+        provider: Option<String>,
+        /// Whether to answer the prices, too.
+        prices: Option<bool>,
+    }
+    /// Parameters of the list of access reviews.
+    AccessReviewListQuery {
+        /// The most items of the page.
+        #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
+        limit: Option<Limit>,
+        /// The `next_cursor` of the page before.
+        #[param(value_type = Option<String>)]
+        cursor: Option<Cursor>,
+        /// Those in this state only.
+        #[param(inline)]
+        state: Option<ReviewState>,
+    }
+    /// Parameters of the list of an access review's lines.
+    AccessReviewLineListQuery {
+        /// The most items of the page.
+        #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
+        limit: Option<Limit>,
+        /// The `next_cursor` of the page before.
+        #[param(value_type = Option<String>)]
+        cursor: Option<Cursor>,
+        /// Those of which nobody has said anything yet, or those of which somebody has.
+        #[param(inline)]
+        state: Option<LineState>,
+        /// Those with this decision only.
+        #[param(inline)]
+        decision: Option<ReviewDecision>,
+    }
     /// Parameters of the access register.
     RegisterQuery {
         /// Of this member only.
@@ -209,6 +253,12 @@ list_query! {
         /// Those in this state only.
         #[param(inline)]
         state: Option<ApiKeyState>,
+    }
+    /// Parameters of the list of budgets.
+    BudgetListQuery {
+        /// Of this project and its keys only.
+        #[param(value_type = Option<Uuid>)]
+        project_id: Option<ProjectId>,
     }
     /// Parameters of a list of grants of custom roles.
     RoleGrantListQuery {

@@ -10,9 +10,10 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, access_reviews, api_keys, approvals, balances, break_glass, costs, groups,
-    invites, members, organizations, permissions, project_groups, project_members, projects,
-    refusals, roles, seals, service_accounts, settings, status, suggestions,
+    access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass,
+    budgets, costs, diff, groups, invites, members, organizations, permissions, price_lists,
+    project_groups, project_members, projects, refusals, roles, seals, service_accounts, settings,
+    status, suggestions, why,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -63,6 +64,8 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(balances::statement::get_statement))
         .routes(routes!(balances::lots::list_credit_lots))
         .routes(routes!(balances::authorization::get_credit_authorization))
+        .routes(routes!(budgets::list_budgets))
+        .routes(routes!(budgets::get_budget))
         .routes(routes!(access_reviews::reviews::list_access_reviews))
         .routes(routes!(access_reviews::reviews::get_access_review))
         .routes(routes!(access_reviews::lines::list_access_review_lines))
@@ -71,6 +74,12 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(break_glass::list_break_glass))
         .routes(routes!(refusals::list_refusals))
+        .routes(routes!(audit_log::route::list_audit_log))
+        .routes(routes!(audit_log::entry::get_audit_log_entry))
+        .routes(routes!(price_lists::list_price_lists))
+        .routes(routes!(diff::route::get_diff))
+        .routes(routes!(why::route::get_why))
+        .routes(routes!(audit_log::records::list_usage_batch_records))
         .routes(routes!(seals::get_checkpoint))
         .routes(routes!(seals::get_entry_proof))
         .routes(routes!(status::get_status))

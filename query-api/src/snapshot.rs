@@ -13,6 +13,8 @@ pub enum Projection {
     AccessRegister,
     /// Credits.
     Balances,
+    /// Budgets and what is spent of them.
+    Budgets,
     /// Usage and cost by the hour.
     CostPerFeature,
     /// Access reviews and their lines.
@@ -21,6 +23,10 @@ pub enum Projection {
     LastUse,
     /// Approvals, accesses of the operator, refusals.
     Oversight,
+    /// Every event of an organization, with what was before and what is after.
+    AuditLog,
+    /// Price lists, each version of them.
+    Prices,
 }
 
 impl Projection {
@@ -29,10 +35,13 @@ impl Projection {
         match self {
             Self::AccessRegister => "access_register",
             Self::Balances => "balances",
+            Self::Budgets => "budgets",
             Self::CostPerFeature => "cost_per_feature",
             Self::AccessReviews => "access_reviews",
             Self::LastUse => "last_use",
             Self::Oversight => "oversight",
+            Self::AuditLog => "audit_log",
+            Self::Prices => "prices",
         }
     }
 
@@ -43,10 +52,13 @@ impl Projection {
         match self {
             Self::AccessRegister => "read.api_keys",
             Self::Balances => "read.balances",
+            Self::Budgets => "read.budget_crossings",
             Self::CostPerFeature => "read.usage_by_feature",
-            Self::AccessReviews => "read.access_review_lines",
+            Self::AccessReviews => "read.access_review_attestations",
             Self::LastUse => "read.last_commands",
             Self::Oversight => "read.approvals",
+            Self::AuditLog => "read.audit_log",
+            Self::Prices => "read.own_price_lists",
         }
     }
 }

@@ -95,7 +95,13 @@ def organization(name):
               "occurred_at": "2026-03-01T12:00:00Z", "input_tokens": 1200, "output_tokens": 150}
     make("/usage", record)
     lot_id = make("/credits/purchases", {"amount": "5000", "currency": "USD"})["lot_id"]
+    budget = {"name": "All", "scope": {"kind": "organization"}, "currency": "USD", "period": "monthly", "amount": "5000"}
+    budget_id = make("/budgets", budget)["budget_id"]
     position = make("/credits/grants", {"amount": "5", "currency": "USD"})["position"]
+    lines = [
+        make(f"/audit-log?type={kind}&min_position={position}", method="GET")["items"]
+        for kind in ("api_key.created", "usage.recorded")
+    ]
     world = {
         "secret": secret,
         "second_secret": olga_key,
@@ -111,9 +117,12 @@ def organization(name):
         "export_id": export_id,
         "access_review_id": review_id,
         "line_id": line_id,
+        "event_id": lines[0][0]["event_id"],
+        "batch_id": lines[1][0]["event_id"],
         "approval_id": asked["approval_id"],
         "break_glass_id": waiting["break_glass_id"],
         "lot_id": lot_id,
+        "budget_id": budget_id,
         "request_id": record["request_id"],
     }
     if name == "transfer_credits":

@@ -13,6 +13,7 @@ mod load;
 pub(crate) mod reports;
 mod rollup;
 pub(crate) mod seals;
+pub(crate) mod skew;
 
 use std::sync::Arc;
 use std::time::Instant;

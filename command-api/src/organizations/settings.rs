@@ -33,6 +33,10 @@ impl Command for ReplaceSettings {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
         session.permit(self.organization_id, Permission::SettingsUpdate).await?;
+        if !session.knows_time_zone(&self.settings.time_zone).await? {
+            let why = "it is not a time zone that the database knows";
+            return Err(Refusal::Invalid { field: "time_zone", why });
+        }
         let (by, settings) = (session.authority(), self.settings.clone());
         let change = OrganizationCommand::ChangeSettings { by, settings };
         session.execute::<Organization>(self.organization_id, change).await?;

@@ -33,6 +33,10 @@ problem_kinds! { pub(super) OWN:
     /// Choose another name; names are compared without case, and without differences of mere form
     /// such as that of full width.
     NAME_TAKEN = "name-taken" CONFLICT "The name is taken";
+    /// The budget was removed.
+    ///
+    /// Set another.
+    BUDGET_REMOVED = "budget-removed" CONFLICT "The budget was removed";
     /// The organization was closed.
     ///
     /// Nothing in it can be changed any more, and all access over HTTP has ended. Its history stays in the
@@ -131,6 +135,15 @@ problem_kinds! { pub(super) OWN:
     ///
     /// Ask for it again.
     APPROVAL_EXPIRED = "approval-expired" CONFLICT "The approval's time is over";
+    /// Whoever sent the invite last may not offer any more what it offers.
+    ///
+    /// Ask somebody who may to send it again.
+    INVITE_NOT_OFFERED = "invite-not-offered" CONFLICT "Nobody offers this any more";
+    /// The operator's access was not approved.
+    ///
+    /// Have a second person approve it first, or decline it.
+    BREAK_GLASS_NOT_APPROVED = "break-glass-not-approved" CONFLICT
+        "The operator's access was not approved";
     /// The operator's access has not ended.
     ///
     /// End the access first, or wait for its end.
@@ -199,4 +212,8 @@ problem_kinds! { pub(super) OWN:
     /// Send it again after `Retry-After`: nothing of it was recorded, and what repeats a record
     /// counts once.
     USAGE_QUEUE_FULL = "usage-queue-full" TOO_MANY_REQUESTS "Too much usage is waiting";
+    /// Usage of the time that was asked about is not in the log's tables any more.
+    ///
+    /// Name a time that was not archived, or have the months restored first.
+    USAGE_ARCHIVED = "usage-archived" CONFLICT "The usage has been archived";
 }

@@ -2,11 +2,12 @@
 
 use api_conventions::Problem;
 use api_conventions::etag::etag;
-use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED};
+use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED, RECORDS_ARCHIVED};
 use axum::http::header;
 use domain::access_review::AccessReviewError;
 use domain::api_key::ApiKeyError;
 use domain::approval::ApprovalError;
+use domain::budget::BudgetError;
 use domain::credit_account::CreditAccountError;
 use domain::name::NameError;
 use domain::organization::OrganizationError;
@@ -16,18 +17,21 @@ use domain::project::ProjectError;
 use domain::service_account::ServiceAccountError;
 use domain::text::TextError;
 use domain::usage::UsageError;
+use domain::usage_month::UsageMonthError;
+use domain::usage_repricing::UsageRepricingError;
 
 use super::kinds::{
     ACCESS_REVIEW_CLOSED, AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER,
-    API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_STILL_OPEN,
-    DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED,
-    INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED,
+    API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED,
+    BREAK_GLASS_NOT_APPROVED, BREAK_GLASS_STILL_OPEN, BUDGET_REMOVED, DOMAIN_NOT_ALLOWED,
+    EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN,
+    INVITE_EXPIRED, INVITE_NOT_OFFERED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED,
     LOGIN_TAKEN, LOT_EXPIRED, LOT_NOT_PURCHASED, MEMBER_ABOVE_OWN, MEMBER_PRESENT,
     MEMBER_SUSPENDED, NAME_TAKEN, NOT_ENOUGH_LEFT, NOT_FOR_EMERGENCIES, NOT_YET_EXPIRED,
     ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN,
     PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
     SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED,
-    TOO_MANY,
+    TOO_MANY, USAGE_ARCHIVED,
 };
 use super::{failures, not_found, said};
 use crate::refusal::{ExecuteError, Refusal};
@@ -51,6 +55,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             said(NOT_FOR_EMERGENCIES, &refusal).with("permission", permission.as_str())
         }
         Refusal::CreditAccount(error) => credit_account(&error),
+        Refusal::Budget(error) => budget(&error),
         Refusal::PriceList(error) => price_list(&error),
         Refusal::Name(error) => name(&error),
         Refusal::Text(error) => text(&error),
@@ -58,6 +63,10 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::Usage(error) => Problem::new(INVALID_VALUE)
             .with_detail(error.to_string())
             .with("field", usage_field(&error)),
+        Refusal::UsageRepricing(error) => usage_repricing(&error),
+        Refusal::UsageArchived => said(USAGE_ARCHIVED, &refusal),
+        Refusal::UsageMonth(error) => usage_month(&error),
+        Refusal::RecordsArchived { .. } => said(RECORDS_ARCHIVED, &refusal),
         Refusal::NotPermitted { permission } => {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
@@ -73,6 +82,16 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             .with_header(header::ETAG, etag(sequence)),
         Refusal::Failed(error) => failures::problem(*error),
     }
+}
+
+fn usage_repricing(error: &UsageRepricingError) -> Problem {
+    use UsageRepricingError as Refused;
+    let field = match error {
+        Refused::EmptySpan => "to",
+        Refused::Reason(_) => "reason",
+        Refused::NothingCorrected | Refused::TooMany(_) => "from",
+    };
+    said(INVALID_VALUE, error).with("field", field)
 }
 
 fn organization(error: &OrganizationError) -> Problem {
@@ -102,6 +121,7 @@ fn organization(error: &OrganizationError) -> Problem {
         Refused::ExpiryInThePast { .. } => {
             said(EXPIRY_IN_THE_PAST, error).with("field", "expires_at")
         }
+        Refused::InviteNotOffered(_) => said(INVITE_NOT_OFFERED, error),
         Refused::InviteExpired(_) => said(INVITE_EXPIRED, error),
         Refused::InviteAlreadyAccepted(_) => said(INVITE_ALREADY_ACCEPTED, error),
         Refused::InviteStillOpen(_) => said(INVITE_STILL_OPEN, error),
@@ -131,9 +151,8 @@ fn organization(error: &OrganizationError) -> Problem {
         }
         Refused::RoleNotOfProjects(_) => said(INVALID_VALUE, error).with("field", "project_id"),
         Refused::OwnersAreNotInherited => said(INVALID_VALUE, error).with("field", "role"),
-        Refused::BreakGlassDecided(_) | Refused::BreakGlassNotOpen(_) => {
-            said(ALREADY_DECIDED, error)
-        }
+        Refused::BreakGlassDecided(_) => said(ALREADY_DECIDED, error),
+        Refused::BreakGlassNotOpen(_) => said(BREAK_GLASS_NOT_APPROVED, error),
         Refused::BreakGlassStillOpen { .. } => said(BREAK_GLASS_STILL_OPEN, error),
         Refused::SecondPersonNeeded => said(SECOND_PERSON_NEEDED, error),
         Refused::OwnersNeedApproval => said(OWNERS_NEED_APPROVAL, error).with("field", "role"),
@@ -273,6 +292,22 @@ fn credit_account(error: &CreditAccountError) -> Problem {
     }
 }
 
+fn budget(error: &BudgetError) -> Problem {
+    match error {
+        BudgetError::NotFound => not_found(),
+        BudgetError::AlreadyExists => said(ALREADY_EXISTS, error),
+        BudgetError::Removed => said(BUDGET_REMOVED, error),
+        BudgetError::Amount { .. } => said(INVALID_VALUE, error).with("field", "amount"),
+        BudgetError::Threshold { .. } | BudgetError::TooManyThresholds => {
+            said(INVALID_VALUE, error).with("field", "thresholds")
+        }
+        BudgetError::TooMany { max } => said(TOO_MANY, error).with("max", *max),
+        BudgetError::TimeZone(_) => said(INVALID_VALUE, error).with("field", "time_zone"),
+        BudgetError::Feature { .. } => said(INVALID_VALUE, error).with("field", "scope"),
+        BudgetError::Text(error) => text(error),
+    }
+}
+
 fn price_list(error: &PriceListError) -> Problem {
     match error {
         PriceListError::NoModels
@@ -310,6 +345,14 @@ fn text(error: &TextError) -> Problem {
     said(INVALID_VALUE, error).with("field", field)
 }
 
+/// These come from the command line alone.
+fn usage_month(error: &UsageMonthError) -> Problem {
+    match error {
+        UsageMonthError::NotArchived => not_found(),
+        UsageMonthError::ArchivedOtherwise { .. } => said(ALREADY_EXISTS, error),
+    }
+}
+
 fn usage_field(error: &UsageError) -> &'static str {
     match error {
         UsageError::Empty { field }
@@ -334,6 +377,8 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Usage(error) => Some(usage_field(error)),
         Refusal::TextIn { field, .. } | Refusal::Invalid { field, .. } => Some(field),
         Refusal::CreditAccount(_)
+        | Refusal::UsageMonth(_)
+        | Refusal::RecordsArchived { .. }
         | Refusal::AccessReview(_)
         | Refusal::AtLine { .. }
         | Refusal::Person(_)
@@ -344,10 +389,13 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::NotOfEmergencies { .. }
         | Refusal::MembersOnly
         | Refusal::CredentialEnded
+        | Refusal::Budget(_)
         | Refusal::PriceList(_)
         | Refusal::Name(_)
         | Refusal::Text(_)
         | Refusal::Import(_)
+        | Refusal::UsageRepricing(_)
+        | Refusal::UsageArchived
         | Refusal::PreconditionFailed { .. }
         | Refusal::Failed(_) => None,
     }

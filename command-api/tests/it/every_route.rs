@@ -44,6 +44,7 @@ impl Ids {
             "line",
             "export",
             "lot",
+            "budget",
         ];
         Self(names.into_iter().zip((1..).map(id)).collect())
     }
@@ -73,6 +74,9 @@ impl Ids {
         let access_review = review.id("access_review_id");
         let bought = json!({"amount": "5", "currency": "USD"});
         let lot = app.admin().post(&format!("{of}/credits/purchases"), bought).await.id("lot_id");
+        let budget = json!({"name": "All", "scope": {"kind": "organization"}, "currency": "USD",
+            "period": "monthly", "amount": "5"});
+        let budget = app.admin().post(&format!("{of}/budgets"), budget).await.id("budget_id");
         let line = app.review_lines(&access_review).await[0].0.clone();
         Self(BTreeMap::from([
             ("access_review", access_review),
@@ -87,6 +91,7 @@ impl Ids {
             // Nothing here needs one: ids of nothing.
             ("export", uuid::Uuid::from_u128(0x7001 << 64).to_string()),
             ("lot", lot),
+            ("budget", budget),
             ("approval", uuid::Uuid::from_u128(0x7000 << 64).to_string()),
             ("group", group),
             ("role", role),
@@ -155,12 +160,19 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         "transfer_credits" => json!({"lot_id": id("lot"), "currency": "USD",
             "to_organization_id": uuid::Uuid::from_u128(0x7002 << 64)}),
         "change_credit_policy" => json!({"currency": "USD", "policy": "block"}),
+        "set_budget" => {
+            json!({"name": "Chat", "currency": "USD", "period": "monthly", "amount": "5",
+            "scope": {"kind": "project", "project_id": id("project")}})
+        }
+        "change_budget" => json!({"amount": "7"}),
         "publish_price_list" => json!({"catalogue": "c", "provider": "p", "currency": "USD",
             "models": [{"model": "m", "matches": {"equals": "m"}, "rates": {"input_tokens": "1"}}]}),
         "publish_own_prices" => {
             json!({"provider": "*", "currency": "USD", "mark_up_percent": "12.5"})
         }
         "record_usage" => json!({"records": []}),
+        "reprice_usage" => json!({"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z",
+            "project_id": id("project")}),
         "record_litellm_usage" => json!([]),
         "open_access_review" => json!({"title": "All", "scope": {"kind": "members"},
             "due_at": "2999-01-01T00:00:00Z"}),
@@ -188,6 +200,7 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         | "export_personal_data"
         | "read_personal_data_export"
         | "transfer_ownership"
+        | "remove_budget"
         | "remove_service_account" => return None,
         other => panic!("say here which body {other} takes"),
     })
@@ -284,6 +297,7 @@ async fn what_is_another_organizations_is_not_there() {
         };
         let nobodys = not_found(&unknown).await;
         let is_nested = route.path.matches('{').count() > 1
+            || route.id == "set_budget"
             || body(&route.id, &theirs).is_some_and(|body| {
                 ["project_id", "lot_id"].iter().any(|id| body.get(id).is_some())
             });

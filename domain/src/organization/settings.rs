@@ -171,6 +171,10 @@ fn checked(mut settings: OrganizationSettings) -> Result<OrganizationSettings, O
             });
         }
     }
+    if !event_schemas::is_time_zone_name(&settings.time_zone) {
+        let why = "it is not the name of a time zone such as Europe/Berlin, or UTC";
+        return Err(Refused::Setting { field: "time_zone", why });
+    }
     if settings.admins_max == Some(0) {
         return Err(Refused::Setting { field: "admins_max", why: "it is not at least 1" });
     }

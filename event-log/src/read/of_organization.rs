@@ -67,6 +67,20 @@ pub async fn open_access_reviews(
     Ok(usize::try_from(open).unwrap_or(usize::MAX))
 }
 
+/// How many budgets of the organization were set and not removed.
+pub async fn budgets(pool: &PgPool, organization_id: OrganizationId) -> Result<usize, sqlx::Error> {
+    let budgets: i64 = sqlx::query_scalar(
+        "select count(*) filter (where event_type = 'budget.set')
+             - count(*) filter (where event_type = 'budget.removed')
+         from log.events
+         where organization_id = $1 and event_type in ('budget.set', 'budget.removed')",
+    )
+    .bind(organization_id.0)
+    .fetch_one(pool)
+    .await?;
+    Ok(usize::try_from(budgets).unwrap_or(0))
+}
+
 fn parsed<I: std::str::FromStr>(ids: &[String]) -> Vec<I> {
     ids.iter().filter_map(|id| id.parse().ok()).collect()
 }

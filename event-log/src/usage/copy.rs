@@ -16,12 +16,12 @@ pub(crate) const COLUMNS: &str = "batch_id, ordinal, organization_id, project_id
 
 const COLUMNS_COUNT: i16 = 29;
 
-const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+pub(super) const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// Days from 1 January of year 1 to 2000-01-01, where Postgres counts from.
-const POSTGRES_EPOCH_DAYS: i32 = 730_120;
+pub(super) const POSTGRES_EPOCH_DAYS: i32 = 730_120;
 /// Microseconds from the Unix epoch to 2000-01-01.
-const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+pub(super) const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 /// Rows in their order, each with its batch and its place in it, with the file's header and trailer.
 pub(super) fn encode(

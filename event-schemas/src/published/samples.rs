@@ -6,15 +6,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::{
-    AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, CreditAccountEvent,
-    CreditPolicy, Currency, Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId,
-    KeyOwner, LotId, MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent,
-    OrganizationId, OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission,
-    PermissionSet, PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent,
-    ProjectGrant, ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent,
-    ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings,
-    SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice,
-    SigningKeyEvent, TimedPrice, Unit, When,
+    AccessReviewEvent, Amount, ApiKeyEvent, ApprovalEvent, BreakGlassId, BudgetAction, BudgetEvent,
+    BudgetId, BudgetKeeper, BudgetPeriod, BudgetScope, CreditAccountEvent, CreditPolicy, Currency,
+    Environment, Grantee, GroupId, HeldAccess, IdentityProvider, InviteId, KeyOwner, LotId,
+    MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
+    OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission, PermissionSet,
+    PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant,
+    ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent, RepricedTotal,
+    RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId,
+    SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId,
+    ServiceTierPrice, SigningKeyEvent, TimedPrice, Unit, UsageMonthEvent, UsageRepricingEvent,
+    When,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -90,6 +92,7 @@ pub(super) fn organization() -> Vec<OrganizationEvent> {
                 api_key_rotation_days: Some(90),
                 api_key_lifetime_days_max: Some(365),
                 admins_max: Some(5),
+                time_zone: text("Europe/Berlin"),
                 ..OrganizationSettings::default()
             },
         },
@@ -150,6 +153,40 @@ pub(super) fn approval() -> Vec<ApprovalEvent> {
     ]
 }
 
+/// The usage below, which had no price at first, and another record in euros.
+pub(super) fn usage_repricing() -> Vec<UsageRepricingEvent> {
+    let total = |currency, before: (u32, i128), after: (u32, i128)| RepricedTotal {
+        currency,
+        records_before: before.0,
+        cost_before: Amount::from_pico(before.1),
+        records_after: after.0,
+        cost_after: Amount::from_pico(after.1),
+    };
+    let euro = "EUR".parse::<Currency>().expect("a currency");
+    vec![UsageRepricingEvent::Repriced {
+        repricing_id: id(21),
+        scope: RepricingScope {
+            from: day(0),
+            to: day(31),
+            project_id: Some(chat()),
+            provider: Some(text("anthropic")),
+            model: None,
+            only_unpriced: false,
+        },
+        prices_at: 57,
+        price_list_id: Some(PriceListId::of("genai-prices", "anthropic")),
+        price_list_version: Some(3),
+        reason: Some(text("the price of March was published late")),
+        corrections: 2,
+        corrections_hash: text("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+        totals: vec![
+            total(None, (1, 0), (0, 0)),
+            total(Some(euro), (1, 7_250_000_000), (0, 0)),
+            total(Some(Currency::USD), (0, 0), (2, 33_625_000_000)),
+        ],
+    }]
+}
+
 pub(super) fn refusal() -> Vec<RefusalEvent> {
     vec![RefusalEvent::Recorded {
         organization_id: Some(acme()),
@@ -158,6 +195,23 @@ pub(super) fn refusal() -> Vec<RefusalEvent> {
         permission: Some(text("credits.update")),
         unrecorded_before: 0,
     }]
+}
+
+pub(super) fn usage_month() -> Vec<UsageMonthEvent> {
+    let month = "2026-01".parse().expect("a month");
+    let manifest = "3f2b9a8f0c7d4e1a5b6c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8e9f0a1b2c";
+    vec![
+        UsageMonthEvent::Archived {
+            month,
+            records: 1_250_000,
+            first_position: 4_711,
+            last_position: 1_301_408,
+            rows_sha256: text("9c1185a5c5e9fc54612808977ee8f548b2258d31b8f6a1d2c3e4f50617283940"),
+            manifest_sha256: text(manifest),
+        },
+        UsageMonthEvent::Dropped { month, manifest_sha256: text(manifest) },
+        UsageMonthEvent::Restored { month },
+    ]
 }
 
 fn roles() -> [OrganizationEvent; 5] {
@@ -387,9 +441,74 @@ pub(super) fn api_key() -> Vec<ApiKeyEvent> {
             previous_valid_until: day(91),
             rotation_due_at: Some(day(180)),
         },
-        Was::SecretShared { break_glass_id: Some(id(14)) },
+        Was::SecretShared { shown_to: vec![id(12)], break_glass_id: Some(id(14)) },
         Was::Revoked { reason: Some(text("found in a public repository")) },
         Was::Expired {},
+    ]
+}
+
+pub(super) fn budget() -> Vec<BudgetEvent> {
+    use BudgetEvent as Was;
+    let (organization_id, currency): (_, Currency) = (acme(), Currency::USD);
+    let (budget_id, name): (BudgetId, _) = (id(14), text("Chat, a month"));
+    let scope = BudgetScope::Project { project_id: chat() };
+    // The month of September in Berlin.
+    let (begins, ends) = (day(242) + TimeDelta::minutes(750), day(272) + TimeDelta::minutes(750));
+    let (period_start, period_end) = (Some(begins), Some(ends));
+    let period = (begins + TimeDelta::hours(2)).date_naive();
+    vec![
+        Was::Set {
+            budget_id,
+            organization_id,
+            scope: scope.clone(),
+            project_id: Some(chat()),
+            keeper: BudgetKeeper::Organization,
+            name: name.clone(),
+            currency,
+            period: BudgetPeriod::Monthly,
+            amount: thousandths(1_000_000),
+            thresholds: vec![50, 80],
+            action: BudgetAction::Block,
+            time_zone: text("Europe/Berlin"),
+        },
+        Was::Changed {
+            budget_id,
+            organization_id,
+            name: name.clone(),
+            amount: thousandths(1_500_000),
+            thresholds: vec![80, 95],
+            action: BudgetAction::Block,
+            time_zone: text("Europe/Berlin"),
+        },
+        Was::Removed { budget_id, organization_id },
+        Was::ThresholdReached {
+            budget_id,
+            organization_id,
+            name: name.clone(),
+            scope: scope.clone(),
+            period: Some(period),
+            period_start,
+            period_end,
+            currency,
+            amount: thousandths(1_000_000),
+            threshold: 80,
+            spent: thousandths(800_125),
+            crossed_at: 5120,
+        },
+        Was::Exhausted {
+            budget_id,
+            organization_id,
+            name,
+            scope,
+            period: Some(period),
+            period_start,
+            period_end,
+            currency,
+            amount: thousandths(1_000_000),
+            action: BudgetAction::Block,
+            spent: thousandths(1_000_250),
+            crossed_at: 5733,
+        },
     ]
 }
 

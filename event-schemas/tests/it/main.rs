@@ -12,9 +12,10 @@ use event_schemas::published::{files, published};
 use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{
-    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, NameEvent,
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RecordedUsage,
-    RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent,
+    RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent,
+    UsageRepricingEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,12 +53,15 @@ fn current() -> BTreeMap<&'static str, u32> {
         AccessReviewEvent::TYPES,
         ApiKeyEvent::TYPES,
         CreditAccountEvent::TYPES,
+        BudgetEvent::TYPES,
         NameEvent::TYPES,
         PriceListEvent::TYPES,
         PersonEvent::TYPES,
         ApprovalEvent::TYPES,
         RefusalEvent::TYPES,
         SigningKeyEvent::TYPES,
+        UsageMonthEvent::TYPES,
+        UsageRepricingEvent::TYPES,
         &[(USAGE_RECORDED, USAGE_RECORDED_VERSION)],
     ]
     .into_iter()
@@ -83,11 +87,14 @@ fn reread(event_type: &str, payload: Value) -> Value {
         it if has::<ServiceAccountEvent>(it) => through::<ServiceAccountEvent>(payload),
         it if has::<ApiKeyEvent>(it) => through::<ApiKeyEvent>(payload),
         it if has::<CreditAccountEvent>(it) => through::<CreditAccountEvent>(payload),
+        it if has::<BudgetEvent>(it) => through::<BudgetEvent>(payload),
         it if has::<NameEvent>(it) => through::<NameEvent>(payload),
         it if has::<PriceListEvent>(it) => through::<PriceListEvent>(payload),
         it if has::<PersonEvent>(it) => through::<PersonEvent>(payload),
         it if has::<ApprovalEvent>(it) => through::<ApprovalEvent>(payload),
         it if has::<RefusalEvent>(it) => through::<RefusalEvent>(payload),
+        it if has::<UsageRepricingEvent>(it) => through::<UsageRepricingEvent>(payload),
+        it if has::<UsageMonthEvent>(it) => through::<UsageMonthEvent>(payload),
         it if has::<SigningKeyEvent>(it) => through::<SigningKeyEvent>(payload),
         it => panic!("{it} is no event of ours"),
     }
@@ -229,6 +236,12 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("break_glass.requested.operator", "the name that an operator's credential was given"),
     ("break_glass.requested.reason", "words about the access"),
     ("break_glass.reviewed.note", "words about the access"),
+    ("budget.changed.name", "a name that people give to a budget"),
+    ("budget.changed.time_zone", "a time zone"),
+    ("budget.exhausted.name", "a name that people give to a budget"),
+    ("budget.set.name", "a name that people give to a budget"),
+    ("budget.set.time_zone", "a time zone"),
+    ("budget.threshold_reached.name", "a name that people give to a budget"),
     ("credits.granted.reason", "words about credits"),
     ("credits.purchased.reference", "an invoice or order"),
     ("credits.refunded.reference", "a credit note"),
@@ -258,6 +271,9 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("service_account.updated.name", "a program's name"),
     ("service_account.updated.purpose", "what a program is for"),
     ("service_account.disabled.reason", "words about a program"),
+    ("usage.archived.manifest_sha256", "a hash"),
+    ("usage.archived.rows_sha256", "a hash"),
+    ("usage.dropped.manifest_sha256", "a hash"),
     ("usage.recorded.end_user", "the customer's own id of their user"),
     ("usage.recorded.error_type", "a kind of failure"),
     ("usage.recorded.feature", "a feature of the customer's product"),
@@ -265,6 +281,8 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("usage.recorded.provider", "a provider of models"),
     ("usage.recorded.request_id", "an id"),
     ("usage.recorded.service_tier", "a provider's word"),
+    ("usage.repriced.corrections_hash", "a hash"),
+    ("usage.repriced.reason", "words about prices"),
 ];
 
 /// Whether a property may hold any text at all.

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use event_log::database::{self, Role};
+use event_schemas::Month;
 use projectors::seals::audit::{Audited, Finding, audit};
 use projectors::{Compared, Feed, PostgresFeed};
 use proofs::VerifyingKey;
@@ -39,8 +40,20 @@ pub(super) async fn run(
     installation.close().await
 }
 
-/// A read model, and up to where it is what the log says; none where it is not in service.
-type ReadModel = (&'static str, Option<i64>);
+/// A read model, and what was found of it.
+type ReadModel = (&'static str, State);
+
+/// How far a read model is what the log says.
+enum State {
+    NotBuilt,
+    Same {
+        position: i64,
+    },
+    /// It rests on records that have been archived.
+    Archived {
+        month: Month,
+    },
+}
 
 async fn read_models(
     place: &PlaceArgs,
@@ -60,8 +73,13 @@ async fn read_models(
     let mut compared = Vec::new();
     for projection in projectors::all() {
         match projectors::compare(&read, &feed, &projection).await? {
-            Compared::NotServing => compared.push((projection.name, None)),
-            Compared::Same { position } => compared.push((projection.name, Some(position))),
+            Compared::NotServing => compared.push((projection.name, State::NotBuilt)),
+            Compared::Same { position } => {
+                compared.push((projection.name, State::Same { position }));
+            }
+            Compared::Archived { month } => {
+                compared.push((projection.name, State::Archived { month }));
+            }
             Compared::Other(other) => {
                 let finding = Finding::ReadModel {
                     projection: projection.name.to_owned(),
@@ -79,14 +97,20 @@ async fn read_models(
 }
 
 fn as_json(found: &Audited, read_models: &[ReadModel], anchors: usize) -> serde_json::Value {
+    let of = |state: &State| match state {
+        State::NotBuilt => json!(null),
+        State::Same { position } => json!(position),
+        State::Archived { month } => json!({ "not_compared": { "archived": month } }),
+    };
     let read_models: serde_json::Map<String, serde_json::Value> =
-        read_models.iter().map(|(name, position)| ((*name).to_owned(), json!(position))).collect();
+        read_models.iter().map(|(name, state)| ((*name).to_owned(), of(state))).collect();
     json!({
         "verified": true,
         "origin": found.origin,
         "organizations": found.organizations,
         "events": found.events,
         "usage_records": found.usage_records,
+        "archived_usage_records": found.archived_records,
         "position": found.position,
         "unsealed": found.head - found.position,
         "sealed_at": found.sealed_at,
@@ -107,6 +131,13 @@ fn told(found: &Audited, read_models: &[ReadModel], anchors: usize) -> String {
         0 => String::new(),
         more => format!(" ({more} entries after that are not sealed yet)"),
     };
+    let archived = match found.archived_records {
+        0 => String::new(),
+        some => format!(
+            " ({some} more may be in archives: their batches are sealed, and what the archives hold is \
+             proven when they are restored)"
+        ),
+    };
     let kept = match anchors {
         0 => "not proven: that nobody who holds the signing key wrote the log anew and signed it again: \
               only a checkpoint that was kept elsewhere shows that (--anchor)"
@@ -115,9 +146,12 @@ fn told(found: &Audited, read_models: &[ReadModel], anchors: usize) -> String {
     };
     let models: Vec<String> = read_models
         .iter()
-        .map(|(name, position)| match position {
-            Some(position) => format!("{name} (up to {position})"),
-            None => format!("{name} (not built yet)"),
+        .map(|(name, state)| match state {
+            State::Same { position } => format!("{name} (up to {position})"),
+            State::NotBuilt => format!("{name} (not built yet)"),
+            State::Archived { month } => {
+                format!("{name} (not compared: usage of {month} is archived)")
+            }
         })
         .collect();
     format!(
@@ -125,7 +159,7 @@ fn told(found: &Audited, read_models: &[ReadModel], anchors: usize) -> String {
          \x20 log                {}\n\
          \x20 organizations      {}\n\
          \x20 events             {}\n\
-         \x20 usage records      {}\n\
+         \x20 usage records      {}{archived}\n\
          \x20 up to position     {}{unsealed}\n\
          \x20 sealed at          {}\n\
          \x20 checkpoints        {}, the last of size {}, root {}\n\

@@ -108,13 +108,21 @@ impl Deployment {
                         text += &client.get(&format!("{path}{point}")).await.text;
                     }
                     text += &pages(&client, &path).await;
+                    if path.ends_with("/audit-log") {
+                        for format in ["ndjson", "csv", "ocsf"] {
+                            text += &client
+                                .get(&format!("{path}?limit=500&format={format}"))
+                                .await
+                                .text;
+                        }
+                    }
                 }
             }
         }
         text
     }
 
-    /// What the command line prints of the register.
+    /// What the command line prints of the register, and of what happened.
     async fn exports(&self, at_position: i64) -> String {
         let mut text = String::new();
         for format in ["table", "json", "markdown", "csv"] {
@@ -123,6 +131,13 @@ impl Deployment {
                 let register = [&["access-register", "--format", format][..], point].concat();
                 text += &self.place.print(&register).await;
             }
+        }
+        let of = ["--organization", "Imported Ltd", "--format"];
+        for format in ["table", "json", "ndjson", "csv", "ocsf"] {
+            text += &self.place.print(&[&["audit-log"][..], &of, &[format]].concat()).await;
+        }
+        for format in ["table", "json", "markdown"] {
+            text += &self.place.print(&[&["diff"][..], &of, &[format]].concat()).await;
         }
         text
     }
@@ -389,6 +404,8 @@ async fn who_is_erased_is_nowhere_any_more() {
     // The same from zero, with what can be read now.
     deployment.place.print(&["rebuild", "access_register"]).await;
     assert_eq!(live, fingerprints(&deployment.ledger).await, "a rebuild gives other tables");
+    // It fails where anything is otherwise.
+    deployment.place.print(&["replay"]).await;
     nowhere(&deployment, &ids, &owner, before, erased).await;
 
     // A process that starts now finds everybody else, and the person's roles still have a holder.

@@ -1,11 +1,14 @@
 //! Credits from their purchase to their end, on a running server; and every command that
 //! `docs/for-finance.md` shows.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::log::database_of;
-use crate::support::{Client, Place, Service, installation, until, workspace_root};
+use crate::support::{Client, Place, Service, installation, send, until, workspace_root};
 
 /// A server, an organization on it, and a project in it.
 struct Business {
@@ -149,11 +152,91 @@ async fn credits_run_out_come_back_and_end() {
     dev.stop().await;
 }
 
+#[tokio::test]
+async fn a_budget_is_used_up_and_told_of_once() {
+    let (servers, place) = installation().await;
+    let business = Business::new(&place).await;
+    let on_project = json!({ "kind": "project", "project_id": business.project });
+    let budget = json!({ "name": "P, a month", "scope": on_project, "currency": "USD",
+        "period": "monthly", "amount": "10", "thresholds": [50, 90], "action": "block" });
+    business.use_up("before", 2).await;
+    let set = business.post("/budgets", "b", &budget).await;
+    let log = database_of(servers.postgres()).await;
+    type Told = (String, Option<i64>, String, i64);
+    let told = async || -> Vec<Told> {
+        sqlx::query_as(
+            "select event_type, (payload ->> 'threshold')::bigint, payload ->> 'spent',
+                 (payload ->> 'crossed_at')::bigint
+             from log.events where aggregate_type = 'budget' and event_type <> 'budget.set'
+             order by position",
+        )
+        .fetch_all(&log)
+        .await
+        .unwrap()
+    };
+    let reached = |threshold, spent: &str, at| -> Told {
+        ("budget.threshold_reached".to_owned(), Some(threshold), spent.to_owned(), at)
+    };
+    let half = business.use_up("half", 3).await;
+    until("half of it is on record", async || told().await.len() == 1).await;
+    // A key of the project is told whether to go on, and not how much is left.
+    let account = json!({ "project_id": business.project, "name": "gateway" });
+    let account = business.post("/service-accounts", "a", &account).await;
+    let key = json!({ "project_id": business.project, "name": "gateway",
+        "service_account_id": account["service_account_id"] });
+    let key = business.post("/api-keys", "k", &key).await;
+    let gateway = business.dev.client(key["secret"].as_str().unwrap());
+    let asked = format!(
+        "{}/credits/authorization?api_key_id={}",
+        business.base,
+        key["api_key_id"].as_str().unwrap()
+    );
+    let at = key["position"].as_i64().unwrap();
+    let answer = gateway.get(&format!("{asked}&min_position={at}")).await.expect(200);
+    assert_eq!(answer["allowed"], true, "{answer}");
+    assert_eq!(answer["budgets"][0]["left"], Value::Null, "{answer}");
+    let over = business.use_up("over", 6).await;
+    let answer = gateway.get(&format!("{asked}&min_position={over}")).await.expect(200);
+    assert_eq!(
+        (&answer["allowed"], &answer["budgets"][0]["reason"]),
+        (&json!(false), &json!("budget_exhausted")),
+        "{answer}"
+    );
+    until("all of it is on record", async || told().await.len() == 3).await;
+    // Another server looks as well, from its start on.
+    let other = place.start(&["dev"]).await;
+    business.use_up("more", 6).await;
+    let path = format!("/budgets/{}", set["budget_id"].as_str().unwrap());
+    until("all is counted", async || {
+        business.get(&path).await["current"]["spent"] == "17.000000000000"
+    })
+    .await;
+    let all = [
+        reached(50, "5.000000000000", half),
+        reached(90, "11.000000000000", over),
+        ("budget.exhausted".to_owned(), None, "11.000000000000".to_owned(), over),
+    ];
+    assert_eq!(told().await, all);
+    // A larger amount is another budget: half of it is reached already, and nothing is blocked.
+    let larger = json!({ "amount": "30" });
+    let path = format!("{}{path}", business.base);
+    let patch = business.owner.request(Method::PATCH, &path).header("idempotency-key", "larger");
+    send(patch.json(&larger)).await.unwrap().expect(200);
+    until("half of the larger is on record", async || told().await.len() == 4).await;
+    let answer = gateway.get(&asked).await.expect(200);
+    assert_eq!(answer["allowed"], true, "{answer}");
+    place.print(&["rebuild", "budgets"]).await;
+    assert_eq!(told().await.len(), 4);
+    other.stop().await;
+    business.dev.stop().await;
+}
+
 /// A line of a shell as words: in quotes, or not.
-fn words(line: &str, lot: &str) -> Vec<String> {
+fn words(line: &str, ids: &BTreeMap<&str, String>) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
-    for letter in line.replace("$LOT", lot).chars() {
+    let filled = ids.iter().fold(line.to_owned(), |line, (name, id)| line.replace(name, id));
+    for letter in filled.chars() {
         let last = words.last_mut().unwrap();
         match (quote, letter) {
             (None, '\'' | '"') => quote = Some(letter),
@@ -173,20 +256,25 @@ async fn every_command_for_finance_works() {
         .with("ORGLEDGER_SERVER", business.dev.base())
         .with("ORGLEDGER_CREDENTIAL", &business.secret)
         .with("ORGLEDGER_ORGANIZATION", business.base.rsplit('/').next().unwrap());
+    let used = business.use_up("r-1", 4).await;
+    business.get(&format!("/costs?min_position={used}")).await;
     let page = std::fs::read_to_string(workspace_root().join("docs/for-finance.md")).unwrap();
-    let (mut lot, mut ran) = (String::new(), 0);
+    let (mut ids, mut ran) = (BTreeMap::new(), 0);
     let blocks = page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap());
     for line in blocks.flat_map(str::lines).filter(|line| !line.is_empty()) {
-        let words = words(line.strip_prefix("orgledger ").unwrap(), &lot);
+        let words = words(line.strip_prefix("orgledger ").unwrap(), &ids);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let printed = caller.print(&words).await;
         ran += 1;
-        if lot.is_empty() {
-            let made: Value = serde_json::from_str(&printed).unwrap();
-            lot = made["lot_id"].as_str().unwrap().to_owned();
+        // The first of each that is made is what later lines are about.
+        let made: Value = serde_json::from_str(&printed).unwrap_or_default();
+        for (name, field) in [("$LOT", "lot_id"), ("$BUDGET", "budget_id")] {
+            if let Some(id) = made[field].as_str() {
+                ids.entry(name).or_insert_with(|| id.to_owned());
+            }
         }
     }
-    assert!(ran > 8, "{ran}");
+    assert!(ran > 18, "{ran}");
     let balance = business.get("/balance").await;
     assert_eq!(balance["balances"][0]["refunded"], "100.000000000000", "{balance}");
     business.dev.stop().await;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test that finds nothing there has failed.
 
 mod anchors;
+mod auditors;
 mod command_line;
 mod crashes;
 mod demonstration;
@@ -21,4 +22,5 @@ mod support;
 mod tampering;
 mod tenants;
 mod tree;
+mod usage_archives;
 mod usage_crashes;

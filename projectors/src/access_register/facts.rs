@@ -83,10 +83,13 @@ impl Facts {
                 }
                 Stream::AccessReview
                 | Stream::Approval
+                | Stream::UsageMonth
                 | Stream::Refusal
                 | Stream::CreditAccount
+                | Stream::Budget
                 | Stream::PriceList
                 | Stream::Name
+                | Stream::Usage
                 | Stream::SigningKey => continue,
             };
             let actor = events::actor(recorded)?;

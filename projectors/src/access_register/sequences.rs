@@ -10,7 +10,7 @@ use crate::events::{self, Stream};
 use crate::feed::FeedPage;
 use crate::projection::ProjectionError;
 
-/// The last sequence on a page of each of the register's streams, with the organization.
+/// The last sequence on a page of each stream that a version is answered of, with the organization.
 pub(super) struct Sequences<'a>(BTreeMap<(&'a str, Uuid), (Uuid, i64)>);
 
 impl<'a> Sequences<'a> {
@@ -21,7 +21,8 @@ impl<'a> Sequences<'a> {
                 Stream::Organization
                 | Stream::Project
                 | Stream::ServiceAccount
-                | Stream::ApiKey => {}
+                | Stream::ApiKey
+                | Stream::Budget => {}
                 Stream::CreditAccount
                 | Stream::PriceList
                 | Stream::Name
@@ -29,6 +30,8 @@ impl<'a> Sequences<'a> {
                 | Stream::Approval
                 | Stream::AccessReview
                 | Stream::Person
+                | Stream::Usage
+                | Stream::UsageMonth
                 | Stream::Refusal => continue,
             }
             let stream = (recorded.aggregate_type.as_str(), events::stream_id(recorded)?);

@@ -20,7 +20,7 @@ pub(crate) struct Oversight;
 
 impl Projection for Oversight {
     const NAME: &'static str = "oversight";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const VIEWS: &'static [&'static str] = &["approvals", "break_glass", "refusals"];
 
     fn tables() -> &'static str {
@@ -80,10 +80,13 @@ fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
         | Stream::ApiKey
         | Stream::AccessReview
         | Stream::CreditAccount
+        | Stream::Budget
         | Stream::PriceList
         | Stream::Name
-        | Stream::SigningKey
-        | Stream::Person => return Ok(None),
+        | Stream::Person
+        | Stream::Usage
+        | Stream::UsageMonth
+        | Stream::SigningKey => return Ok(None),
     };
     // What the operator is refused that is about no organization is none's.
     let Some(organization_id) = recorded.organization_id else { return Ok(None) };
@@ -108,6 +111,7 @@ impl Fact {
         if let OrganizationEvent::BreakGlassRequested { break_glass_id, .. }
         | OrganizationEvent::BreakGlassApproved { break_glass_id, .. }
         | OrganizationEvent::BreakGlassDeclined { break_glass_id, .. }
+        | OrganizationEvent::BreakGlassTookIn { break_glass_id, .. }
         | OrganizationEvent::BreakGlassEnded { break_glass_id }
         | OrganizationEvent::BreakGlassReviewed { break_glass_id, .. } = event
         {
@@ -200,8 +204,15 @@ impl Tables {
                     reviewed_by: None,
                     reviewed_at: None,
                     note: None,
+                    took_in: json!([]),
                 },
             );
+        } else if let OrganizationEvent::BreakGlassTookIn { break_glass_id, member_id } = event {
+            accesses.change(fact.at, &break_glass_id.0, |row| {
+                if let Some(members) = row.took_in.as_array_mut() {
+                    members.push(json!(member_id));
+                }
+            });
         } else if let OrganizationEvent::BreakGlassApproved { break_glass_id, expires_at } = event {
             accesses.change(fact.at, &break_glass_id.0, |row| {
                 "open".clone_into(&mut row.state);

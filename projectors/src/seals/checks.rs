@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use event_log::exact::{ExactEntry, read_exact_at};
+use event_log::exact::{ExactBatch, ExactEntry, read_exact_at};
+use event_log::usage::archived_months;
 use proofs::Hash;
 use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
@@ -153,7 +154,13 @@ async fn look(
         })
         .collect();
     let records = records_of(connection, &batches).await?;
-    let read: Vec<Uuid> = batches.iter().map(|batch| batch.batch_id).collect();
+    // Asked after they were read: what has been archived until now may have been missing. What is in an
+    // archive stands on record by its hash, and is looked at again when it was restored.
+    let archived = archived_months(connection).await?;
+    let is_here = |batch: &&&ExactBatch| {
+        !archived.iter().any(|month| month.meets(batch.first_day, batch.last_day))
+    };
+    let read: Vec<Uuid> = batches.iter().filter(is_here).map(|batch| batch.batch_id).collect();
     for (number, (position, sealed)) in (first..).zip(positions.iter().zip(&hashes)) {
         let changed = SealError::Changed { position: *position, number, organization_id };
         let place = entries.binary_search_by_key(position, ExactEntry::first_position);

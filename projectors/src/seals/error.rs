@@ -79,7 +79,9 @@ impl SealError {
             Self::Sqlx(_) | Self::Random => true,
             Self::Log(error) => match error {
                 event_log::ReadError::Sqlx(_) => true,
-                event_log::ReadError::Hole { .. } => false,
+                event_log::ReadError::Hole { .. }
+                | event_log::ReadError::Corrections { .. }
+                | event_log::ReadError::Archived { .. } => false,
             },
             Self::NoKey
             | Self::OtherName { .. }

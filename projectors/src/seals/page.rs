@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use event_log::ReadError;
 use event_log::exact::read_exact;
+use event_log::usage::months::first_missing;
 use proofs::{Hash, SigningKey};
 use sqlx::{Connection as _, PgPool};
 use uuid::Uuid;
@@ -66,10 +68,12 @@ pub(super) async fn seal_page(
             what,
         };
         let found = records.get(&batch.batch_id);
-        let found = found.ok_or_else(|| wrong("it has no records".to_owned()))?;
-        if let Some(what) = found.fault(batch) {
-            return Err(wrong(what));
-        }
+        let fault =
+            found.map_or_else(|| Some("it has no records".to_owned()), |found| found.fault(batch));
+        let Some(what) = fault else { continue };
+        let archived = first_missing(&mut tx, batch.first_day, batch.last_day).await?;
+        return Err(archived
+            .map_or_else(|| wrong(what), |month| SealError::Log(ReadError::Archived { month })));
     }
     let root = |id: &Uuid| records.get(id).map_or_else(Hash::of_nothing, |records| records.root);
     append(&mut loaded, &page.entries, root);

@@ -5,11 +5,13 @@
 mod access_register;
 mod analysts;
 mod balances;
+mod budgets;
 mod cost_per_feature;
 mod invited;
 mod jetstream;
 mod live;
 mod rebuild;
+mod replays;
 mod row_security;
 mod seals;
 mod service_users;

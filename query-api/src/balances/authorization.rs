@@ -1,14 +1,19 @@
-//! What a gateway is told before it serves a request: whether there is credit for it.
+//! What a gateway is told before it serves a request: whether there is credit for it, and something
+//! left of every budget that would block it.
 
 use api_conventions::{Path, Position, Problem, Query};
 use axum::extract::State;
-use event_schemas::{Amount, CreditPolicy, Currency, OrganizationId, Permission};
+use event_schemas::{
+    Amount, ApiKeyId, CreditPolicy, Currency, MemberId, OrganizationId, Permission, ProjectId,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::{READS, amount};
+use crate::budgets::{Asked, BudgetAuthorization, blocking};
 use crate::error::QueryError;
 use crate::organizations;
 use crate::parameters::{OrganizationPath, Refusals};
@@ -25,11 +30,13 @@ pub struct CreditAuthorization {
     pub organization_id: OrganizationId,
     /// The position of the log that this reflects.
     pub position: i64,
-    /// Whether to go on: every account that was asked about allows it.
+    /// Whether to go on: every account and every budget that was asked about allows it.
     pub allowed: bool,
     /// One for each currency that was asked about and has an account. Where there is none, nothing
     /// stands against going on.
     pub accounts: Vec<AccountAuthorization>,
+    /// One for each budget that applies to what was asked about and blocks when it is used up.
+    pub budgets: Vec<BudgetAuthorization>,
 }
 
 /// Whether there is credit in one currency.
@@ -82,6 +89,9 @@ impl AuthorizationReason {
 
 /// What an authorization is read from, where there is an account: nothing else is looked at.
 const BALANCES: &[Projection] = &[Projection::Balances];
+const BALANCES_AND_BUDGETS: &[Projection] = &[Projection::Balances, Projection::Budgets];
+const KEYS_BALANCES_AND_BUDGETS: &[Projection] =
+    &[Projection::AccessRegister, Projection::Balances, Projection::Budgets];
 
 async fn accounts(
     snapshot: &mut Snapshot,
@@ -130,11 +140,98 @@ pub(crate) struct AuthorizationQuery {
     /// In this currency; without it, in all.
     #[param(value_type = Option<String>, pattern = "^[A-Z]{3}$", example = "USD")]
     currency: Option<Currency>,
+    /// The project that something is to be used in; without it, the one of the API key that is named or
+    /// asked with, where it opens one alone. Its budgets count.
+    #[param(value_type = Option<Uuid>)]
+    project_id: Option<ProjectId>,
+    /// The API key that something is to be used with. Its budgets count, and its member's.
+    #[param(value_type = Option<Uuid>)]
+    api_key_id: Option<ApiKeyId>,
+    /// The member whose key it is to be; without it, the one of the API key that is named. Their budgets
+    /// count.
+    #[param(value_type = Option<Uuid>)]
+    member_id: Option<MemberId>,
+    /// The feature that something is to be used for. Its budgets count.
+    feature: Option<String>,
 }
 
-/// Whether a gateway is to go on: always where something is left, and by the account's policy where
-/// nothing is. Whoever may record usage may ask, with a project's API key too. It is advice: usage that
-/// happened is recorded whatever was answered.
+impl AuthorizationQuery {
+    /// What is to be used, as far as somebody who does not see all of the organization may ask about it.
+    fn asked(&self, viewer: &Viewer, visible: &Visible) -> Result<Asked, Problem> {
+        let project_id = self.project_id.or(viewer.only_in());
+        if let Visible::Only { projects, own } = visible {
+            if project_id.is_some_and(|id| !projects.contains(&id)) {
+                return Err(Problem::not_found("project"));
+            }
+            if self.member_id.is_some() && self.member_id != *own {
+                viewer.must(Permission::UsageRecord)?;
+            }
+        }
+        Ok(Asked {
+            currency: self.currency,
+            project_id,
+            api_key_id: self.api_key_id,
+            member_id: self.member_id,
+            feature: self.feature.clone(),
+        })
+    }
+}
+
+/// A picture with the budgets. Before there is a first build of them there are none that could block.
+async fn with_budgets(
+    state: &QueryState,
+    organization_id: OrganizationId,
+    asks_of_key: bool,
+    position_min: i64,
+) -> Result<(Snapshot, bool), QueryError> {
+    let rows = Rows::Of(organization_id);
+    let reads = if asks_of_key { KEYS_BALANCES_AND_BUDGETS } else { BALANCES_AND_BUDGETS };
+    match state.snapshot(rows, reads, position_min).await {
+        Err(QueryError::NotReady(projection)) if projection == Projection::Budgets.name() => {
+            let reads = if asks_of_key { READS } else { BALANCES };
+            Ok((state.snapshot(rows, reads, position_min).await?, false))
+        }
+        snapshot => Ok((snapshot?, true)),
+    }
+}
+
+/// Fills in whose the key is and where it works.
+async fn of_key(
+    snapshot: &mut Snapshot,
+    organization_id: OrganizationId,
+    asked: &mut Asked,
+    visible: &Visible,
+) -> Result<(), QueryError> {
+    let Some(api_key_id) = asked.api_key_id else { return Ok(()) };
+    let key: Option<(Option<Uuid>, Option<Uuid>)> = sqlx::query_as(
+        "select project_id, member_id from read.api_keys
+         where organization_id = $1 and api_key_id = $2 and known_to is null and valid_to is null",
+    )
+    .bind(organization_id.0)
+    .bind(api_key_id.0)
+    .fetch_optional(snapshot.connection())
+    .await?;
+    let (project_id, member_id) = key.ok_or(QueryError::NotFound("API key"))?;
+    let (project_id, member_id) = (project_id.map(ProjectId), member_id.map(MemberId));
+    if let Visible::Only { projects, own: _ } = visible
+        && !project_id.is_some_and(|id| projects.contains(&id))
+    {
+        return Err(QueryError::NotFound("API key"));
+    }
+    if project_id.is_some() && asked.project_id.is_some() && asked.project_id != project_id {
+        return Err(QueryError::invalid("api_key_id", "it is a key of another project"));
+    }
+    asked.project_id = asked.project_id.or(project_id);
+    asked.member_id = asked.member_id.or(member_id);
+    Ok(())
+}
+
+/// Whether a gateway is to go on: where every account that is asked about has something left or may fall
+/// below zero, and no budget that blocks is used up.
+///
+/// The organization's own budgets count always, those of a project, an API key, a member or a feature
+/// where it is named. Whoever may record usage may ask, with a project's API key too. It is advice: usage
+/// that happened is recorded whatever was answered.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/credits/authorization",
     operation_id = "get_credit_authorization", tag = "credits",
     params(OrganizationPath, AuthorizationQuery),
@@ -146,26 +243,39 @@ pub(crate) async fn get_credit_authorization(
     Query(query): Query<AuthorizationQuery>,
 ) -> Result<Reflecting<CreditAuthorization>, Problem> {
     let shows_amounts = viewer.may(Permission::CreditsRead);
-    if !shows_amounts {
-        match viewer.visible(&state, Permission::UsageRecord).await? {
-            Visible::All => {}
-            Visible::Only { projects, .. } if !projects.is_empty() => {}
-            Visible::Only { .. } => viewer.must(Permission::CreditsRead)?,
-        }
+    let visible = if shows_amounts {
+        Visible::All
+    } else {
+        viewer.visible(&state, Permission::UsageRecord).await?
+    };
+    match &visible {
+        Visible::All => {}
+        Visible::Only { projects, .. } if !projects.is_empty() => {}
+        Visible::Only { .. } => viewer.must(Permission::CreditsRead)?,
     }
+    let mut asked = query.asked(&viewer, &visible)?;
     let organization_id = path.organization_id;
-    let rows = Rows::Of(organization_id);
     let position_min = highest(&[query.min_position]);
-    let mut snapshot = state.snapshot(rows, BALANCES, position_min).await?;
+    let of_keys = asked.api_key_id.is_some();
+    let (mut snapshot, has_budgets) =
+        with_budgets(&state, organization_id, of_keys, position_min).await?;
+    of_key(&mut snapshot, organization_id, &mut asked, &visible).await?;
     let found = accounts(&mut snapshot, organization_id, query.currency, shows_amounts).await?;
+    let budgets = if has_budgets {
+        let shows_budgets = viewer.may(Permission::UsageRead);
+        blocking(&mut snapshot, organization_id, &asked, shows_budgets).await?
+    } else {
+        Vec::new()
+    };
     let position = snapshot.position();
-    if found.is_empty() {
+    if found.is_empty() && budgets.is_empty() {
         // Who has an account is there; for who has none it takes another look.
         drop(snapshot);
-        let mut snapshot = state.snapshot(rows, READS, position_min).await?;
+        let mut snapshot = state.snapshot(Rows::Of(organization_id), READS, position_min).await?;
         organizations::check_exists(&mut snapshot, organization_id, Temporal::NOW).await?;
     }
-    let allowed = found.iter().all(|account| account.allowed);
-    let body = CreditAuthorization { organization_id, position, allowed, accounts: found };
+    let allowed =
+        found.iter().all(|account| account.allowed) && budgets.iter().all(|budget| budget.allowed);
+    let body = CreditAuthorization { organization_id, position, allowed, accounts: found, budgets };
     Ok(Reflecting::new(position, body))
 }

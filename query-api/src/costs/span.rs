@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
-use event_schemas::OrganizationId;
+use event_schemas::{OrganizationId, is_time_zone_name};
 use sqlx::PgConnection;
 
 use super::dimension::Dimension;
@@ -43,15 +43,9 @@ impl FromStr for Bound {
     }
 }
 
-/// A time zone's name as IANA has it, such as `Europe/Berlin`, or `UTC`. What Postgres takes beside
-/// those (abbreviations, which mean several zones, and rules, whose signs are the other way round)
-/// is none.
+/// A time zone's name as IANA has it, such as `Europe/Berlin`, or `UTC`.
 pub(crate) fn time_zone(text: &str) -> Result<String, String> {
-    let is_name = |part: &str| {
-        part.starts_with(|letter: char| letter.is_ascii_alphabetic())
-            && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "_+-".contains(letter))
-    };
-    if text == "UTC" || (text.contains('/') && text.split('/').all(is_name)) {
+    if is_time_zone_name(text) {
         return Ok(text.to_owned());
     }
     Err(format!("'{text}' is not a time zone such as Europe/Berlin, or UTC"))

@@ -84,12 +84,17 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations/{organization_id}/api-keys",
         "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
         "/v1/organizations/{organization_id}/approvals",
+        "/v1/organizations/{organization_id}/audit-log",
+        "/v1/organizations/{organization_id}/audit-log/{event_id}",
         "/v1/organizations/{organization_id}/balance",
         "/v1/organizations/{organization_id}/break-glass",
+        "/v1/organizations/{organization_id}/budgets",
+        "/v1/organizations/{organization_id}/budgets/{budget_id}",
         "/v1/organizations/{organization_id}/costs",
         "/v1/organizations/{organization_id}/credit-lots",
         "/v1/organizations/{organization_id}/credit-movements",
         "/v1/organizations/{organization_id}/credits/authorization",
+        "/v1/organizations/{organization_id}/diff",
         "/v1/organizations/{organization_id}/entries/{position}/proof",
         "/v1/organizations/{organization_id}/groups",
         "/v1/organizations/{organization_id}/groups/{group_id}",
@@ -99,6 +104,7 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations/{organization_id}/members",
         "/v1/organizations/{organization_id}/members/{member_id}",
         "/v1/organizations/{organization_id}/permissions/explain",
+        "/v1/organizations/{organization_id}/price-lists",
         "/v1/organizations/{organization_id}/projects",
         "/v1/organizations/{organization_id}/projects/{project_id}",
         "/v1/organizations/{organization_id}/projects/{project_id}/groups",
@@ -114,6 +120,8 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations/{organization_id}/settings",
         "/v1/organizations/{organization_id}/statement",
         "/v1/organizations/{organization_id}/suggestions",
+        "/v1/organizations/{organization_id}/usage-batches/{batch_id}/records",
+        "/v1/organizations/{organization_id}/why",
         "/v1/status",
     ];
     assert_eq!(paths, expected);
@@ -253,8 +261,11 @@ async fn every_list_is_read_to_its_end_by_its_links() {
             assert!(!world.get(&path).await.headers.contains_key("link"), "{path}");
             continue;
         }
-        // No access review, group or role has the id that is filled in.
-        if ["access_review_id", "group_id", "role_id"].iter().any(|id| route.path.contains(id)) {
+        // No access review, group, role or batch has the id that is filled in.
+        if ["access_review_id", "group_id", "role_id", "batch_id"]
+            .iter()
+            .any(|id| route.path.contains(id))
+        {
             continue;
         }
         let as_of = if route.takes("as_of") { "&as_of=2027-01-01" } else { "" };
@@ -290,6 +301,9 @@ async fn every_query_but_status_can_wait_for_a_position() {
                 "invite_id",
                 "account_id",
                 "access_review_id",
+                "event_id",
+                "batch_id",
+                "budget_id",
             ]
             .iter()
             .any(|id| route.path.contains(id))

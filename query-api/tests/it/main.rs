@@ -2,13 +2,17 @@
 
 mod access_register;
 mod access_reviews;
+mod audit_log;
 mod balances;
+mod budgets;
 mod cost_exports;
 mod cost_history;
 mod costs;
 mod every_route;
+mod explained;
 mod inherited;
 mod lists;
+mod price_lists;
 mod rows;
 mod seals;
 mod suggestions;

@@ -293,7 +293,7 @@ impl World {
     }
 }
 
-fn metadata() -> EventMetadata {
+pub(crate) fn metadata() -> EventMetadata {
     EventMetadata {
         actor: Actor::operator("ops"),
         correlation_id: "c".to_owned(),

@@ -11,6 +11,9 @@ use command_api::api_keys::{
     CreateApiKey, CreateApiKeyRequest, RenameApiKey, RenameApiKeyRequest, RevokeApiKey,
     RevokeApiKeyRequest, RotateApiKey, RotateApiKeyRequest,
 };
+use command_api::budgets::{
+    ChangeBudget, ChangeBudgetRequest, RemoveBudget, SetBudget, SetBudgetRequest,
+};
 use command_api::credits::{
     ChangeCreditPolicy, ChangeCreditPolicyRequest, GrantCredits, GrantCreditsRequest,
     PurchaseCredits, PurchaseCreditsRequest, RefundCredits, RefundCreditsRequest, TransferCredits,
@@ -43,9 +46,10 @@ use domain::project::ProjectError;
 use embedded::testing::unique_name;
 use event_schemas::permission::{organization_role_allows, project_role_allows};
 use event_schemas::{
-    AccessReviewId, ApiKeyId, CreditPolicy, Currency, IdentityProvider, InviteId, LotId, MemberId,
-    OrganizationId, OrganizationRole, Permission, ProjectId, ProjectRole, ReviewDecision,
-    ReviewLineId, ReviewScope, SecuritySettings, ServiceAccountId,
+    AccessReviewId, ApiKeyId, BudgetAction, BudgetId, BudgetPeriod, BudgetScope, CreditPolicy,
+    Currency, IdentityProvider, InviteId, LotId, MemberId, OrganizationId, OrganizationRole,
+    Permission, ProjectId, ProjectRole, ReviewDecision, ReviewLineId, ReviewScope,
+    SecuritySettings, ServiceAccountId,
 };
 
 use crate::support::{App, unlimited};
@@ -83,6 +87,10 @@ enum Verb {
     RefundCredits,
     TransferCredits,
     ChangeCreditPolicy,
+    SetBudget,
+    SetBudgetOfAll,
+    ChangeBudget,
+    RemoveBudget,
     OpenAccessReview,
     AttestLine,
     AttestLines,
@@ -124,6 +132,10 @@ const VERBS: &[(Verb, Permission, bool)] = &[
     (V::RefundCredits, Permission::CreditsUpdate, false),
     (V::TransferCredits, Permission::CreditsUpdate, false),
     (V::ChangeCreditPolicy, Permission::CreditsUpdate, false),
+    (V::SetBudget, Permission::BudgetsUpdate, true),
+    (V::SetBudgetOfAll, Permission::BudgetsUpdate, false),
+    (V::ChangeBudget, Permission::BudgetsUpdate, false),
+    (V::RemoveBudget, Permission::BudgetsUpdate, false),
     (V::OpenAccessReview, Permission::AccessReviewsUpdate, false),
     (V::AttestLine, Permission::AccessReviewsUpdate, false),
     (V::AttestLines, Permission::AccessReviewsUpdate, false),
@@ -154,6 +166,8 @@ struct Stage {
     invite_id: InviteId,
     access_review_id: AccessReviewId,
     lot_id: LotId,
+    /// Set from above, on the project.
+    budget_id: BudgetId,
     /// An organization that knows who asks, as an owner.
     elsewhere: OrganizationId,
     asking: MemberId,
@@ -283,14 +297,33 @@ impl Stage {
             invite_id,
             access_review_id: AccessReviewId::from(uuid::Uuid::nil()),
             lot_id: bought(executor, organization_id).await,
+            budget_id: BudgetId::from(uuid::Uuid::nil()),
             elsewhere,
             asking,
             signed_in,
         };
         let key = stage.create_key(Some(member_id), None);
         stage.api_key_id = done(executor, &key).await.api_key_id;
+        stage.budget_id = done(executor, &stage.set_budget(project_id)).await.budget_id;
         stage.access_review_id = done(executor, &stage.open_review()).await.access_review_id;
         stage
+    }
+
+    fn set_budget(&self, project_id: impl Into<Option<ProjectId>>) -> SetBudget {
+        let scope = match project_id.into() {
+            Some(project_id) => BudgetScope::Project { project_id },
+            None => BudgetScope::Organization {},
+        };
+        let request = SetBudgetRequest {
+            name: unique_name(),
+            scope,
+            currency: usd(),
+            period: BudgetPeriod::Monthly,
+            amount: "5".parse().expect("an amount"),
+            thresholds: vec![80],
+            action: BudgetAction::Alert,
+        };
+        SetBudget { organization_id: self.organization_id, request }
     }
 
     /// A review of the one API key.
@@ -485,6 +518,20 @@ impl Stage {
                 let policy = CreditPolicy::Block;
                 let request = ChangeCreditPolicyRequest { currency: usd(), policy };
                 ask!(ChangeCreditPolicy { organization_id, request })
+            }
+            V::SetBudget => ask!(self.set_budget(project_id)),
+            V::SetBudgetOfAll => ask!(self.set_budget(None)),
+            V::ChangeBudget => {
+                let request = ChangeBudgetRequest {
+                    name: None,
+                    amount: Some("7".parse().expect("an amount")),
+                    thresholds: None,
+                    action: None,
+                };
+                ask!(ChangeBudget { organization_id, budget_id: self.budget_id, request })
+            }
+            V::RemoveBudget => {
+                ask!(RemoveBudget { organization_id, budget_id: self.budget_id })
             }
             V::OpenAccessReview => ask!(self.open_review()),
             V::AttestLine => {

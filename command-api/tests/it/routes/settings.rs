@@ -8,7 +8,8 @@ use super::groups::Acme;
 fn settings() -> Value {
     json!({"default_role": "reader", "default_project_role": "reader",
         "invite_domains": ["Example.COM", "example.com"], "api_key_name_pattern": "^prod-",
-        "api_key_rotation_days": 30, "api_key_lifetime_days_max": 90, "admins_max": 3})
+        "api_key_rotation_days": 30, "api_key_lifetime_days_max": 90, "admins_max": 3,
+        "time_zone": "Europe/Berlin"})
 }
 
 #[tokio::test]
@@ -65,6 +66,8 @@ async fn wrong_settings_are_named() {
         ("api_key_lifetime_days_max", json!(4000), 422),
         ("admins_max", json!(0), 422),
         ("admins_max", json!(-1), 400),
+        ("time_zone", json!("CET"), 422),
+        ("time_zone", json!("Europe/Atlantis"), 422),
         ("default_role", json!("emperor"), 400),
     ];
     for (field, value, status) in cases {

@@ -92,6 +92,10 @@ fn what_cannot_be_a_setting_is_refused() {
         check_field(wanted, "api_key_lifetime_days_max");
     }
     check_field(OrganizationSettings { admins_max: Some(0), ..settings() }, "admins_max");
+    for zone in ["", "CET", "+02:00", "Europe/Berlin;"] {
+        let time_zone = zone.to_owned();
+        check_field(OrganizationSettings { time_zone, ..settings() }, "time_zone");
+    }
 }
 
 #[test]

@@ -6,8 +6,17 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 /// Every read model.
-pub(crate) const READ_MODELS: [&str; 6] =
-    ["access_register", "access_reviews", "balances", "cost_per_feature", "last_use", "oversight"];
+pub(crate) const READ_MODELS: [&str; 9] = [
+    "access_register",
+    "access_reviews",
+    "audit_log",
+    "balances",
+    "budgets",
+    "cost_per_feature",
+    "last_use",
+    "oversight",
+    "prices",
+];
 
 /// The database of an installation that runs on a data directory.
 pub(crate) async fn database_of(postgres: &Postgres) -> PgPool {

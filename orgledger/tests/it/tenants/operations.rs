@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// What carries out something that no answer comes back from: after these, less is there.
-const LAST: [&str; 22] = [
+const LAST: [&str; 23] = [
     "withdraw_approval",
     "approve_approval",
     "decline_approval",
@@ -22,6 +22,7 @@ const LAST: [&str; 22] = [
     "remove_project_group",
     "remove_project_member",
     "remove_group",
+    "remove_budget",
     "revoke_invite",
     "erase_invite",
     "revoke_api_key",
@@ -112,6 +113,17 @@ fn bodies(operation: &str) -> Vec<Value> {
         "refund_credits" => vec![json!({"lot_id": "{lot_id}", "currency": "USD"})],
         "transfer_credits" => vec![json!({"lot_id": "{lot_id}", "currency": "USD",
             "to_organization_id": "{to_organization_id}"})],
+        "set_budget" => [
+            json!({"kind": "project", "project_id": "{project_id}"}),
+            json!({"kind": "api_key", "api_key_id": "{api_key_id}"}),
+            json!({"kind": "member", "member_id": "{member_id}"}),
+        ]
+        .map(|scope| {
+            json!({"name": name(), "scope": scope, "currency": "USD", "period": "monthly",
+                "amount": "5"})
+        })
+        .to_vec(),
+        "change_budget" => vec![json!({"amount": "7"})],
         "change_credit_policy" => vec![json!({"currency": "USD", "policy": "allow"})],
         "publish_price_list" => vec![json!({"catalogue": "c", "provider": "p", "currency": "USD",
             "models": [{"model": "m", "matches": {"equals": "m"}, "rates": {"input_tokens": "1"}}]})],
@@ -125,6 +137,8 @@ fn bodies(operation: &str) -> Vec<Value> {
                     "occurred_at": "2026-01-31T12:00:00Z", "input_tokens": 1}]})
             })
             .to_vec(),
+        "reprice_usage" => vec![json!({"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z",
+            "project_id": "{project_id}"})],
         // A project's key records in its project, whatever is named: each asking is a request of its
         // own, or the second would be told that it was there.
         "record_litellm_usage" => vec![json!([{"id": ANEW, "custom_llm_provider": "p",

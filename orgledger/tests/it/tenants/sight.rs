@@ -113,6 +113,7 @@ pub(super) async fn assert_seen_by_its_own(reads: &[Operation], own: &Tenant, ot
         "get_status",
         "list_approvals",
         "list_credit_lots",
+        "list_price_lists",
         "list_refusals",
     ];
     assert_eq!(Vec::from_iter(without), expected, "reads without a text of their own organization");

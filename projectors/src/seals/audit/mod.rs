@@ -30,6 +30,9 @@ pub struct Audited {
     pub events: u64,
     /// How many usage records.
     pub usage_records: u64,
+    /// How many usage records are in batches of which some may be archived: of those the leaves were
+    /// compared as they were sealed, and the records were not read.
+    pub archived_records: u64,
     /// How many checkpoints.
     pub checkpoints: u64,
     /// The last of them.
@@ -117,6 +120,7 @@ pub async fn audit(
         organizations: walk.organizations(),
         events: walk.events,
         usage_records: walk.usage_records,
+        archived_records: walk.archived_records,
         checkpoints,
         checkpoint,
         sealed_at: stored.sealed_at,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use event_log::ReadError;
-use event_log::exact::{ExactEntry, read_exact};
+use event_log::exact::{ExactBatch, ExactEntry, read_exact};
+use event_log::usage::archived_months;
 use proofs::{Hash, HeadLeaf, TILE_HASHES, Tile, TreeEdge, organization_hash};
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
@@ -35,6 +36,7 @@ pub(super) struct Walk {
     log: TreeEdge,
     pub(super) events: u64,
     pub(super) usage_records: u64,
+    pub(super) archived_records: u64,
     unsealed_records: u64,
 }
 
@@ -47,6 +49,7 @@ impl Walk {
             log: TreeEdge::default(),
             events: 0,
             usage_records: 0,
+            archived_records: 0,
             unsealed_records: 0,
         }
     }
@@ -69,13 +72,22 @@ impl Walk {
         tx: &mut PgConnection,
         upto: i64,
     ) -> Result<(), AuditError> {
+        let archived = archived_months(tx).await?;
+        let is_archived =
+            |batch: &ExactBatch| archived.iter().any(|m| m.meets(batch.first_day, batch.last_day));
         while self.position < upto {
             let page = self.page(tx, upto).await?;
-            let batches = batches_of(&page);
+            let mut batches = batches_of(&page);
+            batches.retain(|batch| !is_archived(batch));
             let records = records_of(tx, &batches).await?;
             for entry in &page {
-                let mut root = Hash::of_nothing();
-                if let ExactEntry::Batch(batch) = entry {
+                let mut root = Some(Hash::of_nothing());
+                if let ExactEntry::Batch(batch) = entry
+                    && is_archived(batch)
+                {
+                    root = None;
+                    self.archived_records += unsigned(batch.count);
+                } else if let ExactEntry::Batch(batch) = entry {
                     let found = records.get(&batch.batch_id);
                     let fault = found.map_or_else(
                         || Some("it has no records".to_owned()),
@@ -85,7 +97,7 @@ impl Walk {
                         let (name, position) = (entry.name(), batch.first_position);
                         return Err(Finding::Records { name, position, what }.into());
                     }
-                    root = found.map_or(root, |found| found.root);
+                    root = found.map(|found| found.root).or(root);
                     self.usage_records += unsigned(batch.count);
                 } else {
                     self.events += 1;
@@ -109,14 +121,20 @@ impl Walk {
             }
             Err(ReadError::Sqlx(error)) => Err(error.into()),
             Err(ReadError::Hole { after, upto, .. }) => Err(first_hole(tx, after, upto).await?),
+            // Whoever reads entries reads neither corrections nor records.
+            Err(other @ (ReadError::Corrections { .. } | ReadError::Archived { .. })) => {
+                Err(sqlx::Error::Protocol(other.to_string()).into())
+            }
         }
     }
 
+    /// Compares an entry with its leaf. Where `records` is none, those are in an archive, and the leaf
+    /// is taken as it was sealed: the roots above it are compared.
     async fn leaf(
         &mut self,
         tx: &mut PgConnection,
         entry: &ExactEntry,
-        records: Hash,
+        records: Option<Hash>,
     ) -> Result<(), AuditError> {
         let organization_id = entry.organization_id();
         let tree = match self.trees.entry(organization_id) {
@@ -142,12 +160,13 @@ impl Walk {
             .await?;
             tree.stored = parted(&hashes.unwrap_or_default());
         }
-        let leaf = leaf_of(entry, number, records);
         let place = usize::try_from(number % TILE_HASHES).unwrap_or_default();
-        if tree.stored.get(place) != Some(&leaf) {
+        let stored = tree.stored.get(place).copied();
+        let leaf = records.map_or(stored, |records| Some(leaf_of(entry, number, records)));
+        let Some(leaf) = leaf.filter(|leaf| stored == Some(*leaf)) else {
             let (name, position) = (entry.name(), entry.first_position());
             return Err(Finding::Changed { name, position, number, organization_id }.into());
-        }
+        };
         tree.edge.push(leaf);
         tree.position = entry.last_position();
         Ok(())
@@ -280,6 +299,10 @@ impl Walk {
         debug_assert_eq!(self.position, self.head);
         let found: i64 =
             sqlx::query_scalar("select count(*) from log.usage_records").fetch_one(tx).await?;
+        // Of batches that reach into an archived month nobody knows here how many are left.
+        if self.archived_records > 0 {
+            return Ok(());
+        }
         let expected = signed(self.usage_records + self.unsealed_records);
         if found == expected { Ok(()) } else { Err(Finding::Strays { found, expected }.into()) }
     }

@@ -3,21 +3,24 @@
 use chrono::{DateTime, Duration, Utc};
 use event_log::NewEvent;
 use event_schemas::{
-    AccessReviewEvent, Actor, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, CreditAccountId,
-    Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId, OrganizationRole,
-    OrganizationSettings, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent, SecuritySettings,
-    SensitiveAction, ServiceAccountEvent, StreamEvent,
+    AccessReviewEvent, Actor, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent,
+    CreditAccountId, Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId,
+    OrganizationRole, OrganizationSettings, PriceListEvent, ProjectEvent, ProjectGrant,
+    ProjectRole, RefusalEvent, SecuritySettings, SensitiveAction, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
 use super::metadata;
 use super::random::Random;
 
+mod budgets;
 mod credits;
 mod oversight;
+mod prices;
 mod reviews;
 mod shared;
 
+use budgets::Budgets;
 use credits::Credits;
 use oversight::Oversight;
 use reviews::Reviews;
@@ -31,10 +34,13 @@ pub(crate) enum Event {
     ServiceAccount(Uuid, ServiceAccountEvent),
     ApiKey(Uuid, ApiKeyEvent),
     Credits(Currency, CreditAccountEvent),
+    Budget(Uuid, BudgetEvent),
     Approval(Uuid, ApprovalEvent),
     AccessReview(Uuid, AccessReviewEvent),
     /// Of an actor.
     Refusal(String, RefusalEvent),
+    /// Of an organization, or of all.
+    Prices(PriceListEvent),
 }
 
 /// An event, when it happened, and in which organization.
@@ -53,9 +59,16 @@ impl Happening {
             Event::Project(id, event) => self.on(&id.to_string(), event),
             Event::ServiceAccount(id, event) => self.on(&id.to_string(), event),
             Event::ApiKey(id, event) => self.on(&id.to_string(), event),
+            Event::Budget(id, event) => self.on(&id.to_string(), event),
             Event::Approval(id, event) => self.on(&id.to_string(), event),
             Event::AccessReview(id, event) => self.on(&id.to_string(), event),
             Event::Refusal(actor, event) => self.on(actor, event),
+            Event::Prices(event) => {
+                let PriceListEvent::Published { price_list_id, organization_id, .. } = event;
+                let (id, at) = (price_list_id.0.as_str(), self.occurred_at);
+                NewEvent::new(event, id.into(), *organization_id, metadata(&self.actor), at)
+                    .unwrap()
+            }
             Event::Credits(currency, event) => {
                 self.on(&CreditAccountId::of(self.organization_id, *currency).to_string(), event)
             }
@@ -84,6 +97,8 @@ pub(crate) fn minute(n: i64) -> DateTime<Utc> {
 pub(crate) struct Story {
     random: Random,
     minutes: i64,
+    /// Minutes from one thing to the next.
+    pace: i64,
     organizations: Vec<Uuid>,
     members: Vec<(Uuid, Uuid)>,
     projects: Vec<(Uuid, Uuid)>,
@@ -95,6 +110,7 @@ pub(crate) struct Story {
     oversight: Oversight,
     reviews: Reviews,
     credits: Credits,
+    budgets: Budgets,
 }
 
 impl Story {
@@ -102,6 +118,7 @@ impl Story {
         Self {
             random: Random::new(seed),
             minutes: 0,
+            pace: 1,
             organizations: vec![],
             members: vec![],
             projects: vec![],
@@ -113,14 +130,20 @@ impl Story {
             oversight: Oversight::default(),
             reviews: Reviews::default(),
             credits: Credits::default(),
+            budgets: Budgets::default(),
         }
+    }
+
+    /// The same with so many minutes from one thing to the next.
+    pub(crate) fn with_pace(self, pace: i64) -> Self {
+        Self { pace, ..self }
     }
 
     /// The next `count` things that happen.
     pub(crate) fn tell(&mut self, count: usize) -> Vec<Happening> {
         let mut happenings = Vec::with_capacity(count);
         while happenings.len() < count {
-            self.minutes += 1;
+            self.minutes += self.pace;
             if let Some((organization_id, event)) = self.anything() {
                 let late = if self.random.one_in(5) { self.random.below(200) } else { 0 };
                 let external = Actor::external(&format!("actor{}", self.random.below(5)));
@@ -130,7 +153,7 @@ impl Story {
                 happenings.push(Happening {
                     organization_id: OrganizationId(organization_id),
                     actor,
-                    occurred_at: minute(self.minutes - i64::try_from(late).unwrap()),
+                    occurred_at: minute(self.minutes - self.pace * i64::try_from(late).unwrap()),
                     event,
                 });
             }
@@ -142,7 +165,7 @@ impl Story {
         if self.organizations.is_empty() {
             return Some(self.organization());
         }
-        match self.random.below(66) {
+        match self.random.below(74) {
             0 => Some(self.organization()),
             1 => self.organization_changes(),
             2..=5 => self.invite(),
@@ -158,6 +181,8 @@ impl Story {
             44..=51 => self.custom_role(),
             52..=57 => self.overseen(),
             58..=59 => self.review(),
+            60..=61 => self.prices(),
+            62..=67 => self.budget(),
             _ => self.credits(),
         }
     }

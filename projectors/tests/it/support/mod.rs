@@ -1,11 +1,13 @@
 //! A log, read models beside it, and histories to fill them with.
 
+pub(crate) mod budgets;
 pub(crate) mod catalogue;
 pub(crate) mod credits;
 pub(crate) mod history;
 pub(crate) mod naive;
 pub(crate) mod probe;
 pub(crate) mod random;
+pub(crate) mod repricing;
 pub(crate) mod usage;
 
 use std::sync::Arc;

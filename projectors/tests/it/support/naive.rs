@@ -181,9 +181,11 @@ impl State {
             }
             Event::ServiceAccount(..)
             | Event::Credits(..)
+            | Event::Budget(..)
             | Event::Approval(..)
             | Event::AccessReview(..)
-            | Event::Refusal(..) => {}
+            | Event::Refusal(..)
+            | Event::Prices(..) => {}
         }
     }
 
