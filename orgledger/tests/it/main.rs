@@ -18,6 +18,7 @@ mod rebuilds;
 mod refused_starts;
 mod remote;
 mod reports;
+mod signing_keys;
 mod support;
 mod tampering;
 mod tenants;

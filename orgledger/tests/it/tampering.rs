@@ -267,6 +267,41 @@ async fn every_change_is_found_and_named() {
     }
 }
 
+/// Somebody who has nothing but the file and the key does what its README says.
+#[tokio::test]
+async fn evidence_is_verified_elsewhere_by_its_own_readme() {
+    let original = Original::new().await;
+    let evidence = original.directory.path().with_extension("tar");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("from-them.tar");
+    std::fs::copy(&evidence, &file).unwrap();
+    drop(evidence);
+    let unpacked = Command::new("tar").arg("-xf").arg(&file).current_dir(&elsewhere).status();
+    assert!(unpacked.unwrap().success());
+    let readme = std::fs::read_to_string(elsewhere.path().join("README.md")).unwrap();
+    assert!(readme.contains(&format!("    {}\n", original.key)), "it names the key to compare");
+    let command = readme.lines().find_map(|line| line.trim().strip_prefix("orgledger ")).unwrap();
+    let command = command.replace("THIS-FILE.tar", file.to_str().unwrap());
+    let arguments: Vec<String> = command
+        .split(' ')
+        .map(|word| word.trim_matches('\'').replace("KEY", &original.key))
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let said = Place::default().print(&arguments).await;
+    assert!(said.contains(": VERIFIED") && said.contains("all "), "{said}");
+    let json = Place::default().json(&[&arguments[..], &["--json"]].concat()).await;
+    assert_eq!((&json["verified"], &json["complete"]), (&true.into(), &true.into()));
+    assert!(json["usage_records"].as_u64() > Some(20) && json["events"].as_u64() > Some(20));
+    // Without the key nothing is verified, nor with another.
+    let refused = Place::default().run(&["verify", file.to_str().unwrap()]).await.refused();
+    assert!(refused.contains("name it with --key"), "{refused}");
+    let other = proofs::SigningKey::of("orgledger.localhost/other", [1; 32]).unwrap();
+    let key = other.verifying_key().to_string();
+    let with_other = ["verify", file.to_str().unwrap(), "--key", &key];
+    let refused = Place::default().run(&with_other).await.refused();
+    assert!(refused.contains("NOT VERIFIED") && refused.contains("none of the keys"), "{refused}");
+}
+
 #[tokio::test]
 async fn a_row_of_a_read_model_that_was_replaced_is_found() {
     let original = Original::new().await;
