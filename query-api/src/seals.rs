@@ -58,7 +58,7 @@ impl SealedQuery {
 /// The proof that an entry of the log is what was sealed: the entry's leaf is in its organization's tree,
 /// and that tree under a signed checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct EntryProof {
+pub(crate) struct EntryProof {
     /// The position that was asked for.
     pub position: i64,
     /// The first position of the leaf that it is in: of a batch of usage records, that of the first.

@@ -120,7 +120,9 @@ async fn send(
                     recorder.record(&context(None), tenant.organization_id, batch.records).await?;
                 let fresh = |fate: &&RecordFate| matches!(fate, RecordFate::Recorded { .. });
                 recorded += answer.records.iter().filter(fresh).count();
-                followers.iter().for_each(|follower| follower.add(answer.position));
+                for follower in &followers {
+                    follower.add(answer.position);
+                }
             }
             anyhow::Ok(recorded)
         })

@@ -94,10 +94,10 @@ impl CorrectionColumns {
     }
 
     /// Binds them behind what is bound already.
-    pub(super) fn bind<'q, O>(
+    pub(super) fn bind<O>(
         self,
-        query: QueryScalar<'q, Postgres, O, PgArguments>,
-    ) -> QueryScalar<'q, Postgres, O, PgArguments> {
+        query: QueryScalar<'_, Postgres, O, PgArguments>,
+    ) -> QueryScalar<'_, Postgres, O, PgArguments> {
         if self.positions.is_empty() {
             return query;
         }

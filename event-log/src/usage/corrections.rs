@@ -85,7 +85,7 @@ pub async fn read_corrections(
             usage: record(row, row.try_get("batch_id")?, organization_id)?,
             price_version: row.try_get("price_version")?,
             cost_pico: row.try_get("cost_pico")?,
-            currency: currency(row.try_get("currency")?)?,
+            currency: currency(row.try_get::<&str, _>("currency")?)?,
         })
     };
     rows.iter().map(corrected).collect()
@@ -283,7 +283,7 @@ pub async fn corrections_of(
             after: Price {
                 version: row.try_get("price_version")?,
                 cost_pico: row.try_get("cost_pico")?,
-                currency: currency(row.try_get("currency")?)?,
+                currency: currency(row.try_get::<&str, _>("currency")?)?,
             },
         })
     };

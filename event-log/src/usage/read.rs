@@ -166,6 +166,6 @@ fn price_status(usage: &RecordedUsage) -> PriceStatus {
     }
 }
 
-pub(super) fn currency(text: String) -> Result<Currency, sqlx::Error> {
+pub(super) fn currency(text: &str) -> Result<Currency, sqlx::Error> {
     text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }

@@ -154,6 +154,7 @@ async fn credits_run_out_come_back_and_end() {
 
 #[tokio::test]
 async fn a_budget_is_used_up_and_told_of_once() {
+    type Told = (String, Option<i64>, String, i64);
     let (servers, place) = installation().await;
     let business = Business::new(&place).await;
     let on_project = json!({ "kind": "project", "project_id": business.project });
@@ -162,7 +163,6 @@ async fn a_budget_is_used_up_and_told_of_once() {
     business.use_up("before", 2).await;
     let set = business.post("/budgets", "b", &budget).await;
     let log = database_of(servers.postgres()).await;
-    type Told = (String, Option<i64>, String, i64);
     let told = async || -> Vec<Told> {
         sqlx::query_as(
             "select event_type, (payload ->> 'threshold')::bigint, payload ->> 'spent',

@@ -74,11 +74,10 @@ pub(super) async fn edges(
         let changed = SealError::Changed { position, number, organization_id: *organization_id };
         let there = found.iter().find(|entry| entry.first_position() == position);
         match there {
-            None => return Err(changed),
             // Its records are read again by the look back.
             Some(ExactEntry::Batch(_)) => {}
             Some(entry) if leaf_of(entry, number, Hash::of_nothing()) == sealed => {}
-            Some(_) => return Err(changed),
+            Some(_) | None => return Err(changed),
         }
     }
     Ok(())

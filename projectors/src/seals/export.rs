@@ -7,13 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use event_log::exact::{ExactBatch, ExactEntry, copy_records, read_exact_at};
 use proofs::bundle::{BundleWriter, EventLine, Line, Manifest, UsageLine};
-use proofs::{COPY_HEADER, COPY_TRAILER, Hash, Note, Span, VerifyingKey};
+use proofs::{COPY_HEADER, COPY_TRAILER, Hash, Span, VerifyingKey};
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use super::error::SealError;
-use super::leaves::{batches_of, leaf_of, records_of};
+use super::leaves::{batches_of, records_of};
 use super::read::{HEAD_COLUMNS, head_proof, placed_head, subtrees};
 use super::trees::parted;
 use super::{signed, unsigned};

@@ -136,6 +136,7 @@ async fn sums_are_exact_over_batches_pages_and_months() {
 
 #[tokio::test]
 async fn corrections_take_away_what_stood_and_add_what_stands() {
+    type Row = (uuid::Uuid, String, i64, i64, String);
     let house = House::new().await;
     let mut usage = Usage::new(5);
     let mut all: Vec<(OrganizationId, NewUsage)> = vec![];
@@ -150,7 +151,6 @@ async fn corrections_take_away_what_stood_and_add_what_stands() {
         }
     }
     house.catch_up().await;
-    type Row = (uuid::Uuid, String, i64, i64, String);
     let last: Vec<Row> = sqlx::query_as(
         "select distinct on (c.batch_id, c.record_ordinal) u.organization_id, u.request_id,
              c.price_version, c.cost_pico, c.currency

@@ -248,8 +248,7 @@ impl<'k> Reading<'k> {
                 };
                 let Some((place, row)) = row else { break };
                 let is_next = self.batches.front().is_some_and(|batch| {
-                    batch.id == place.batch_id
-                        && u64::try_from(place.ordinal) == Ok(tree.size())
+                    batch.id == place.batch_id && u64::try_from(place.ordinal) == Ok(tree.size())
                 });
                 if !is_next {
                     let what = format!(

@@ -48,7 +48,7 @@ pub(crate) struct World {
     pub(crate) owner: PgPool,
     usage: UsageWriter,
     wait_max: Duration,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 pub(crate) struct Answer {
@@ -89,13 +89,13 @@ impl World {
             owner: database.pool().await,
             log,
             wait_max: Duration::from_secs(30),
-            _database: database,
+            database,
         }
     }
 
     /// Seals what is there.
     pub(crate) async fn seal(&self) {
-        let options = self._database.connect_options();
+        let options = self.database.connect_options();
         let log = database::pool(&options, Role::Projector, 2).await.expect("a projector");
         projectors::seals::catch_up(&log, &[sealing_key()]).await.expect("it seals");
     }
