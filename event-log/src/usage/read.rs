@@ -150,7 +150,7 @@ pub(super) fn record(
         price_status: PriceStatus::Unpriced,
         price_version: row.get(16),
         cost_pico,
-        currency: price_currency.map(currency).transpose()?,
+        currency: price_currency.as_deref().map(currency).transpose()?,
         tags: serde_json::from_value(row.get(19)).map_err(|e| decode(Box::new(e)))?,
     };
     usage.price_status = price_status(&usage);

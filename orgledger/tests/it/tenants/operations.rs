@@ -299,7 +299,7 @@ impl Operation {
                 // A number stands in many texts, so it is none of the ids that are looked for.
                 let first =
                     || if name == "position" { "1" } else { panic!("{}: no {name}", self.id) };
-                let id = ids.get(name).unwrap_or_else(first);
+                let id = ids.get(name).map_or_else(first, String::as_str);
                 text.replace(&format!("{{{name}}}"), id)
             })
         };
