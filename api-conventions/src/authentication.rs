@@ -193,8 +193,10 @@ pub struct PresentedKey {
     pub owner: KeyOwner,
     /// The project that it works for; none for an admin key.
     pub project_id: Option<ProjectId>,
-    /// What it is limited to.
+    /// What it is limited to, or its secret.
     pub scopes: Option<PermissionSet>,
+    /// How far up it reaches at most: the rank of the lowest who can know the secret beside its owner.
+    pub rank_max: Option<u8>,
 }
 
 impl PresentedKey {

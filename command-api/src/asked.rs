@@ -55,9 +55,10 @@ pub(crate) fn context(caller: &Caller) -> Result<CommandContext, Problem> {
 /// In whose name an actor commands.
 pub(crate) fn authority(caller: &Caller) -> Result<Authority, Problem> {
     match &caller.presented {
-        Some(Presented::ApiKey(PresentedKey { owner, project_id, scopes, .. })) => {
-            let (owner, project_id, scopes) = (*owner, *project_id, *scopes);
-            return Ok(Authority::ApiKey { owner, project_id, scopes });
+        Some(Presented::ApiKey(PresentedKey { owner, project_id, scopes, rank_max, .. })) => {
+            let (owner, project_id) = (*owner, *project_id);
+            let (scopes, rank_max) = (*scopes, *rank_max);
+            return Ok(Authority::ApiKey { owner, project_id, scopes, rank_max });
         }
         Some(Presented::SignedIn(SignedIn { member_id, .. })) => {
             return Ok(Authority::Member(*member_id));

@@ -69,11 +69,6 @@ impl Asking {
         self.scopes.map_or(permissions, |scopes| permissions.intersection(scopes))
     }
 
-    /// What their credential is limited to: what it cannot do, it cannot give to another.
-    pub(crate) fn scopes(&self) -> Option<PermissionSet> {
-        self.scopes
-    }
-
     /// The one project that they can ask about, where their credential opens one alone.
     pub(crate) fn only_in(&self) -> Option<ProjectId> {
         self.only_in
@@ -279,20 +274,24 @@ impl Session<'_> {
         &mut self,
         organization_id: OrganizationId,
     ) -> Result<Option<Asking>, Refusal> {
-        let (member_id, only_in, scopes) = match self.authority() {
+        let (member_id, only_in, scopes, rank_max) = match self.authority() {
             Authority::System => return Ok(None),
             Authority::Operator => return self.asking_operator(organization_id).await,
             Authority::Invited(_) | Authority::Nobody => {
                 return Err(OrganizationError::NotFound.into());
             }
-            Authority::Member(member_id) => (member_id, None, None),
-            Authority::ApiKey { owner: KeyOwner::Member { member_id }, project_id, scopes } => {
-                (member_id, project_id, scopes)
-            }
+            Authority::Member(member_id) => (member_id, None, None, None),
+            Authority::ApiKey {
+                owner: KeyOwner::Member { member_id },
+                project_id,
+                scopes,
+                rank_max,
+            } => (member_id, project_id, scopes, rank_max),
             Authority::ApiKey {
                 owner: owner @ KeyOwner::ServiceAccount { .. },
                 project_id,
                 scopes,
+                rank_max: _,
             } => {
                 return match self.acting_owner(organization_id, owner).await {
                     Ok(()) => {
@@ -304,7 +303,8 @@ impl Session<'_> {
             }
         };
         let organization = self.read::<Organization>(organization_id).await?;
-        let access = organization.access_of(member_id).ok_or(OrganizationError::NotFound)?;
+        let mut access = organization.access_of(member_id).ok_or(OrganizationError::NotFound)?;
+        access.rank = rank_max.map_or(access.rank, |rank_max| access.rank.min(rank_max));
         Ok(Some(Asking { who: Who::Member(access), only_in, scopes }))
     }
 

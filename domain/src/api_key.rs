@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use event_schemas::{
-    ApiKeyEvent, ApiKeyId, BreakGlassId, KeyOwner, OrganizationId, OrganizationSettings,
+    ApiKeyEvent, ApiKeyId, BreakGlassId, KeyOwner, MemberId, OrganizationId, OrganizationSettings,
     PermissionSet, ProjectId,
 };
 use serde::{Deserialize, Serialize};
@@ -49,10 +49,12 @@ pub struct ApiKeyDetails {
 }
 
 /// Whose hands a secret has been in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hands {
     /// Whether somebody else than its owner can know it.
     pub shared: bool,
+    /// The other members who can: it opens nothing that one of them may not do.
+    pub shown_to: Vec<MemberId>,
     /// The operator's access that it was made under.
     pub break_glass_id: Option<BreakGlassId>,
 }

@@ -164,14 +164,35 @@ pub(crate) fn disown_stale_pid(place: &Place) -> Result<(), EmbeddedError> {
     let Some(pid) = process::read_pid(&file) else {
         return Ok(());
     };
-    let Ok(working_dir) = std::fs::read_link(format!("/proc/{pid}/cwd")) else {
-        return Ok(());
-    };
-    if place.data().canonicalize().is_ok_and(|data| data == working_dir) {
-        return Ok(());
+    let entry = PathBuf::from(format!("/proc/{pid}"));
+    // One that was killed and whose parent has not asked yet works nowhere, but still has its id.
+    let is_zombie = entry.exists() && !process::is_alive(pid);
+    if !is_zombie {
+        let Ok(working_dir) = std::fs::read_link(entry.join("cwd")) else {
+            return Ok(());
+        };
+        if place.data().canonicalize().is_ok_and(|data| data == working_dir) {
+            return Ok(());
+        }
     }
     let text = std::fs::read_to_string(&file).map_err(EmbeddedError::io("read", &file))?;
     let rest = text.split_once('\n').map_or("", |(_, rest)| rest);
     std::fs::write(&file, format!("{}\n{rest}", i32::MAX))
         .map_err(EmbeddedError::io("write", &file))
+}
+
+/// Removes the socket and its lock file that a killed postmaster has left: the lock names a process id
+/// that something else may have by now, or the killed one itself while its parent has not asked for
+/// its end, and Postgres then refuses to start. Called with no process of the cluster alive.
+pub(crate) fn remove_stale_socket(place: &Place) -> Result<(), EmbeddedError> {
+    let socket = socket_dir(place).join(format!(".s.PGSQL.{PORT}"));
+    for left in [socket.with_extension(format!("{PORT}.lock")), socket] {
+        match std::fs::remove_file(&left) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(EmbeddedError::io("remove", &left)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

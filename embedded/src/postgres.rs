@@ -122,6 +122,7 @@ impl server::Server for Server {
         cluster::ensure(place, &self.programs, lock)?;
         cluster::disown_stale_pid(place)?;
         let socket_dir = cluster::make_socket_dir(place)?;
+        cluster::remove_stale_socket(place)?;
         let mut command =
             process::command(&self.programs.bin.join("postgres"), place.run_as.as_ref());
         command.arg("-D").arg(place.data());

@@ -71,8 +71,12 @@ stream_events! {
             rotation_due_at: Option<DateTime<Utc>>,
         }
         /// The secret that it has just got can be known to somebody else than the member whose key it
-        /// is: to whoever made it for them. It proves nothing about a second person.
-        SecretShared = "api_key.secret_shared" "1" {
+        /// is: to whoever made it for them. It proves nothing about a second person, and opens only
+        /// what all of them may do.
+        SecretShared = "api_key.secret_shared" "2" {
+            /// The other members who can know it: who made it, and who could know what they made it
+            /// with.
+            shown_to: Vec<MemberId>,
             /// The operator's access that it was made under, where it was: its secret rests from the
             /// access's end until the review.
             break_glass_id: Option<BreakGlassId>,

@@ -25,6 +25,9 @@ pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
             payload.insert("rotation_days".to_owned(), Value::Null);
             payload.insert("scopes".to_owned(), Value::Null);
         }),
+        next("api_key.secret_shared", "1", "2", |payload| {
+            payload.insert("shown_to".to_owned(), Value::Array(Vec::new()));
+        }),
         next("price_list.published", "1", "2", price_list_v2),
         next("credits.purchased", "1", "2", with_priority),
         next("credits.granted", "1", "2", with_priority),

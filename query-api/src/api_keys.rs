@@ -56,6 +56,10 @@ pub struct ApiKey {
     /// Whether somebody else than its owner can know its secret: whoever made or rotated it for them. It
     /// is not taken where a second person counts.
     pub shared: bool,
+    /// The other members who were shown its secret. A member's key opens nothing that one of these may
+    /// not do, and nothing at all while one of them may not act.
+    #[schema(value_type = Vec<Uuid>)]
+    pub secret_shown_to: Vec<MemberId>,
     /// Who made it, as `kind:id`.
     pub created_by: String,
     /// Since when it has been as shown.
@@ -68,7 +72,7 @@ impl Listed for ApiKey {
     const ALIASES: &'static [&'static str] = &["t"];
     const COLUMNS: &'static str = "t.api_key_id, t.project_id, t.member_id, t.service_account_id, \
          t.name, t.redacted, t.state, t.expires_at, t.rotation_due_at, t.rotation_days, t.scopes, \
-         t.rotated_at, t.shared, t.created_by, t.valid_from";
+         t.rotated_at, t.shared, t.secret_shown_to, t.created_by, t.valid_from";
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.api_key_id";
     const STREAM: Option<Stream> = Some(Stream::Own(ApiKeyEvent::STREAM));
@@ -92,6 +96,7 @@ impl Listed for ApiKey {
             scopes: row.try_get::<Option<Json<_>>, _>("scopes")?.map(|Json(scopes)| scopes),
             rotated_at: row.try_get("rotated_at")?,
             shared: row.try_get("shared")?,
+            secret_shown_to: row.try_get::<Json<_>, _>("secret_shown_to")?.0,
             created_by: row.try_get("created_by")?,
             valid_from: row.try_get("valid_from")?,
         })

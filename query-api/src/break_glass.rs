@@ -3,10 +3,11 @@
 use api_conventions::{Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::Permission;
+use event_schemas::{MemberId, Permission};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -14,7 +15,7 @@ use crate::list::{Listed, Scope};
 use crate::parameters::{ListQuery, OrganizationPath, Refusals};
 use crate::snapshot::Projection;
 use crate::state::{QueryState, Reflecting};
-use crate::viewer::{Viewer, Visible};
+use crate::viewer::{OversightViewer, Visible};
 
 /// Accesses of the operator to an organization, one of them.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -46,13 +47,17 @@ pub struct BreakGlass {
     pub reviewed_at: Option<DateTime<Utc>>,
     /// Why it was declined, or what the review found.
     pub note: Option<String>,
+    /// The members who came in by it, were given back or given more: they rest from its end until the
+    /// review.
+    #[schema(value_type = Vec<Uuid>)]
+    pub took_in: Vec<MemberId>,
 }
 
 impl Listed for BreakGlass {
     const NOUN: &'static str = "access of the operator";
     const FROM: &'static str = "read.break_glass t";
     const ALIASES: &'static [&'static str] = &["t"];
-    const COLUMNS: &'static str = "t.break_glass_id, t.operator, t.reason, t.minutes, t.state, t.requested_at, t.opened_at, t.expires_at, t.ended_at, t.decided_by, t.reviewed_by, t.reviewed_at, t.note";
+    const COLUMNS: &'static str = "t.break_glass_id, t.operator, t.reason, t.minutes, t.state, t.requested_at, t.opened_at, t.expires_at, t.ended_at, t.decided_by, t.reviewed_by, t.reviewed_at, t.note, t.took_in";
     const READS: &'static [Projection] = &[Projection::AccessRegister, Projection::Oversight];
     const SORT: &'static str =
         "to_char(t.requested_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')";
@@ -73,18 +78,20 @@ impl Listed for BreakGlass {
             reviewed_by: row.try_get("reviewed_by")?,
             reviewed_at: row.try_get("reviewed_at")?,
             note: row.try_get("note")?,
+            took_in: row.try_get::<Json<_>, _>("took_in")?.0,
         })
     }
 }
 
-/// Accesses of the operator to the organization, the oldest first.
+/// Accesses of the operator to the organization, the oldest first. Whoever runs orgledger sees these,
+/// and nothing else of an organization, without being let in: one of them may be asked to decide.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/break-glass",
     operation_id = "list_break_glass", tag = "break-glass", params(OrganizationPath, ListQuery),
     responses((status = 200, body = Page<BreakGlass>), Refusals))]
 pub(crate) async fn list_break_glass(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
-    viewer: Viewer,
+    viewer: OversightViewer,
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<BreakGlass>>, Problem> {
     viewer.must(Permission::AuditRead)?;

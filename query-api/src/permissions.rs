@@ -20,6 +20,9 @@ use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 use crate::viewer::Viewer;
 
+/// What it is read from.
+const READS: &[Projection] = &[Projection::AccessRegister, Projection::Oversight];
+
 /// Of whom, and what.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -115,8 +118,7 @@ pub(crate) async fn explain_permission(
         viewer.must(Permission::AuditRead)?;
     }
     let rows = Rows::Of(path.organization_id);
-    let mut snapshot =
-        state.snapshot(rows, &[Projection::AccessRegister], query.position_min()).await?;
+    let mut snapshot = state.snapshot(rows, READS, query.position_min()).await?;
     let asked = Asked {
         organization_id: path.organization_id,
         member_id: query.member,
@@ -148,12 +150,20 @@ async fn explain(snapshot: &mut Snapshot, asked: &Asked) -> Result<Explanation, 
     grants.extend(custom_roles(snapshot, asked).await?);
     grants.extend(project_roles(snapshot, asked).await?);
     let suspended: bool = row.try_get("suspended")?;
+    let rests = rests(snapshot, asked).await?;
     let counts = |grant: &PermissionGrant| {
         grant.project_id.is_none() || grant.project_id == asked.project_id.map(|id| id.0)
     };
-    let allowed = !suspended && grants.iter().any(counts);
+    let allowed = !suspended && !rests && grants.iter().any(counts);
     let login: String = row.try_get("login")?;
-    let reason = reason(asked, &login, suspended, grants.iter().find(|grant| counts(grant)));
+    let barred = if suspended {
+        Some("is suspended and may do nothing")
+    } else if rests {
+        Some("came in by an access of the operator, and may do nothing until somebody reviewed it")
+    } else {
+        None
+    };
+    let reason = reason(asked, &login, barred, grants.iter().find(|grant| counts(grant)));
     Ok(Explanation {
         member_id: asked.member_id,
         login,
@@ -165,11 +175,31 @@ async fn explain(snapshot: &mut Snapshot, asked: &Asked) -> Result<Explanation, 
     })
 }
 
-fn reason(asked: &Asked, login: &str, suspended: bool, grant: Option<&PermissionGrant>) -> String {
+/// Whether the member rests: an access of the operator by which they came in, were given back or given
+/// more is over, and was not reviewed.
+async fn rests(snapshot: &mut Snapshot, asked: &Asked) -> Result<bool, QueryError> {
+    let mut query = select(asked, "1", "read.break_glass t");
+    query.push(" and t.took_in ? ").push_bind(asked.member_id.0.to_string());
+    query.push(" and (t.state = 'ended' or t.state = 'open' and t.expires_at <= ");
+    match asked.temporal.as_of {
+        Some(time) => query.push_bind(time),
+        None => query.push("now()"),
+    };
+    query.push(")");
+    asked.temporal.push(&mut query, "t");
+    Ok(query.build().fetch_optional(snapshot.connection()).await?.is_some())
+}
+
+fn reason(
+    asked: &Asked,
+    login: &str,
+    barred: Option<&str>,
+    grant: Option<&PermissionGrant>,
+) -> String {
     let permission = asked.permission;
     let place = if asked.project_id.is_some() { "this project" } else { "the whole organization" };
     match grant {
-        _ if suspended => format!("{login} is suspended and may do nothing."),
+        _ if barred.is_some() => format!("{login} {}.", barred.unwrap_or_default()),
         None => format!("Nothing gives {login} {permission} in {place}."),
         Some(grant) => {
             let through = match &grant.group {

@@ -6,7 +6,7 @@ use api_conventions::permissions::{Access, Reach};
 use api_conventions::problem::{FORBIDDEN, Problem};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use event_schemas::{MemberId, OrganizationId, Permission, ProjectId};
+use event_schemas::{ActorKind, MemberId, OrganizationId, Permission, ProjectId};
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -19,6 +19,14 @@ pub(crate) struct Viewer {
     caller: Caller,
     organization_id: OrganizationId,
     reach: Reach,
+}
+
+/// Who asks about accesses of the operator: a viewer, or one of those who run orgledger.
+pub(crate) enum OversightViewer {
+    /// Somebody of the organization.
+    Viewer(Viewer),
+    /// Who runs orgledger.
+    Operator,
 }
 
 /// Who asks about no organization in particular.
@@ -66,6 +74,28 @@ impl FromRequestParts<QueryState> for AnyViewer {
 
     async fn from_request_parts(parts: &mut Parts, state: &QueryState) -> Result<Self, Problem> {
         Ok(Self(Caller::from_request_parts(parts, state).await?))
+    }
+}
+
+impl FromRequestParts<QueryState> for OversightViewer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &QueryState) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        if caller.presented.is_none() && caller.actor.kind == ActorKind::Operator {
+            return Ok(Self::Operator);
+        }
+        Viewer::from_request_parts(parts, state).await.map(Self::Viewer)
+    }
+}
+
+impl OversightViewer {
+    /// Refuses who may not do this everywhere in the organization.
+    pub(crate) fn must(&self, permission: Permission) -> Result<(), Problem> {
+        match self {
+            Self::Viewer(viewer) => viewer.must(permission),
+            Self::Operator => Ok(()),
+        }
     }
 }
 

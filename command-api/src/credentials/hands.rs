@@ -27,7 +27,7 @@ impl Session<'_> {
             let (operator, now) = (self.actor_name(), self.now());
             let organization = self.read::<Organization>(organization_id).await?;
             let break_glass_id = organization.access_open_to(&operator, now);
-            return Ok(Hands { shared: true, break_glass_id });
+            return Ok(Hands { shared: true, shown_to: Vec::new(), break_glass_id });
         }
         let presented = match self.presented() {
             Some(Presented::ApiKey(key)) => Some((key.api_key_id, key.secret_hash.clone())),
@@ -40,7 +40,7 @@ impl Session<'_> {
         let organization = self.read::<Organization>(organization_id).await?;
         let own = secret.break_glass_id.filter(|id| organization.awaits_review(*id));
         let owners = authority.member_id().and_then(|id| organization.taken_in_by(id));
-        Ok(Hands { shared: secret.shared, break_glass_id: own.or(owners) })
+        Ok(Hands { break_glass_id: own.or(owners), ..secret })
     }
 
     /// Refuses a credential that somebody else than its owner can know, where a second person counts.
@@ -89,16 +89,23 @@ impl Session<'_> {
         if self.authority() == Authority::System {
             return Ok(());
         }
-        let asking = self.hands(organization_id).await?;
+        let Hands { shared, mut shown_to, break_glass_id } = self.hands(organization_id).await?;
+        let asks = self.authority().member_id();
         let shared = match self.read::<ApiKey>(api_key_id).await?.owner() {
             Some(KeyOwner::Member { member_id }) => {
-                asking.shared || self.authority().member_id() != Some(member_id)
+                shown_to.extend(asks);
+                shown_to.retain(|known| *known != member_id);
+                shown_to.sort_unstable();
+                shown_to.dedup();
+                shared || asks != Some(member_id)
             }
-            // It is a program's: whoever set it up knows it.
-            Some(KeyOwner::ServiceAccount { .. }) | None => false,
+            // It is a program's: whoever set it up knows it, and it opens no more than it did.
+            Some(KeyOwner::ServiceAccount { .. }) | None => {
+                shown_to.clear();
+                false
+            }
         };
-        let break_glass_id = asking.break_glass_id;
-        let hands = Hands { shared: shared || break_glass_id.is_some(), break_glass_id };
+        let hands = Hands { shared: shared || break_glass_id.is_some(), shown_to, break_glass_id };
         self.execute::<ApiKey>(api_key_id, ApiKeyCommand::ShareSecret { hands }).await?;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Who may have and change which API keys.
 
+use api_conventions::authentication::Presented;
 use domain::api_key::ApiKey;
 use domain::organization::{Organization, OrganizationError};
 use domain::project::Project;
@@ -90,7 +91,16 @@ impl Session<'_> {
         scopes: Option<PermissionSet>,
     ) -> Result<(), Refusal> {
         let Some(asking) = self.asking(organization_id).await? else { return Ok(()) };
-        if let Some(own) = asking.scopes() {
+        // The key's own, not those of its secret: what is made with a secret that others know is known
+        // to them, and opens no more than they may do.
+        let own = match self.presented() {
+            Some(Presented::ApiKey(key)) => {
+                let api_key_id = key.api_key_id;
+                self.read::<ApiKey>(api_key_id).await?.scopes()
+            }
+            Some(Presented::SignedIn(_) | Presented::Invite(_)) | None => None,
+        };
+        if let Some(own) = own {
             let asked = scopes.unwrap_or_else(|| PermissionSet::that(|_| true));
             if let Some(permission) = asked.without(own).iter().next() {
                 return Err(OrganizationError::PermissionAboveOwn(permission).into());

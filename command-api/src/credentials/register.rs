@@ -9,11 +9,12 @@ use api_conventions::authentication::{
 use api_conventions::problem::{Problem, UNAVAILABLE};
 use api_conventions::sign_in::{Issuers, SignInError};
 use domain::api_key::ApiKey;
-use domain::organization::{Authority, Organization};
+use domain::organization::{Authority, Organization, OrganizationError};
 use event_log::{clock, read};
 use event_schemas::{ApiKeyId, InviteId, OrganizationId};
 use quick_cache::sync::Cache;
 
+use super::vouch::{NotActing, Opens};
 use crate::api_keys::secret;
 use crate::execute::{Executor, Session};
 use crate::refusal::{ExecuteError, Refusal};
@@ -27,6 +28,21 @@ const INVITE_USED: &str = "This invite has been accepted: its token opens nothin
 /// What is told to who presents an issuer's token and names no organization.
 const NO_ORGANIZATION: &str = "Who signs in with an issuer's token is somebody within one \
     organization: ask about /v1/organizations/{organization_id}.";
+
+/// What is told to who has a good secret of an access that waits for its review.
+const RESTS: &str = "This credential rests: it, or whose it is, came in by an access of the operator \
+    that is over, and counts again when somebody has reviewed it: orgledger break-glass review";
+
+/// What is told to who has a secret that another was shown who may not act.
+const KNOWN_TO_FORMER: &str = "This key opens nothing: somebody else was shown its secret, and may not \
+    act at the moment. Ask an administrator of the organization for another, or make one yourself.";
+
+/// What is told to who has a good secret of an archived organization.
+const ARCHIVED: &str = "The organization is archived: nothing in it opens any more.";
+
+/// What is told to who has the secret of somebody suspended, or of a closed project.
+const OWNER_MAY_NOT_ACT: &str = "The key works, but whose it is may not act at the moment: they are \
+    suspended or gone, or their project is closed. An administrator of the organization can tell.";
 
 /// How many secrets are remembered.
 const REMEMBERED_MAX: usize = 100_000;
@@ -72,9 +88,7 @@ impl CredentialRegister {
         asked: &Asked,
     ) -> Result<Result<Presented, Stranger>, ExecuteError> {
         if secret::is_well_formed(credential) {
-            let key = self.api_key(credential).await?.map(Presented::ApiKey);
-            let why = "no API key that works has this secret, or its owner may not act";
-            return Ok(key.ok_or_else(|| Stranger::because(why)));
+            return Ok(self.api_key(credential).await?.map(Presented::ApiKey));
         }
         if secret::is_invite_token(credential) {
             let (Some(organization_id), Some(invite_id)) = (asked.organization_id, asked.invite_id)
@@ -88,22 +102,27 @@ impl CredentialRegister {
         Ok(Err(Stranger::because("it has the form of no credential that is known here")))
     }
 
-    /// The key with that secret, if it works.
-    pub async fn api_key(&self, presented: &str) -> Result<Option<PresentedKey>, ExecuteError> {
+    /// The key with that secret, if it works; else why not.
+    pub async fn api_key(
+        &self,
+        presented: &str,
+    ) -> Result<Result<PresentedKey, Stranger>, ExecuteError> {
+        let mut why = Stranger::because("no API key that works has this secret");
         // What no key can look like costs no lookup.
         if !secret::is_well_formed(presented) {
-            return Ok(None);
+            return Ok(Err(why));
         }
         let secret_hash: Arc<str> = self.executor.pepper().hash(presented).into();
-        let Some(api_key_id) = self.key_with(&secret_hash).await? else { return Ok(None) };
+        let Some(api_key_id) = self.key_with(&secret_hash).await? else { return Ok(Err(why)) };
         // A refusal is given only on a state that was brought up to the log.
         for up_to_date in [false, true] {
             let mut session = self.executor.reading(Authority::System, up_to_date);
-            if let Some(key) = works(&mut session, api_key_id, &secret_hash).await? {
-                return Ok(Some(key));
+            match works(&mut session, api_key_id, &secret_hash).await? {
+                Ok(key) => return Ok(Ok(key)),
+                Err(stranger) => why = stranger,
             }
         }
-        Ok(None)
+        Ok(Err(why))
     }
 
     async fn key_with(&self, secret_hash: &Arc<str>) -> Result<Option<ApiKeyId>, ExecuteError> {
@@ -145,31 +164,42 @@ impl CredentialRegister {
     }
 }
 
-/// The key, where it accepts the secret, and its owner may still act.
+/// The key, where it accepts the secret, and its owner may still act. Whoever has the secret is told
+/// why it opens nothing, where that is not of the key.
 async fn works(
     session: &mut Session<'_>,
     api_key_id: ApiKeyId,
     secret_hash: &Arc<str>,
-) -> Result<Option<PresentedKey>, ExecuteError> {
+) -> Result<Result<PresentedKey, Stranger>, ExecuteError> {
     let now = clock::now();
     let key = session.read::<ApiKey>(api_key_id).await.map_err(Refusal::into_error)?;
-    if !key.accepts(secret_hash, now) {
-        return Ok(None);
-    }
-    let Ok(usable) = key.usable(now) else { return Ok(None) };
+    let usable = key.usable(now).ok().filter(|_| key.accepts(secret_hash, now));
+    let Some(usable) = usable else {
+        return Ok(Err(Stranger::because("the API key with this secret has ended")));
+    };
     let hands = key.hands(secret_hash);
-    match session.acting_holder(usable.organization_id(), usable.owner(), hands, now).await {
-        Ok(()) => Ok(Some(PresentedKey {
-            api_key_id,
-            organization_id: usable.organization_id(),
-            secret_hash: Arc::clone(secret_hash),
-            owner: usable.owner(),
-            project_id: usable.project_id(),
-            scopes: usable.scopes(),
-        })),
-        Err(Refusal::Failed(error)) => Err(*error),
-        Err(_) => Ok(None),
-    }
+    let why = match session.acting_holder(&usable, &hands, now).await {
+        Ok(Opens { scopes, rank_max }) => {
+            return Ok(Ok(PresentedKey {
+                api_key_id,
+                organization_id: usable.organization_id(),
+                secret_hash: Arc::clone(secret_hash),
+                owner: usable.owner(),
+                project_id: usable.project_id(),
+                scopes,
+                rank_max,
+            }));
+        }
+        Err(NotActing::Refused(Refusal::Failed(error))) => return Err(*error),
+        Err(why) => why,
+    };
+    let told = match &why {
+        NotActing::Rests => RESTS,
+        NotActing::KnownToFormer => KNOWN_TO_FORMER,
+        NotActing::Refused(Refusal::Organization(OrganizationError::Archived)) => ARCHIVED,
+        NotActing::Refused(_) => OWNER_MAY_NOT_ACT,
+    };
+    Ok(Err(Stranger::because(format!("the API key opens nothing: {why}")).told(told)))
 }
 
 impl CredentialRegister {
@@ -197,14 +227,17 @@ impl CredentialRegister {
             }
             Err(error) => return Ok(Err(Stranger::because(error.to_string()))),
         };
+        let mut why = Stranger::because(
+            "no member has the token's address where the organization trusts its issuer",
+        );
         for up_to_date in [false, true] {
             let mut session = self.executor.reading(Authority::System, up_to_date);
             let organization = session.read::<Organization>(organization_id).await;
             let organization = organization.map_err(Refusal::into_error)?;
-            let member_id = organization
-                .signed_in(&identity.issuer, &identity.email)
-                .filter(|member_id| !organization.member_rests(*member_id, clock::now()));
-            if let Some(member_id) = member_id {
+            let member_id = organization.signed_in(&identity.issuer, &identity.email);
+            if member_id.is_some_and(|id| organization.member_rests(id, clock::now())) {
+                why = Stranger::because("the member rests until a review").told(RESTS);
+            } else if let Some(member_id) = member_id {
                 return Ok(Ok(Presented::SignedIn(SignedIn {
                     issuer: Arc::clone(&identity.issuer),
                     email: identity.email.as_str().into(),
@@ -214,8 +247,7 @@ impl CredentialRegister {
                 })));
             }
         }
-        let why = "no member has the token's address where the organization trusts its issuer";
-        Ok(Err(Stranger::because(why)))
+        Ok(Err(why))
     }
 }
 

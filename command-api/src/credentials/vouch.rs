@@ -4,12 +4,56 @@
 use api_conventions::authentication::{Presented, PresentedInvite, PresentedKey, SignedIn};
 use api_conventions::sign_in::has_expired;
 use chrono::{DateTime, Utc};
-use domain::api_key::{ApiKey, Hands};
+use domain::api_key::{ApiKey, Hands, UsableKey};
 use domain::organization::Organization;
-use event_schemas::{KeyOwner, OrganizationId};
+use domain::project::Project;
+use event_schemas::{KeyOwner, OrganizationId, PermissionSet};
 
 use crate::execute::Session;
 use crate::refusal::Refusal;
+
+/// Why a secret that a key accepts opens nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotActing {
+    /// It, or whose it is, came in by an access of the operator that is over and not reviewed.
+    #[error("it rests until an access of the operator was reviewed")]
+    Rests,
+    /// Another was shown it who may not act.
+    #[error("another was shown its secret, who may not act")]
+    KnownToFormer,
+    /// Its owner may not act.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// How far a key opens what its owner may do.
+pub(crate) struct Opens {
+    /// What it is limited to; none where to nothing.
+    pub(crate) scopes: Option<PermissionSet>,
+    /// How far up it reaches at most.
+    pub(crate) rank_max: Option<u8>,
+}
+
+impl Opens {
+    /// Limits it to what somebody may do.
+    fn limit(&mut self, may: PermissionSet, rank: u8) {
+        let all = PermissionSet::that(|_| true);
+        // One who may do all is no limit, and a key without one can be used for its owner's leaving.
+        if may != all {
+            self.scopes = Some(self.scopes.map_or(may, |scopes| scopes.intersection(may)));
+        }
+        self.rank_max = Some(self.rank_max.map_or(rank, |rank_max| rank_max.min(rank)));
+    }
+
+    /// Whether it opens all that it did when it was presented: whoever else knows the secret may do
+    /// less since.
+    fn covers(&self, presented: &PresentedKey) -> bool {
+        let all = PermissionSet::that(|_| true);
+        let (now, then) = (self.scopes.unwrap_or(all), presented.scopes.unwrap_or(all));
+        let rank = |rank_max: Option<u8>| rank_max.unwrap_or(u8::MAX);
+        then.without(now).is_empty() && rank(presented.rank_max) <= rank(self.rank_max)
+    }
+}
 
 impl Session<'_> {
     /// Refuses where what was presented counts no more, or whoever it stands for may not act.
@@ -28,13 +72,16 @@ impl Session<'_> {
         // that is decided on here: a secret that has ended does not count for who came in earlier.
         let now = event_log::clock::now();
         let key = self.read::<ApiKey>(presented.api_key_id).await?;
-        let organization_id =
-            key.organization_id().filter(|_| key.accepts(&presented.secret_hash, now));
-        let organization_id = organization_id.ok_or(Refusal::CredentialEnded)?;
-        let hands = self.read::<ApiKey>(presented.api_key_id).await?.hands(&presented.secret_hash);
-        match self.acting_holder(organization_id, presented.owner, hands, now).await {
-            Ok(()) => Ok(()),
-            Err(Refusal::Failed(error)) => Err(Refusal::Failed(error)),
+        if !key.accepts(&presented.secret_hash, now) {
+            return Err(Refusal::CredentialEnded);
+        }
+        let usable = key.usable(now).map_err(|_| Refusal::CredentialEnded)?;
+        let hands = key.hands(&presented.secret_hash);
+        match self.acting_holder(&usable, &hands, now).await {
+            // Whoever else knows the secret may do less than when it was presented: so does it.
+            Ok(opens) if opens.covers(presented) => Ok(()),
+            Ok(_) => Err(Refusal::CredentialEnded),
+            Err(NotActing::Refused(Refusal::Failed(error))) => Err(Refusal::Failed(error)),
             Err(_) => Err(Refusal::CredentialEnded),
         }
     }
@@ -62,15 +109,16 @@ impl Session<'_> {
         if counts { Ok(()) } else { Err(Refusal::CredentialEnded) }
     }
 
-    /// That the owner of a key may act in the organization, and that neither they nor the secret rest
-    /// until an access of the operator was reviewed.
+    /// What a key opens with a secret, of what its owner may do: what its scopes allow, and everybody
+    /// else may do who was shown the secret. Refused where its owner or one of those may not act, and while one of
+    /// them or the secret rests until an access of the operator was reviewed.
     pub(crate) async fn acting_holder(
         &mut self,
-        organization_id: OrganizationId,
-        owner: KeyOwner,
-        hands: Hands,
+        key: &UsableKey,
+        hands: &Hands,
         now: DateTime<Utc>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Opens, NotActing> {
+        let (organization_id, owner) = (key.organization_id(), key.owner());
         self.acting_owner(organization_id, owner).await?;
         let organization = self.read::<Organization>(organization_id).await?;
         let owner_rests = match owner {
@@ -79,7 +127,24 @@ impl Session<'_> {
         };
         let secret_rests =
             hands.break_glass_id.is_some_and(|id| organization.access_rests(id, now));
-        if owner_rests || secret_rests { Err(Refusal::CredentialEnded) } else { Ok(()) }
+        let known_to_one_who_rests =
+            hands.shown_to.iter().any(|member_id| organization.member_rests(*member_id, now));
+        if owner_rests || secret_rests || known_to_one_who_rests {
+            return Err(NotActing::Rests);
+        }
+        let mut opens = Opens { scopes: key.scopes(), rank_max: None };
+        for member_id in &hands.shown_to {
+            let organization = self.read::<Organization>(organization_id).await?;
+            let access = organization.access_of(*member_id).ok_or(NotActing::KnownToFormer)?;
+            let may = match key.project_id() {
+                Some(project_id) => {
+                    access.in_project(project_id, self.read::<Project>(project_id).await?)
+                }
+                None => access.organization,
+            };
+            opens.limit(may, access.rank);
+        }
+        Ok(opens)
     }
 
     /// That the owner of a key may act in the organization.

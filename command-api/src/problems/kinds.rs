@@ -131,6 +131,15 @@ problem_kinds! { pub(super) OWN:
     ///
     /// Ask for it again.
     APPROVAL_EXPIRED = "approval-expired" CONFLICT "The approval's time is over";
+    /// Whoever sent the invite last may not offer any more what it offers.
+    ///
+    /// Ask somebody who may to send it again.
+    INVITE_NOT_OFFERED = "invite-not-offered" CONFLICT "Nobody offers this any more";
+    /// The operator's access was not approved.
+    ///
+    /// Have a second person approve it first, or decline it.
+    BREAK_GLASS_NOT_APPROVED = "break-glass-not-approved" CONFLICT
+        "The operator's access was not approved";
     /// The operator's access has not ended.
     ///
     /// End the access first, or wait for its end.

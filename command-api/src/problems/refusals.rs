@@ -19,15 +19,15 @@ use domain::usage::UsageError;
 
 use super::kinds::{
     ACCESS_REVIEW_CLOSED, AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER,
-    API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED, BREAK_GLASS_STILL_OPEN,
-    DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST, INVALID_VALUE, INVITE_ALREADY_ACCEPTED,
-    INVITE_ALREADY_OPEN, INVITE_EXPIRED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED,
-    LOGIN_TAKEN, LOT_EXPIRED, LOT_NOT_PURCHASED, MEMBER_ABOVE_OWN, MEMBER_PRESENT,
-    MEMBER_SUSPENDED, NAME_TAKEN, NOT_ENOUGH_LEFT, NOT_FOR_EMERGENCIES, NOT_YET_EXPIRED,
-    ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN,
-    PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
-    SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED,
-    TOO_MANY,
+    API_KEY_EXPIRED, API_KEY_REVOKED, APPROVAL_EXPIRED, BREAK_GLASS_NEEDED,
+    BREAK_GLASS_NOT_APPROVED, BREAK_GLASS_STILL_OPEN, DOMAIN_NOT_ALLOWED, EXPIRY_IN_THE_PAST,
+    INVALID_VALUE, INVITE_ALREADY_ACCEPTED, INVITE_ALREADY_OPEN, INVITE_EXPIRED,
+    INVITE_NOT_OFFERED, INVITE_STILL_OPEN, LAST_OWNER, LINES_UNATTESTED, LOGIN_TAKEN, LOT_EXPIRED,
+    LOT_NOT_PURCHASED, MEMBER_ABOVE_OWN, MEMBER_PRESENT, MEMBER_SUSPENDED, NAME_TAKEN,
+    NOT_ENOUGH_LEFT, NOT_FOR_EMERGENCIES, NOT_YET_EXPIRED, ORGANIZATION_ARCHIVED, OWN_ACCESS,
+    OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN, PRICE_LIST_PROVIDER, PROJECT_ARCHIVED,
+    ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS, SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED,
+    SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED, TOO_MANY,
 };
 use super::{failures, not_found, said};
 use crate::refusal::{ExecuteError, Refusal};
@@ -102,6 +102,7 @@ fn organization(error: &OrganizationError) -> Problem {
         Refused::ExpiryInThePast { .. } => {
             said(EXPIRY_IN_THE_PAST, error).with("field", "expires_at")
         }
+        Refused::InviteNotOffered(_) => said(INVITE_NOT_OFFERED, error),
         Refused::InviteExpired(_) => said(INVITE_EXPIRED, error),
         Refused::InviteAlreadyAccepted(_) => said(INVITE_ALREADY_ACCEPTED, error),
         Refused::InviteStillOpen(_) => said(INVITE_STILL_OPEN, error),
@@ -131,9 +132,8 @@ fn organization(error: &OrganizationError) -> Problem {
         }
         Refused::RoleNotOfProjects(_) => said(INVALID_VALUE, error).with("field", "project_id"),
         Refused::OwnersAreNotInherited => said(INVALID_VALUE, error).with("field", "role"),
-        Refused::BreakGlassDecided(_) | Refused::BreakGlassNotOpen(_) => {
-            said(ALREADY_DECIDED, error)
-        }
+        Refused::BreakGlassDecided(_) => said(ALREADY_DECIDED, error),
+        Refused::BreakGlassNotOpen(_) => said(BREAK_GLASS_NOT_APPROVED, error),
         Refused::BreakGlassStillOpen { .. } => said(BREAK_GLASS_STILL_OPEN, error),
         Refused::SecondPersonNeeded => said(SECOND_PERSON_NEEDED, error),
         Refused::OwnersNeedApproval => said(OWNERS_NEED_APPROVAL, error).with("field", "role"),

@@ -329,7 +329,7 @@ fn only_who_may_review_is_a_reviewer() {
     assert_eq!(reviewer(Authority::Member(id(3))), Err(No::NotAllowed(id(3))));
     assert_eq!(reviewer(Authority::Member(id(9))), Err(No::NotAllowed(id(9))));
     let owner = KeyOwner::Member { member_id: ada() };
-    let key = |project_id, scopes| Authority::ApiKey { owner, project_id, scopes };
+    let key = |project_id, scopes| Authority::ApiKey { owner, project_id, scopes, rank_max: None };
     assert_eq!(reviewer(key(None, None)), Ok(()));
     assert_eq!(reviewer(key(None, Some(PermissionSet::NONE))), Err(No::NotAllowed(ada())));
     assert_eq!(reviewer(key(Some(id(9)), None)), Err(No::NotFound));

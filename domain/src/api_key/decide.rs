@@ -72,12 +72,10 @@ impl Decider for ApiKey {
                     rotation_due_at,
                 }])
             }
-            ApiKeyCommand::ShareSecret { hands: Hands { shared: false, break_glass_id: None } } => {
-                Ok(vec![])
-            }
-            ApiKeyCommand::ShareSecret { hands: Hands { shared: _, break_glass_id } } => {
+            ApiKeyCommand::ShareSecret { hands } if hands == Hands::default() => Ok(vec![]),
+            ApiKeyCommand::ShareSecret { hands: Hands { shared: _, shown_to, break_glass_id } } => {
                 self.active()?;
-                Ok(vec![ApiKeyEvent::SecretShared { break_glass_id }])
+                Ok(vec![ApiKeyEvent::SecretShared { shown_to, break_glass_id }])
             }
             ApiKeyCommand::Revoke { reason } => self.revoke(reason.as_deref()),
             ApiKeyCommand::Expire { now } => self.expire(now),
@@ -124,8 +122,9 @@ impl Decider for ApiKey {
             } => self.change(|key| {
                 key.rotated(secret_hash, redacted, *previous_valid_until, *rotation_due_at);
             }),
-            ApiKeyEvent::SecretShared { break_glass_id } => self.change(|key| {
-                key.hands = Hands { shared: true, break_glass_id: *break_glass_id };
+            ApiKeyEvent::SecretShared { shown_to, break_glass_id } => self.change(|key| {
+                let (shown_to, break_glass_id) = (shown_to.clone(), *break_glass_id);
+                key.hands = Hands { shared: true, shown_to, break_glass_id };
             }),
             ApiKeyEvent::Revoked { reason: _ } => self.becomes(Self::Revoked),
             ApiKeyEvent::Expired {} => self.becomes(Self::Expired),

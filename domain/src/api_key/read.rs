@@ -20,10 +20,10 @@ impl ApiKey {
     pub fn hands(&self, secret_hash: &str) -> Hands {
         let Some(key) = self.details() else { return Hands::default() };
         if key.secret_hash == secret_hash {
-            return key.hands;
+            return key.hands.clone();
         }
         let previous = key.previous.as_ref().filter(|previous| previous.secret_hash == secret_hash);
-        previous.map(|previous| previous.hands).unwrap_or_default()
+        previous.map(|previous| previous.hands.clone()).unwrap_or_default()
     }
 
     /// The evidence that it works; refused where it is absent, revoked, or past its time, recorded

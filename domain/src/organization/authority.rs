@@ -21,8 +21,11 @@ pub enum Authority {
         owner: KeyOwner,
         /// The key's project; none for an admin key.
         project_id: Option<ProjectId>,
-        /// What the key is limited to.
+        /// What the key is limited to, or its secret.
         scopes: Option<PermissionSet>,
+        /// How far up it reaches at most, where somebody ranks lower than its owner who can know its
+        /// secret.
+        rank_max: Option<u8>,
     },
     /// Who holds an invite's token: may accept it.
     Invited(InviteId),
@@ -41,6 +44,7 @@ impl Authority {
                 owner: KeyOwner::Member { member_id: asks },
                 project_id: None,
                 scopes: None,
+                rank_max: _,
             } => asks == member_id,
             Self::Operator
             | Self::System
@@ -125,14 +129,15 @@ impl Roster {
         by: Authority,
         permission: Permission,
     ) -> Result<Reach, OrganizationError> {
-        let (member_id, scopes) = match by {
+        let (member_id, scopes, rank_max) = match by {
             Authority::Operator | Authority::System => return Ok(Reach::all()),
-            Authority::Member(member_id) => (member_id, None),
+            Authority::Member(member_id) => (member_id, None, None),
             Authority::ApiKey {
                 owner: KeyOwner::Member { member_id },
                 project_id: None,
                 scopes,
-            } => (member_id, scopes),
+                rank_max,
+            } => (member_id, scopes, rank_max),
             // A project's key is for the project, not for the roster.
             Authority::ApiKey { .. } | Authority::Invited(_) | Authority::Nobody => {
                 return Err(Refused::NotFound);
@@ -147,6 +152,7 @@ impl Roster {
         if !permissions.contains(permission) {
             return Err(Refused::NotAllowed(member_id));
         }
-        Ok(Reach { rank: self.rank(member), permissions })
+        let rank = self.rank(member);
+        Ok(Reach { rank: rank_max.map_or(rank, |rank_max| rank.min(rank_max)), permissions })
     }
 }

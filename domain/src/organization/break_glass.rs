@@ -262,6 +262,12 @@ impl Roster {
         self.may_decide(by)
     }
 
+    /// The access, not yet reviewed, by which an invite was sent.
+    pub(super) fn access_of_invite(&self, invite_id: InviteId) -> Option<BreakGlassId> {
+        let mut accesses = self.break_glass.iter();
+        accesses.find(|(_, access)| access.invites.contains(&invite_id)).map(|(id, _)| *id)
+    }
+
     /// Whether a member came in, or was given more, by an access that nobody has reviewed.
     pub(super) fn was_taken_in(&self, member_id: MemberId) -> bool {
         self.break_glass.values().any(|access| access.members.contains(&member_id))
@@ -354,7 +360,8 @@ impl Roster {
         }
     }
 
-    /// Whoever accepts an invite that was sent by an access came in by it.
+    /// Whoever accepts an invite that was sent by an access came in by it; before that was an event of
+    /// its own, it followed.
     pub(super) fn came_in_by_invite(&mut self, invite_id: InviteId, member_id: MemberId) {
         for access in self.break_glass.values_mut() {
             if access.invites.contains(&invite_id) {

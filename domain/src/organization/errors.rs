@@ -57,6 +57,9 @@ pub enum OrganizationError {
     /// The invite is unknown, used or revoked.
     #[error("the invite {0} is not open")]
     InviteNotOpen(InviteId),
+    /// Whoever sent it may not offer any more what it offers.
+    #[error("whoever sent the invite {0} last may not offer it any more")]
+    InviteNotOffered(InviteId),
     /// There is no such invite.
     #[error("there is no invite {0}")]
     InviteNotFound(InviteId),

@@ -134,10 +134,16 @@ impl Roster {
         self.seats_for(self.member_count() + 1)?;
         let email = Some(invite.email.clone());
         let (person_id, role) = (invite.person_id, invite.role);
-        Ok(vec![
+        let accepted = [
             OrganizationEvent::InviteAccepted { invite_id, member_id },
             OrganizationEvent::MemberAdded { member_id, person_id, login, email, role },
-        ])
+        ];
+        let by_access = self.access_of_invite(invite_id);
+        let took_in = by_access.map(|break_glass_id| OrganizationEvent::BreakGlassTookIn {
+            break_glass_id,
+            member_id,
+        });
+        Ok(accepted.into_iter().chain(took_in).collect())
     }
 
     /// Whoever runs orgledger names one first owner, and keeps no second invite for later.
@@ -161,7 +167,7 @@ impl Roster {
         let Some(inviter) = invite.invited_by else { return Ok(()) };
         let may = self.present(inviter).is_some_and(|member| self.may_offer(member, invite));
         if !may {
-            return Err(Refused::InviteNotOpen(invite.invite_id));
+            return Err(Refused::InviteNotOffered(invite.invite_id));
         }
         self.not_an_owner_in_passing(Authority::Member(inviter), invite.role)
     }

@@ -392,6 +392,12 @@ impl Roster {
             }
         }
         self.former_members.insert(member_id);
+        // Whom they had invited came in by whoever had invited them.
+        let by = self.invited_by.remove(&member_id);
+        for inviter in self.invited_by.values_mut().filter(|inviter| **inviter == member_id) {
+            *inviter = by.unwrap_or(member_id);
+        }
+        self.invited_by.retain(|_, inviter| *inviter != member_id);
     }
 
     fn address_given_up(&mut self, folded: &str, member_id: MemberId) {

@@ -57,22 +57,36 @@ async fn a_process_id_that_somebody_else_has_by_now_does_not_stop_a_start() {
     postgres.stop().await.expect("stops");
 
     // As after a reboot: a living process of the server's own user has the id.
-    let mut sleep = std::process::Command::new("sleep");
-    if rustix::process::geteuid().is_root() {
-        use std::os::unix::fs::MetadataExt as _;
-        use std::os::unix::process::CommandExt as _;
-        sleep.uid(owner.uid()).gid(owner.gid());
-    }
-    let mut other = sleep.arg("600").spawn().expect("sleep runs");
+    let sleeping = |seconds: &str| {
+        let mut sleep = std::process::Command::new("sleep");
+        if rustix::process::geteuid().is_root() {
+            use std::os::unix::fs::MetadataExt as _;
+            use std::os::unix::process::CommandExt as _;
+            sleep.uid(owner.uid()).gid(owner.gid());
+        }
+        sleep.arg(seconds).spawn().expect("sleep runs")
+    };
     let (_, rest) = left.split_once('\n').expect("several lines");
-    std::fs::write(&pid_file, format!("{}\n{rest}", other.id())).expect("writable for us");
-    own_like(&pid_file, &owner);
-
-    let again = Postgres::start(&data_dir).await.expect("starts again");
-    assert_eq!(count(&again).await, 1);
-    again.stop().await.expect("stops");
+    let socket_lock = data_dir.path().join("postgres/socket/.s.PGSQL.5432.lock");
+    let starts = async |pid: u32| {
+        for file in [&pid_file, &socket_lock] {
+            std::fs::create_dir_all(file.parent().expect("in a directory")).expect("it is there");
+            std::fs::write(file, format!("{pid}\n{rest}")).expect("writable for us");
+            own_like(file, &owner);
+        }
+        let again = Postgres::start(&data_dir).await.expect("starts again");
+        assert_eq!(count(&again).await, 1);
+        again.stop().await.expect("stops");
+    };
+    let mut other = sleeping("600");
+    starts(other.id()).await;
     assert!(is_alive(other.id()), "the other process is left alone");
     other.kill().and_then(|()| other.wait()).expect("sleep ends");
+    // As after a kill, while the parent has not asked for its end: a zombie, for as long as it likes.
+    let mut zombie = sleeping("0");
+    eventually("it is a zombie", || !is_alive(zombie.id()));
+    starts(zombie.id()).await;
+    zombie.wait().expect("it has ended");
 }
 
 fn own_like(path: &Path, model: &std::fs::Metadata) {

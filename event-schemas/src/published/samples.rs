@@ -387,7 +387,7 @@ pub(super) fn api_key() -> Vec<ApiKeyEvent> {
             previous_valid_until: day(91),
             rotation_due_at: Some(day(180)),
         },
-        Was::SecretShared { break_glass_id: Some(id(14)) },
+        Was::SecretShared { shown_to: vec![id(12)], break_glass_id: Some(id(14)) },
         Was::Revoked { reason: Some(text("found in a public repository")) },
         Was::Expired {},
     ]

@@ -2,8 +2,8 @@
 //! once, everything else at most once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use embedded::testing::TestServers;
@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::support::log::{READ_MODELS, assert_sound, database_of, fingerprints};
-use crate::support::{CREDENTIAL, Client, Place, Service, until, within};
+use crate::support::{CREDENTIAL, Client, PATIENCE, Place, Service, until, within};
 
 const ROUNDS: usize = 50;
 const CLIENTS: usize = 8;
@@ -85,6 +85,8 @@ struct Round {
     acknowledged: AtomicUsize,
     enough: Notify,
     killed: AtomicBool,
+    /// Why something was not acknowledged, last.
+    why_not: Mutex<String>,
 }
 
 impl Round {
@@ -109,12 +111,11 @@ impl Round {
     }
 }
 
-/// Sends a command once. Whether it was acknowledged; a refusal fails the test.
-async fn send(client: &Client, sent: &mut Sent) -> bool {
+/// Sends a command once; where it was not acknowledged, why. A refusal fails the test.
+async fn send(client: &Client, sent: &mut Sent) -> Result<(), String> {
     let owner = client.presenting(&sent.owner);
-    let Ok(answer) = owner.try_post(&sent.path, &sent.name, &sent.body).await else {
-        return false;
-    };
+    let answer = owner.try_post(&sent.path, &sent.name, &sent.body).await;
+    let answer = answer.map_err(|error| format!("{}: {error:?}", sent.path))?;
     match answer.status {
         200 | 201 => {
             let body = answer.json();
@@ -134,10 +135,10 @@ async fn send(client: &Client, sent: &mut Sent) -> bool {
             }
             let position = body["position"].as_i64().unwrap();
             sent.acknowledged = Some(Acknowledged { position, replayed });
-            true
+            Ok(())
         }
         // Not there, not known, or overtaken: each says to send it again.
-        503 | 409 => false,
+        status @ (503 | 409) => Err(format!("{}: {status} {}", sent.path, answer.text)),
         other => panic!("{}: {other} {}", sent.name, answer.text),
     }
 }
@@ -153,11 +154,15 @@ async fn send_until_killed(
     let mut done = Vec::new();
     while !round.killed.load(Ordering::SeqCst) {
         let mut sent = again.take().unwrap_or_else(|| round.command(number, done.len()));
-        let mut acknowledged = send(&client, &mut sent).await;
-        while !acknowledged && !round.killed.load(Ordering::SeqCst) {
+        let mut answered = send(&client, &mut sent).await;
+        while let Err(why) = &answered
+            && !round.killed.load(Ordering::SeqCst)
+        {
+            why.clone_into(&mut round.why_not.lock().expect("nobody panics with it"));
             tokio::time::sleep(PAUSE).await;
-            acknowledged = send(&client, &mut sent).await;
+            answered = send(&client, &mut sent).await;
         }
+        let acknowledged = answered.is_ok();
         done.push(sent);
         let before = round.acknowledged.fetch_add(usize::from(acknowledged), Ordering::SeqCst);
         if acknowledged && before + 1 == ACKNOWLEDGED_A_ROUND {
@@ -219,13 +224,19 @@ impl Trial {
             acknowledged: AtomicUsize::new(0),
             enough: Notify::new(),
             killed: AtomicBool::new(false),
+            why_not: Mutex::default(),
         });
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
             let (client, again) = (self.client.clone(), self.again.pop());
             clients.spawn(send_until_killed(client, number, Arc::clone(&round), again));
         }
-        within("enough acknowledgements", round.enough.notified()).await;
+        let enough = tokio::time::timeout(PATIENCE, round.enough.notified()).await;
+        enough.unwrap_or_else(|_| {
+            let acknowledged = round.acknowledged.load(Ordering::SeqCst);
+            let why_not = round.why_not.lock().expect("nobody panics with it");
+            panic!("round {number}: {acknowledged} acknowledged, the last not: {why_not}")
+        });
         let victim = Victim::of(number);
         self.kill(victim).await;
         round.killed.store(true, Ordering::SeqCst);
@@ -286,7 +297,7 @@ impl Trial {
     /// Sends what is left until it is acknowledged.
     async fn finish(&mut self) {
         for mut sent in std::mem::take(&mut self.again) {
-            while !within("an answer", send(&self.client, &mut sent)).await {
+            while within("an answer", send(&self.client, &mut sent)).await.is_err() {
                 tokio::time::sleep(PAUSE).await;
             }
             self.settled.push(sent);

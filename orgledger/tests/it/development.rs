@@ -61,6 +61,9 @@ async fn a_first_session_from_nothing() {
     for closed in ["", "/members", "/costs", "/settings"] {
         client.get(&format!("{base}{closed}")).await.assert_problem(403, "break-glass-needed");
     }
+    // But what they may be asked to decide about they see.
+    let accesses = client.get(&format!("{base}/break-glass")).await.expect(200);
+    assert_eq!(accesses["items"], json!([]));
     let client = founder.client;
     let members = format!("{base}/members?min_position={}", founder.position);
     let members = client.get(&members).await.expect(200);

@@ -23,7 +23,7 @@ pub struct AccessRegister;
 
 impl Projection for AccessRegister {
     const NAME: &'static str = "access_register";
-    const VERSION: i32 = 4;
+    const VERSION: i32 = 5;
     const VIEWS: &'static [&'static str] = &[
         "api_keys",
         "group_members",

@@ -436,6 +436,7 @@ impl Register {
                         scopes: scopes.map(words),
                         rotated_at: None,
                         shared: false,
+                        secret_shown_to: other_than(member_id, &fact.actor),
                         created_by: fact.actor.clone(),
                     },
                 );
@@ -453,9 +454,14 @@ impl Register {
                 row.rotation_due_at = *rotation_due_at;
                 row.rotated_at = Some(fact.at.time);
                 row.shared = false;
+                row.secret_shown_to = other_than(row.member_id, &fact.actor);
             }),
-            ApiKeyEvent::SecretShared { break_glass_id: _ } => {
-                keys.change(fact.at, &api_key_id, |row| row.shared = true);
+            ApiKeyEvent::SecretShared { shown_to, break_glass_id: _ } => {
+                keys.change(fact.at, &api_key_id, |row| {
+                    row.shared = true;
+                    row.secret_shown_to =
+                        shown_to.iter().map(|member_id| member_id.to_string()).collect();
+                });
             }
             ApiKeyEvent::Revoked { reason: _ } => {
                 keys.change(fact.at, &api_key_id, |row| "revoked".clone_into(&mut row.state));
@@ -475,4 +481,12 @@ fn seats(limit: u32) -> i32 {
 fn project_grants(grants: &[ProjectGrant]) -> Value {
     let grant = |grant: &ProjectGrant| json!({ "project_id": grant.project_id.to_string(), "role": grant.role.as_str() });
     grants.iter().map(grant).collect()
+}
+
+/// The member who acted, where it is another than the owner of the key: they were shown its secret.
+fn other_than(owner: Option<Uuid>, actor: &str) -> Value {
+    let acted = actor
+        .strip_prefix("member:")
+        .filter(|id| owner.is_none_or(|owner| owner.to_string() != *id));
+    acted.into_iter().collect()
 }

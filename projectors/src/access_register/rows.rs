@@ -105,6 +105,7 @@ temporal_table! {
         scopes: Option<Value> = "jsonb",
         rotated_at: Option<DateTime<Utc>> = "timestamptz",
         shared: bool = "boolean",
+        secret_shown_to: Value = "jsonb",
         created_by: String = "text",
     }
 }

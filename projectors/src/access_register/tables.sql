@@ -122,6 +122,7 @@ create table api_keys (
     scopes jsonb,
     rotated_at timestamptz,
     shared boolean not null,
+    secret_shown_to jsonb not null,
     created_by text not null,
     valid_from timestamptz not null,
     valid_to timestamptz,

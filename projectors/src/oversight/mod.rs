@@ -20,7 +20,7 @@ pub(crate) struct Oversight;
 
 impl Projection for Oversight {
     const NAME: &'static str = "oversight";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const VIEWS: &'static [&'static str] = &["approvals", "break_glass", "refusals"];
 
     fn tables() -> &'static str {
@@ -107,6 +107,7 @@ impl Fact {
         if let OrganizationEvent::BreakGlassRequested { break_glass_id, .. }
         | OrganizationEvent::BreakGlassApproved { break_glass_id, .. }
         | OrganizationEvent::BreakGlassDeclined { break_glass_id, .. }
+        | OrganizationEvent::BreakGlassTookIn { break_glass_id, .. }
         | OrganizationEvent::BreakGlassEnded { break_glass_id }
         | OrganizationEvent::BreakGlassReviewed { break_glass_id, .. } = event
         {
@@ -199,8 +200,15 @@ impl Tables {
                     reviewed_by: None,
                     reviewed_at: None,
                     note: None,
+                    took_in: json!([]),
                 },
             );
+        } else if let OrganizationEvent::BreakGlassTookIn { break_glass_id, member_id } = event {
+            accesses.change(fact.at, &break_glass_id.0, |row| {
+                if let Some(members) = row.took_in.as_array_mut() {
+                    members.push(json!(member_id));
+                }
+            });
         } else if let OrganizationEvent::BreakGlassApproved { break_glass_id, expires_at } = event {
             accesses.change(fact.at, &break_glass_id.0, |row| {
                 "open".clone_into(&mut row.state);

@@ -39,6 +39,7 @@ temporal_table! {
         reviewed_by: Option<String> = "text",
         reviewed_at: Option<DateTime<Utc>> = "timestamptz",
         note: Option<String> = "text",
+        took_in: Value = "jsonb",
     }
 }
 

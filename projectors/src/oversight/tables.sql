@@ -34,6 +34,7 @@ create table break_glass (
     reviewed_by text,
     reviewed_at timestamptz,
     note text,
+    took_in jsonb not null,
     valid_from timestamptz not null,
     valid_to timestamptz,
     known_from bigint not null,

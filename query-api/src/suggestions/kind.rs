@@ -24,6 +24,8 @@ pub enum SuggestionKind {
     OverdueRotation,
     /// An API key that expires within 14 days.
     ExpiringApiKey,
+    /// An API key whose secret was shown to another member who may not act any more.
+    KnownToFormer,
     /// A service account that was disabled and not removed.
     DisabledServiceAccount,
     /// An invite that has been open for 14 days since it was sent last.
@@ -43,6 +45,7 @@ impl SuggestionKind {
         Self::UnusedApiKey,
         Self::OverdueRotation,
         Self::ExpiringApiKey,
+        Self::KnownToFormer,
         Self::DisabledServiceAccount,
         Self::StaleInvite,
     ];
@@ -70,6 +73,7 @@ impl SuggestionKind {
             Kind::UnusedApiKey | Kind::OverdueRotation | Kind::ExpiringApiKey => {
                 &[Permission::ApiKeysRead]
             }
+            Kind::KnownToFormer => &[Permission::ApiKeysRead, Permission::MembersRead],
             Kind::DisabledServiceAccount => &[Permission::ServiceAccountsRead],
         }
     }
@@ -102,6 +106,11 @@ impl SuggestionKind {
             }
             Kind::OverdueRotation => "its secret should have been rotated".to_owned(),
             Kind::ExpiringApiKey => "it expires within 14 days".to_owned(),
+            Kind::KnownToFormer => {
+                "who was shown its secret may not act any more: a program's key \
+                                    goes on for whoever knows it, a member's opens nothing"
+                    .to_owned()
+            }
             Kind::DisabledServiceAccount => "it is disabled and still there".to_owned(),
             Kind::StaleInvite => "it has been open for 14 days or more".to_owned(),
         }
@@ -118,6 +127,7 @@ impl SuggestionKind {
             Kind::UnusedApiKey => include_str!("sql/unused_api_key.sql"),
             Kind::OverdueRotation => include_str!("sql/overdue_rotation.sql"),
             Kind::ExpiringApiKey => include_str!("sql/expiring_api_key.sql"),
+            Kind::KnownToFormer => include_str!("sql/known_to_former.sql"),
             Kind::DisabledServiceAccount => include_str!("sql/disabled_service_account.sql"),
             Kind::StaleInvite => include_str!("sql/stale_invite.sql"),
         }

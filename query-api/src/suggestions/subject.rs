@@ -60,7 +60,7 @@ impl SuggestedCommand {
             SuggestionKind::UnusedApiKey => {
                 ("POST", format!("api-keys/{}/revoke", id(SubjectKind::ApiKey)))
             }
-            SuggestionKind::OverdueRotation => {
+            SuggestionKind::OverdueRotation | SuggestionKind::KnownToFormer => {
                 ("POST", format!("api-keys/{}/rotate", id(SubjectKind::ApiKey)))
             }
             // A key's end is not put off: another takes its place.

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::support::{World, column, id, path};
 
-const ACME: u128 = 1;
-const PROD: u128 = 10;
-const DEV: u128 = 11;
-const ALICE: u128 = 20;
-const BOB: u128 = 21;
+pub(crate) const ACME: u128 = 1;
+pub(crate) const PROD: u128 = 10;
+pub(crate) const DEV: u128 = 11;
+pub(crate) const ALICE: u128 = 20;
+pub(crate) const BOB: u128 = 21;
 const SUPPORT: u128 = 50;
 const DEPLOYER: u128 = 60;
 const KEY: u128 = 70;
@@ -26,13 +26,13 @@ fn role() -> RoleId {
     RoleId(id(DEPLOYER))
 }
 
-async fn happens(world: &World, at: &str, event: OrganizationEvent) {
+pub(crate) async fn happens(world: &World, at: &str, event: OrganizationEvent) {
     world.append(ACME, ACME, at, event).await;
 }
 
 /// Acme: Alice, in support since February, which owns Prod since March, and is reader everywhere;
 /// deployer is a role of Alice's in Dev and of support's everywhere.
-async fn acme() -> World {
+pub(crate) async fn acme() -> World {
     let world = World::new().await;
     world.organization(ACME, "2026-01-01T00:00:00Z", "Acme").await;
     world.project(ACME, PROD, "2026-01-02T00:00:00Z", "Prod").await;

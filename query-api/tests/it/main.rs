@@ -8,6 +8,7 @@ mod cost_exports;
 mod cost_history;
 mod costs;
 mod every_route;
+mod explained;
 mod inherited;
 mod lists;
 mod price_lists;

@@ -70,6 +70,13 @@ async fn key(world: &World, number: u128, made: &str, due: Option<&str>, end: Op
     world.append(ACME, number, made, created).await;
 }
 
+/// The key's secret was shown to these as well.
+async fn known_to(world: &World, key: u128, members: &[u128]) {
+    let shown_to = members.iter().map(|member| MemberId(id(*member))).collect();
+    let shared = ApiKeyEvent::SecretShared { shown_to, break_glass_id: None };
+    world.append(ACME, key, "2026-05-01T00:00:00Z", shared).await;
+}
+
 async fn invite(world: &World, number: u128, sent: &str) {
     let event = OrganizationEvent::InviteSent {
         invite_id: InviteId(id(number)),
@@ -132,6 +139,8 @@ async fn acme() -> World {
     key(&world, 36, "2026-05-01T00:00:00Z", None, Some("2026-06-15T00:00:01Z")).await;
     // Over, though nobody has recorded it.
     key(&world, 37, "2026-01-01T00:00:00Z", Some("2026-02-01T00:00:00Z"), Some(NOW)).await;
+    known_to(&world, 36, &[CAROL, FRANK]).await;
+    known_to(&world, 35, &[DAVE]).await;
     invite(&world, 50, "2026-05-18T00:00:00Z").await;
     invite(&world, 51, "2026-05-18T00:00:01Z").await;
     let created = ServiceAccountEvent::Created {
@@ -194,6 +203,7 @@ async fn what_is_to_be_done_is_suggested_and_nothing_else() {
         "unused_api_key key 30+erin+Prod 2026-03-03T00:00:00Z",
         "overdue_rotation key 33+erin+Prod 2026-06-01T00:00:00Z",
         "expiring_api_key key 35+erin+Prod 2026-06-01T00:00:00Z",
+        "known_to_former key 36+frank+Prod 2026-03-03T00:00:00Z",
         "disabled_service_account robot+Prod 2026-05-01T00:00:00Z",
         "stale_invite guest50@example.com 2026-05-18T00:00:00Z",
     ];
@@ -206,7 +216,7 @@ async fn what_is_to_be_done_is_suggested_and_nothing_else() {
     // A second earlier nothing is so that has just become so, and a second later the next is.
     let at = |seconds| (time(NOW) + TimeDelta::seconds(seconds)).format("%Y-%m-%dT%H:%M:%SZ");
     let earlier = asked(&world, &format!("as_of={}", at(-1))).await;
-    let still: Vec<&str> = [0, 1, 9].into_iter().map(|index: usize| expected[index]).collect();
+    let still: Vec<&str> = [0, 1, 9, 10].into_iter().map(|index: usize| expected[index]).collect();
     let with_end: Vec<&String> = earlier.iter().filter(|told| !told.contains("key 37")).collect();
     assert_eq!(with_end, still);
     let later = asked(&world, &format!("as_of={}", at(1))).await;
@@ -257,6 +267,7 @@ async fn a_suggestion_says_why_and_what_would_act_on_it() {
         ("unused_api_key", "POST", format!("/api-keys/{}/revoke", id(30))),
         ("overdue_rotation", "POST", format!("/api-keys/{}/rotate", id(33))),
         ("expiring_api_key", "POST", "/api-keys".to_owned()),
+        ("known_to_former", "POST", format!("/api-keys/{}/rotate", id(36))),
         ("disabled_service_account", "DELETE", format!("/service-accounts/{}", id(ROBOT))),
         ("stale_invite", "POST", format!("/invites/{}/revoke", id(50))),
     ] {
@@ -307,5 +318,5 @@ async fn who_comes_back_to_work_is_suggested_no_more() {
     world.project_all().await;
     let found = asked(&world, &format!("as_of={NOW}")).await;
     assert!(!found.iter().any(|told| told.contains("alice") || told.contains("key 30")));
-    assert_eq!(found.len(), 8, "{found:?}");
+    assert_eq!(found.len(), 9, "{found:?}");
 }

@@ -181,3 +181,78 @@ async fn an_owner_does_not_approve_what_they_may_have_asked_for() {
     let asked = careful.ask_export(&zoe.1).await.ok();
     careful.approve(&olga.1, &asked).await.ok();
 }
+
+/// Else an admin who made a key for somebody would have, with it, whatever that one is given later, and
+/// would keep it when they are gone.
+#[tokio::test]
+async fn a_secret_opens_only_what_all_may_do_who_were_shown_it() {
+    let careful = Careful::new(json!([])).await;
+    let Careful { app, organization, path, olga, ada, .. } = &careful;
+    let (bob, bobs) = app.joined(organization, "bob", "admin").await;
+    let (made, with_made) = careful.key(&ada.1, &bob, None).await;
+    let (_, made_with_it) = careful.key(&with_made, &bob, None).await;
+    let grace = json!({"grace_seconds": 600});
+    let rotated = with_made.post(&format!("{path}/api-keys/{made}/rotate"), grace).await.ok();
+    let rotated = app.first().presenting(&rotated);
+    careful.role(&olga.1, &bob, "owner").await.ok();
+    // What it takes an admin for is open to both; what it takes an owner for to Bob alone.
+    let project = |name: &str| json!({"name": name});
+    let settings = format!("{path}/security");
+    let security = || json!({"approvals": []});
+    for (number, known) in [&with_made, &made_with_it, &rotated].into_iter().enumerate() {
+        known.post(&format!("{path}/projects"), project(&format!("p{number}"))).await.ok();
+        known.replace(&settings, security()).await.refused(403, "forbidden");
+        careful.role(known, &ada.0, "owner").await.refused(403, "role-above-own");
+        // Who ranks above one of them is beyond it, too.
+        careful.role(known, &olga.0, "reader").await.refused(403, "member-above-own");
+        let remove = format!("{path}/members/{}", olga.0);
+        known.delete(&remove).await.refused(403, "member-above-own");
+        let for_owner = json!({"member_id": olga.0, "name": "a-key"});
+        let made = known.post(&format!("{path}/api-keys"), for_owner).await;
+        made.refused(403, "member-above-own");
+    }
+    bobs.replace(&settings, security()).await.ok();
+    let (_, own) = careful.key(&bobs, &bob, None).await;
+    own.replace(&settings, security()).await.ok();
+    // Ada may do less from now on; so does what she knows.
+    careful.role(&olga.1, &ada.0, "reader").await.ok();
+    for known in [&with_made, &made_with_it, &rotated] {
+        known.post(&format!("{path}/projects"), project("q")).await.refused(403, "forbidden");
+    }
+    let member = format!("{path}/members/{}", ada.0);
+    olga.1.post(&format!("{member}/suspend"), json!({})).await.ok();
+    for known in [&with_made, &made_with_it, &rotated] {
+        let refused = known.post(&format!("{path}/leave"), json!({})).await;
+        let refused = refused.refused(401, "unauthorized");
+        let detail = refused["detail"].as_str().expect("text");
+        assert!(detail.contains("somebody else was shown its secret"), "{detail}");
+    }
+    olga.1.post(&format!("{member}/reinstate"), json!({})).await.ok();
+    with_made.post(&format!("{path}/projects"), project("q")).await.refused(403, "forbidden");
+    olga.1.delete(&member).await.ok();
+    for known in [&with_made, &made_with_it, &rotated] {
+        known.post(&format!("{path}/leave"), json!({})).await.refused(401, "unauthorized");
+    }
+    own.post(&format!("{path}/projects"), project("q")).await.ok();
+}
+
+/// In a project too: whoever made the key is what they are there.
+#[tokio::test]
+async fn a_projects_secret_opens_what_who_made_it_may_do_there() {
+    let careful = Careful::new(json!([])).await;
+    let Careful { app, organization, path, olga, .. } = &careful;
+    let (bob, bobs) = app.joined(organization, "bob", "member").await;
+    let (eve, _) = app.joined(organization, "eve", "member").await;
+    let project = app.project(organization, "alpha").await;
+    let place = |member: &str| format!("{path}/projects/{project}/members/{member}");
+    olga.1.put(&place(&bob), json!({"role": "owner"})).await.ok();
+    olga.1.put(&place(&eve), json!({"role": "owner"})).await.ok();
+    let body = json!({"project_id": project, "member_id": eve, "name": "a-key"});
+    let key = bobs.post(&format!("{path}/api-keys"), body).await.ok();
+    let eves = app.first().presenting(&key);
+    let account = |name: &str| json!({"project_id": project, "name": name});
+    let accounts = format!("{path}/service-accounts");
+    eves.post(&accounts, account("one")).await.ok();
+    olga.1.put(&place(&bob), json!({"role": "reader"})).await.ok();
+    eves.post(&accounts, account("two")).await.refused(403, "forbidden");
+}

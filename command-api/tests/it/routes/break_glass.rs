@@ -83,7 +83,9 @@ async fn a_key_that_it_made_or_rotated_rests_until_the_review() {
     opened.end().await;
     for key in [&made, &with_made, &rotated] {
         assert!(!opened.acts(key).await);
-        opened.review(key).await.refused(401, "unauthorized");
+        let refused = opened.review(key).await.refused(401, "unauthorized");
+        let detail = refused["detail"].as_str().expect("text");
+        assert!(detail.starts_with("This credential rests"), "{detail}");
     }
     opened.review(operator).await.refused(403, "second-person-needed");
     assert!(opened.acts(&olga.1).await);

@@ -85,7 +85,8 @@ async fn nobody_leaves_with_a_limited_key() {
 #[tokio::test]
 async fn ownership_is_handed_on_by_an_owner() {
     let acme = Acme::new().await;
-    let (ada, adas) = acme.member("ada", "admin", None).await;
+    let (ada, adas) = acme.app.joined(&acme.organization, "ada", "admin").await;
+    let (_, known_to_olga) = acme.key_of(&ada).await;
     let (bob, _) = acme.member("bob", "member", None).await;
     let transfer = |member: &str| format!("{}/members/{member}/transfer-ownership", acme.path);
     adas.post(&transfer(&bob), json!({})).await.refused(403, "forbidden");
@@ -99,7 +100,10 @@ async fn ownership_is_handed_on_by_an_owner() {
     let demote = format!("{}/members/{ada}/role", acme.path);
     acme.olga.put(&demote, json!({"role": "member"})).await.refused(403, "member-above-own");
     acme.olga.post(&transfer(&ada), json!({})).await.refused(403, "forbidden");
-    adas.replace(&format!("{}/security", acme.path), json!({"approvals": []})).await.ok();
+    let security = format!("{}/security", acme.path);
+    adas.replace(&security, json!({"approvals": []})).await.ok();
+    // Nor does she own by a key that she has made for the owner.
+    known_to_olga.replace(&security, json!({"approvals": []})).await.refused(403, "forbidden");
 }
 
 #[tokio::test]

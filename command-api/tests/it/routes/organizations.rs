@@ -37,7 +37,8 @@ async fn an_organization_is_created_changed_and_archived() {
     let owner = app.admin();
     owner.post(&archive, json!({})).await.ok();
     // With that everybody's access has ended.
-    owner.post(&archive, json!({})).await.refused(401, "unauthorized");
+    let refused = owner.post(&archive, json!({})).await.refused(401, "unauthorized");
+    assert_eq!(refused["detail"], "The organization is archived: nothing in it opens any more.");
     operator.post(&archive, json!({})).await.refused(403, "break-glass-needed");
     let renamed = operator.patch(&location, json!({"name": "x"})).await;
     renamed.refused(403, "break-glass-needed");

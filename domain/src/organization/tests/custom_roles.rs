@@ -127,7 +127,7 @@ fn a_key_limited_to_scopes_gives_no_more_than_those() {
     let owner = event_schemas::KeyOwner::Member { member_id: ada() };
     let key = |scopes: &[Permission]| {
         let scopes = Some(set(scopes));
-        Authority::ApiKey { owner, project_id: None, scopes }
+        Authority::ApiKey { owner, project_id: None, scopes, rank_max: None }
     };
     let narrow = key(&[Permission::RolesUpdate, Permission::UsageRead]);
     let above = Refused::PermissionAboveOwn(Permission::MembersInvite);
@@ -136,7 +136,8 @@ fn a_key_limited_to_scopes_gives_no_more_than_those() {
     check(&staffed(), define(narrow, 1, "Reader", reader), Ok(vec![defined(1, "Reader", reader)]));
     let without = key(&[Permission::UsageRead]);
     check(&staffed(), define(without, 1, "Reader", reader), Err(Refused::NotAllowed(ada())));
-    let of_project = Authority::ApiKey { owner, project_id: Some(id(7)), scopes: None };
+    let of_project =
+        Authority::ApiKey { owner, project_id: Some(id(7)), scopes: None, rank_max: None };
     check(&staffed(), define(of_project, 1, "Reader", reader), Err(Refused::NotFound));
 }
 

@@ -171,7 +171,7 @@ fn nobody_gives_themselves_by_a_group_what_they_do_not_have() {
 fn a_limited_key_makes_no_admins_by_a_group() {
     let owner = KeyOwner::Member { member_id: ada() };
     let scopes = Some([Permission::GroupsUpdate].into_iter().collect());
-    let key = Authority::ApiKey { owner, project_id: None, scopes };
+    let key = Authority::ApiKey { owner, project_id: None, scopes, rank_max: None };
     let above = || Err(Refused::PermissionAboveOwn(Permission::OrganizationRead));
     check(&staffed(), create(key, 1, "Admins", Some(Role::Admin)), above());
     check(&with_group(Some(Role::Admin)), put(key, cyd()), above());

@@ -22,7 +22,7 @@ fn authority() -> impl Strategy<Value = Authority> {
         6 => (1..6_u128).prop_map(|number| by(id(number))),
         2 => (1..6_u128, prop::option::of(permissions())).prop_map(|(number, scopes)| {
             let owner = KeyOwner::Member { member_id: id(number) };
-            Authority::ApiKey { owner, project_id: None, scopes }
+            Authority::ApiKey { owner, project_id: None, scopes, rank_max: None }
         }),
     ]
 }

@@ -75,7 +75,7 @@ fn who_is_demoted_has_offered_no_more_than_they_may() {
 
 #[test]
 fn an_offer_that_could_not_be_made_any_more_is_not_accepted() {
-    let not_open = || Err(Refused::InviteNotOpen(invite(1)));
+    let not_open = || Err(Refused::InviteNotOffered(invite(1)));
     let given = with(staffed(), [offered(1, Role::Member)]);
     let in_order = || {
         vec![
@@ -200,4 +200,24 @@ fn whoever_runs_orgledger_offers_one_first_ownership() {
         role: Role::Owner,
     };
     check(&open, add, Ok(vec![revoked(1), added(ada(), "Ada", Role::Owner)]));
+}
+
+#[test]
+fn who_came_in_by_somebody_who_has_gone_came_in_by_who_had_invited_them() {
+    let accepted = |number, member_id| Was::InviteAccepted { invite_id: invite(number), member_id };
+    let (eve, zoe): (MemberId, MemberId) = (id(8), id(9));
+    let came = [
+        offered_by(ada(), 1, Role::Admin),
+        accepted(1, eve),
+        added(eve, "Eve", Role::Admin),
+        offered_by(eve, 2, Role::Admin),
+        accepted(2, zoe),
+        added(zoe, "Zoe", Role::Admin),
+    ];
+    let given = with(staffed(), came);
+    let gone = |member_id| Was::MemberRemoved { member_id, reason: None };
+    for given in [given.clone(), with(given, [gone(eve)])] {
+        assert!(organization(&given).came_in_by(zoe, ada()));
+        assert!(!organization(&given).came_in_by(zoe, ben()));
+    }
 }

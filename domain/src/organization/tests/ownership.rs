@@ -40,7 +40,7 @@ fn only_an_owner_hands_ownership_on() {
 fn a_limited_key_of_an_owner_makes_no_owners_and_does_not_leave() {
     let owner = KeyOwner::Member { member_id: ada() };
     let scopes = [Permission::MembersUpdate, Permission::MembersInvite].into_iter().collect();
-    let key = Authority::ApiKey { owner, project_id: None, scopes: Some(scopes) };
+    let key = Authority::ApiKey { owner, project_id: None, scopes: Some(scopes), rank_max: None };
     let above = || Err(Refused::PermissionAboveOwn(Permission::OrganizationRead));
     check(&staffed(), transfer(key, cyd()), above());
     let promote = Ask::ChangeMemberRole { by: key, member_id: cyd(), role: Role::Owner };
@@ -48,9 +48,10 @@ fn a_limited_key_of_an_owner_makes_no_owners_and_does_not_leave() {
     let leave = |by, member_id| Ask::RemoveMember { by, member_id, reason: None };
     let two = with(staffed(), [changed(ben(), Role::Admin, Role::Owner)]);
     check(&two, leave(key, ada()), Err(Refused::NotAllowed(ada())));
-    let of_project = Authority::ApiKey { owner, project_id: Some(id(7)), scopes: None };
+    let of_project =
+        Authority::ApiKey { owner, project_id: Some(id(7)), scopes: None, rank_max: None };
     check(&two, leave(of_project, ada()), Err(Refused::NotFound));
-    let whole = Authority::ApiKey { owner, project_id: None, scopes: None };
+    let whole = Authority::ApiKey { owner, project_id: None, scopes: None, rank_max: None };
     check(&two, leave(whole, ada()), Ok(vec![removed(ada())]));
 }
 

@@ -22,7 +22,7 @@ pub(crate) const MASTER_KEY: &str =
 pub(crate) const PEPPER: &str = "a-pepper-of-the-tests-with-more-than-32-characters";
 
 /// Longer than anything takes that works, on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for it, and fails the test where it does not come.
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
