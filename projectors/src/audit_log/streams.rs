@@ -96,10 +96,13 @@ pub(super) fn api_key(id: Uuid, event: &ApiKeyEvent) -> Told {
             rotation_due_at,
         } => itself().changed(json!({
             "redacted": redacted, "rotation_due_at": rotation_due_at,
-            "previous_valid_until": previous_valid_until, "shared": false,
+            "previous_valid_until": previous_valid_until, "shared": false, "shown_to": [],
         })),
-        ApiKeyEvent::SecretShared { break_glass_id } => {
-            itself().about_any(break_glass_id.map(|id| id.0)).changed(json!({ "shared": true }))
+        ApiKeyEvent::SecretShared { shown_to, break_glass_id } => {
+            let told = itself()
+                .about_any(break_glass_id.map(|id| id.0))
+                .changed(json!({ "shared": true, "shown_to": shown_to }));
+            shown_to.iter().fold(told, |told, member_id| told.about(member_id.0))
         }
         ApiKeyEvent::Revoked { reason } => {
             itself().because(reason.as_ref()).changed(json!({ "state": "revoked" }))
