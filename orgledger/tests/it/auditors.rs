@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::imports::import_membership;
 use crate::real_data::real_data;
 use crate::support::examples::Examples;
-use crate::support::log::{assert_sound, database_of, fingerprints};
+use crate::support::log::{assert_sound, database_of};
 use crate::support::{installation, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,7 +108,7 @@ async fn a_replay_that_is_killed_leaves_nothing_and_changes_nothing() {
     place.print(&["access-register", "--format", "json"]).await;
     place.print(&["replay"]).await;
     let database = database_of(servers.postgres()).await;
-    let live = fingerprints(&database).await;
+    let live = projectors::fingerprint(&database, "access_register").await.unwrap();
     let sessions = async || -> i64 {
         sqlx::query_scalar(
             "select count(*) from pg_stat_activity where application_name = 'orgledger replay'",
@@ -131,7 +131,8 @@ async fn a_replay_that_is_killed_leaves_nothing_and_changes_nothing() {
     replay.wait().await.unwrap();
     until("its sessions are gone", async || sessions().await == 0).await;
     until("its tables are gone", async || tables().await == 0).await;
-    assert_eq!(fingerprints(&database).await, live);
+    let after = projectors::fingerprint(&database, "access_register").await.unwrap();
+    assert_eq!(after, live);
     let late = place.run(&["replay", "--to", "1000000"]).await.refused();
     assert!(late.contains("the log ends at position"), "{late}");
 }
