@@ -187,20 +187,22 @@ fn tell(args: &ArchiveArgs, archive: &Archive) -> anyhow::Result<()> {
     }
     let costs: Vec<String> =
         totals.costs.iter().map(|(currency, cost)| format!("{cost} {currency}")).collect();
-    let costs = if costs.is_empty() { "nothing".to_owned() } else { costs.join(", ") };
+    let costs = if costs.is_empty() { "0".to_owned() } else { costs.join(", ") };
     let kept = if args.drop {
         "They are in the archive alone: keep it, with a copy."
     } else {
         "The database still has them, in a table that nothing reads; `--drop` drops it."
     };
     crate::print(&format!(
-        "usage of {} is archived in {}: {} records, positions {} to {}, which cost {costs}.\n\
+        "usage of {} is archived in {}: {} records, positions {} to {}.\n\
+         They cost {costs}; {} of them have no price.\n\
          SHA-256 of its manifest, which is on record: {}\n{kept}",
         args.month,
         into.display(),
         totals.records,
         totals.first_position,
         totals.last_position,
+        totals.without_price,
         archive.manifest_sha256,
     ))
 }
