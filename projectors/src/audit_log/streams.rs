@@ -98,20 +98,11 @@ pub(super) fn api_key(id: Uuid, event: &ApiKeyEvent) -> Told {
             "redacted": redacted, "rotation_due_at": rotation_due_at,
             "previous_valid_until": previous_valid_until, "shared": false, "shown_to": [],
         })),
-<<<<<<< HEAD
         ApiKeyEvent::SecretShared { shown_to, break_glass_id } => shown_to
             .iter()
             .fold(itself(), |told, member_id| told.about(member_id.0))
             .about_any(break_glass_id.map(|id| id.0))
             .changed(json!({ "shared": true, "shown_to": shown_to })),
-=======
-        ApiKeyEvent::SecretShared { shown_to, break_glass_id } => {
-            let told = itself()
-                .about_any(break_glass_id.map(|id| id.0))
-                .changed(json!({ "shared": true, "shown_to": shown_to }));
-            shown_to.iter().fold(told, |told, member_id| told.about(member_id.0))
-        }
->>>>>>> audit
         ApiKeyEvent::Revoked { reason } => {
             itself().because(reason.as_ref()).changed(json!({ "state": "revoked" }))
         }
