@@ -114,12 +114,13 @@ pub(crate) fn story(size: u64) -> Story {
         let is_usage = number % 7 == 3;
         let payload = format!("{{\"name\":  \"Ünïcode {number}\",\"n\":1.10}}");
         let payload = RawValue::from_string(payload).unwrap();
-        let write = |leaf: &str| match is_usage {
-            true => {
+        let write = |leaf: &str| {
+            if is_usage {
                 let root = records_root(rows.iter().map(Vec::as_slice));
                 usage(number, position, leaf, root, count, &metadata)
+            } else {
+                event(number, position, leaf, &payload, &metadata)
             }
-            false => event(number, position, leaf, &payload, &metadata),
         };
         let unsealed = write("");
         let line: Line<'_> = serde_json::from_str(&unsealed).unwrap();
