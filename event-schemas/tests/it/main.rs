@@ -271,6 +271,8 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("service_account.updated.name", "a program's name"),
     ("service_account.updated.purpose", "what a program is for"),
     ("service_account.disabled.reason", "words about a program"),
+    ("signing_key.introduced.key", "a public key"),
+    ("signing_key.retired.key", "a public key"),
     ("usage.archived.manifest_sha256", "a hash"),
     ("usage.archived.rows_sha256", "a hash"),
     ("usage.dropped.manifest_sha256", "a hash"),

@@ -16,7 +16,7 @@ async fn help(command: &[&str]) -> String {
 }
 
 /// Each command, and what its help must speak of.
-const COMMANDS: [(&[&str], &[&str]); 24] = [
+const COMMANDS: [(&[&str], &[&str]); 27] = [
     (&["dev"], &["--listen", "ORGLEDGER_LISTEN", "127.0.0.1:8080"]),
     (&["demo"], &["--fresh", "--exit", "--listen"]),
     (
@@ -71,6 +71,9 @@ const COMMANDS: [(&[&str], &[&str]); 24] = [
     (&["usage", "archive"], &["--month", "--to", "--drop", "--json", "2026-01"]),
     (&["usage", "restore"], &["--month", "--from", "--json"]),
     (&["usage", "archives"], &["--format"]),
+    (&["signing-key"], &["new", "show", "record"]),
+    (&["evidence"], &["export"]),
+    (&["verify"], &["--key", "--anchor", "--json"]),
     (&["status"], &["--format"]),
 ];
 
