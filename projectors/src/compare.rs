@@ -8,7 +8,7 @@ use crate::builds::{self, Build, State};
 use crate::error::RunError;
 use crate::feed::{Feed, Pages};
 use crate::projection::{ProjectionError, Registered};
-use crate::rebuild::{Leftover, begin, chase, lock_builder, serving, sweep};
+use crate::rebuild::{Leftover, begin, lock_builder, serving, sweep};
 use crate::status::Difference;
 
 /// What a comparison found.
@@ -63,27 +63,39 @@ async fn against(
     projection: &Registered,
     build: &Build,
 ) -> Result<Compared, RunError> {
-    chase(read, feed, projection, build.place, &mut |_| {}).await?;
-    let mut tx = read.begin().await?;
     let replaced = || RunError::Replaced { projection: projection.name };
+    // Most of it before the live one has to wait.
+    let target = serving(read, projection).await?.ok_or_else(replaced)?.place.position;
+    let building = State::Building;
+    let near = ending(feed, target);
+    apply::until(read, &near, projection, building, build.place, target, &mut |_| {}).await?;
+    let mut tx = read.begin().await?;
     let live = builds::lock(&mut tx, projection.name, State::Serving).await?;
     let live = live.ok_or_else(replaced)?;
     let fresh = builds::lock(&mut tx, projection.name, State::Building).await?;
     let fresh = fresh.filter(|fresh| fresh.id == build.id).ok_or_else(replaced)?;
     let mut place = fresh.place;
-    let mut pages = Pages::after(feed, place);
+    let mut pages = Pages::after(&ending(feed, live.place.position), place);
     while place.position < live.place.position {
         let page = pages.next().await?;
-        if page.upto > live.place.position {
-            // A page ends with the log, and the live one was behind when it was locked.
-            tx.rollback().await?;
-            return up_to(read, feed, projection, build).await;
-        }
         place = builds::apply(&mut tx, projection, &fresh, &page).await?;
+    }
+    if place.position != live.place.position {
+        // Pages of JetStream end where they will.
+        tx.rollback().await?;
+        return up_to(read, feed, projection, build).await;
     }
     let found = differ(&mut tx, projection, &live, &fresh).await?;
     tx.rollback().await?;
     Ok(found.map_or(Compared::Same { position: place.position }, Compared::Other))
+}
+
+/// The feed as if the log ended at a position, where that can be said.
+fn ending(feed: &Feed, position: i64) -> Feed {
+    match feed {
+        Feed::Postgres(feed) => Feed::Postgres(feed.clone().with_end(position)),
+        Feed::JetStream(feed) => Feed::JetStream(feed.clone()),
+    }
 }
 
 /// Brings both to the log's head first: nobody may run the live one.
@@ -96,7 +108,11 @@ async fn up_to(
     let head = feed.reader().head().await?;
     let place = serving(read, projection).await?.map_or(build.place, |live| live.place);
     apply::until(read, feed, projection, State::Serving, place, head, &mut |_| {}).await?;
-    Box::pin(against(read, feed, projection, build)).await
+    let mut connection = read.acquire().await?;
+    let fresh = builds::find(&mut connection, projection.name, State::Building).await?;
+    drop(connection);
+    let fresh = fresh.ok_or(RunError::Replaced { projection: projection.name })?;
+    Box::pin(against(read, feed, projection, &fresh)).await
 }
 
 async fn differ(

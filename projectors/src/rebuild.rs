@@ -207,7 +207,7 @@ pub(crate) async fn begin(
 }
 
 /// Fills the build until it is close to the one in service; where there is none, up to the head.
-pub(crate) async fn chase(
+async fn chase(
     read: &PgPool,
     feed: &Feed,
     projection: &Registered,

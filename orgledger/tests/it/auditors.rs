@@ -51,6 +51,15 @@ async fn every_example_for_auditors_says_something() {
     let members = state.pointer("/read_models/0/tables").unwrap().as_array().unwrap();
     let members = members.iter().find(|table| table["table"] == "members").unwrap();
     assert!(members["state"].as_array().unwrap().len() > 5, "{members}");
+    let verified = examples.with("verify evidence.tar");
+    assert!(
+        verified.starts_with("evidence.tar: VERIFIED") && verified.contains("all "),
+        "{verified}"
+    );
+    let anchored = examples.with("verify since.tar");
+    assert!(anchored.contains("of 1 checkpoints are in this file, and agree"), "{anchored}");
+    let live = examples.with("orgledger verify --anchor");
+    assert!(live.starts_with("the log is VERIFIED") && live.contains("agrees with each"), "{live}");
     examples.end().await;
 }
 

@@ -45,7 +45,7 @@ async fn a_key_is_made_and_takes_the_place_of_another() {
         let again = place.print(&["signing-key", "record"]).await;
         assert!(again.contains("on record already"), "{again}");
         let client = commands.client(CREDENTIAL);
-        let name = format!("Organization {number}");
+        let name = format!("organization-{number}");
         let body = serde_json::json!({ "name": name });
         let created = client.post("/v1/organizations", &name, &body).await.expect(201);
         let position = created["position"].as_i64().unwrap();

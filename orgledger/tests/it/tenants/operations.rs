@@ -287,7 +287,10 @@ impl Operation {
         let text = format!("{} {body}", self.path);
         let names = text.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
         let is_name = |name: &&str| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            // A position is a number, which stands in many texts: it is none of the ids looked for.
+            !name.is_empty()
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+                && *name != "position"
         };
         names.map(|(name, _)| name).filter(is_name).map(str::to_owned).collect()
     }
@@ -296,10 +299,7 @@ impl Operation {
     pub(super) fn fill(&self, ids: &Ids) -> Filled {
         let fill = |text: &str| {
             self.gaps().iter().fold(text.to_owned(), |text, name| {
-                // A number stands in many texts, so it is none of the ids that are looked for.
-                let first =
-                    || if name == "position" { "1" } else { panic!("{}: no {name}", self.id) };
-                let id = ids.get(name).map_or_else(first, String::as_str);
+                let id = ids.get(name).unwrap_or_else(|| panic!("{}: no {name}", self.id));
                 text.replace(&format!("{{{name}}}"), id)
             })
         };
@@ -307,6 +307,6 @@ impl Operation {
             let text = fill(&body.to_string()).replace(ANEW, &unique_name());
             serde_json::from_str(&text).unwrap()
         });
-        Filled { path: fill(&self.path), body }
+        Filled { path: fill(&self.path).replace("{position}", "1"), body }
     }
 }
