@@ -186,16 +186,22 @@ async fn a_budget_is_used_up_and_told_of_once() {
         "service_account_id": account["service_account_id"] });
     let key = business.post("/api-keys", "k", &key).await;
     let gateway = business.dev.client(key["secret"].as_str().unwrap());
-    let asked = format!("{}/credits/authorization?api_key_id={}", business.base,
-        key["api_key_id"].as_str().unwrap());
+    let asked = format!(
+        "{}/credits/authorization?api_key_id={}",
+        business.base,
+        key["api_key_id"].as_str().unwrap()
+    );
     let at = key["position"].as_i64().unwrap();
     let answer = gateway.get(&format!("{asked}&min_position={at}")).await.expect(200);
     assert_eq!(answer["allowed"], true, "{answer}");
     assert_eq!(answer["budgets"][0]["left"], Value::Null, "{answer}");
     let over = business.use_up("over", 6).await;
     let answer = gateway.get(&format!("{asked}&min_position={over}")).await.expect(200);
-    assert_eq!((&answer["allowed"], &answer["budgets"][0]["reason"]),
-        (&json!(false), &json!("budget_exhausted")), "{answer}");
+    assert_eq!(
+        (&answer["allowed"], &answer["budgets"][0]["reason"]),
+        (&json!(false), &json!("budget_exhausted")),
+        "{answer}"
+    );
     until("all of it is on record", async || told().await.len() == 3).await;
     // Another server looks as well, from its start on.
     let other = place.start(&["dev"]).await;

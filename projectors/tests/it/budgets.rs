@@ -185,7 +185,12 @@ async fn budgets_are_what_single_records_come_to_however_they_arrive() {
 }
 
 /// A budget on all of an organization.
-pub(crate) fn set(budget_id: Uuid, of: OrganizationId, period: BudgetPeriod, pico: i128) -> BudgetEvent {
+pub(crate) fn set(
+    budget_id: Uuid,
+    of: OrganizationId,
+    period: BudgetPeriod,
+    pico: i128,
+) -> BudgetEvent {
     BudgetEvent::Set {
         budget_id: budget_id.into(),
         organization_id: of,
