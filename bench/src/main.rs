@@ -3,11 +3,13 @@
 
 mod callers;
 mod commands;
+mod evidence;
 mod figure;
 mod http;
 mod ingest;
 mod price;
 mod rebuild;
+mod replay;
 mod verify;
 mod visible;
 mod world;
@@ -60,6 +62,15 @@ async fn main() -> anyhow::Result<()> {
     if figures.wants("rebuild_access_register") {
         rebuild::measure(&mut figures).await?;
     }
+    if figures.wants("replay") {
+        replay::measure(&mut figures).await?;
+    }
+    if figures.wants("register_as_of") {
+        replay::as_of(&mut figures).await?;
+    }
+    if figures.wants("verify_bundle") {
+        evidence::measure(&mut figures).await?;
+    }
     if figures.wants("commit_to_visible") {
         visible::measure(&mut figures, args.seconds).await?;
     }
@@ -67,6 +78,12 @@ async fn main() -> anyhow::Result<()> {
         ["usage_ingest", "usage_rollup_lag", "command_p50_under_ingest", "usage_rebuild"];
     if of_ingest.iter().any(|name| figures.wants(name)) {
         ingest::measure(&mut figures, args.seconds, args.rounds).await?;
+    }
+    if figures.wants("usage_small_tenants") {
+        ingest::skew::measure(&mut figures, args.seconds).await?;
+    }
+    if figures.wants("seal_") {
+        ingest::seals::measure(&mut figures, args.seconds, args.rounds).await?;
     }
     if figures.wants("cost_report") {
         ingest::reports::measure(&mut figures, args.seconds, args.report_records).await?;

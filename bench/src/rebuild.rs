@@ -47,7 +47,7 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
 }
 
 /// People join, change roles, are assigned to projects and taken out again.
-async fn history(world: &World) -> anyhow::Result<()> {
+pub(crate) async fn history(world: &World) -> anyhow::Result<()> {
     let organization_id = world.organization_id;
     let projects: Vec<CreateProject> = (0..PROJECTS)
         .map(|number| CreateProject {

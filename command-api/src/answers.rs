@@ -134,6 +134,11 @@ pub(crate) async fn carry_out_showing<C: Command, T: Serialize>(
     Ok(respond(body, sequence, replayed, has_secret))
 }
 
+/// The answer to what was several commands: 200.
+pub(crate) fn answered<O: Serialize>(position: i64, outcome: O, replayed: bool) -> Response {
+    respond(Answered { position, outcome, secret: None }, None, replayed, false)
+}
+
 fn answer<O: Serialize>(answer: Answer<O>) -> Response {
     let Answer { outcome, position, sequence, replayed, secrets } = answer;
     let secret = secrets.first().map(|secret| secret.reveal().to_owned());

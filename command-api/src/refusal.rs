@@ -12,9 +12,11 @@ use domain::project::ProjectError;
 use domain::service_account::ServiceAccountError;
 use domain::text::TextError;
 use domain::usage::UsageError;
+use domain::usage_month::UsageMonthError;
+use domain::usage_repricing::UsageRepricingError;
 use event_log::aggregates::LoadError;
 use event_log::{AppendError, VaultError};
-use event_schemas::{Permission, ReviewLineId};
+use event_schemas::{Month, Permission, ReviewLineId};
 
 /// A command was understood and refused.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +68,24 @@ pub enum Refusal {
     /// By the check of a usage record.
     #[error(transparent)]
     Usage(#[from] UsageError),
+    /// By the repricing.
+    #[error(transparent)]
+    UsageRepricing(#[from] UsageRepricingError),
+    /// Records that would have to be read are not in the log's tables any more.
+    #[error("usage of that time has been archived, and what is archived is not priced again")]
+    UsageArchived,
+    /// By the month of usage.
+    #[error(transparent)]
+    UsageMonth(#[from] UsageMonthError),
+    /// The records that it would be read from are in an archive.
+    #[error(
+        "no record of this request is here, and usage of {} is archived: whether it is there is known \
+         when that was restored", listed(.months)
+    )]
+    RecordsArchived {
+        /// The months that it may be in.
+        months: Vec<Month>,
+    },
     /// The one who asks does not have the permission.
     #[error("this needs the permission '{permission}'")]
     NotPermitted {
@@ -128,6 +148,11 @@ pub enum Refusal {
     /// Not a refusal: the machinery failed while the command was decided.
     #[error(transparent)]
     Failed(Box<ExecuteError>),
+}
+
+/// Months with commas between.
+fn listed(months: &[Month]) -> String {
+    months.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Refusal {

@@ -139,6 +139,7 @@ impl UsableKey {
 }
 
 /// What can be asked of an API key.
+#[expect(clippy::large_enum_variant, reason = "a command is made once and decided at once")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiKeyCommand {
     /// Create it.

@@ -23,6 +23,8 @@ pub mod project;
 pub mod service_account;
 pub mod text;
 pub mod usage;
+pub mod usage_month;
+pub mod usage_repricing;
 
 #[cfg(test)]
 mod testing;

@@ -3,6 +3,7 @@
 
 mod applicable;
 mod book;
+mod chosen;
 mod cost;
 mod explain;
 mod list;
@@ -16,6 +17,7 @@ use chrono::{DateTime, Utc};
 use event_schemas::{Currency, Measure, OrganizationId, PriceStatus, Units};
 
 pub use book::{ANY_PROVIDER, PriceBook, UNKNOWN_PROVIDER};
+pub use chosen::{ChosenList, ChosenPrices};
 pub use explain::{Exact, ExplainedLine, Explanation, MarkUp, PricedBy};
 pub(crate) use matching::invalid_regex;
 pub use matching::matches;

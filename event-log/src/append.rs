@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::appender::{Appender, Submission};
 use crate::database::{self, DatabaseError, Role};
 use crate::read::read_person;
+use crate::usage::NewCorrection;
 use crate::vault::{MasterKeys, Vault, VaultError};
 
 /// How many appends may wait. One more is refused as [`AppendError::Overloaded`]: memory stays
@@ -109,6 +110,8 @@ pub struct Append {
     pub expected: Vec<(StreamKey, i64)>,
     /// The idempotency keys.
     pub claims: Vec<Claim>,
+    /// What the append's `usage.repriced` events correct.
+    pub corrections: Vec<NewCorrection>,
 }
 
 /// What an append came to.

@@ -7,6 +7,7 @@
 //! appended in between.
 
 mod commit;
+mod corrections;
 mod failure;
 mod known;
 mod statements;

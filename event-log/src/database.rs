@@ -24,6 +24,8 @@ pub enum Role {
     Reader,
     /// Reads the read models of all organizations.
     Operator,
+    /// Reads the log, and writes to temporary tables alone.
+    Replayer,
     /// The user that logs in, as it is: for migrations.
     Owner,
 }
@@ -37,6 +39,7 @@ impl Role {
             Self::Projector => "set role orgledger_projector",
             Self::Reader => "set role orgledger_reader",
             Self::Operator => "set role orgledger_operator",
+            Self::Replayer => "set role orgledger_replayer",
             Self::Owner => "reset role",
         }
     }
@@ -201,7 +204,11 @@ fn log_migrations() -> Vec<Migration> {
         11 "usage partitions" "log/0011_usage_partitions.sql",
         13 "readers of usage records" "log/0013_usage_readers.sql",
         14 "head and entries" "log/0014_head_and_entries.sql",
+        15 "corrections of usage" "log/0015_usage_corrections.sql",
         16 "budgets" "log/0016_budgets.sql",
+        17 "seals" "log/0017_seals.sql",
+        18 "replay" "log/0018_replay.sql",
+        19 "archives of usage" "log/0019_usage_archives.sql",
     ]
 }
 
@@ -210,6 +217,7 @@ fn read_migrations() -> Vec<Migration> {
         101 "read models" "read/0101_read_models.sql",
         102 "row level security" "read/0102_row_level_security.sql",
         104 "reports in plain SQL" "read/0104_reports.sql",
+        105 "reports of repriced usage" "read/0105_repriced_reports.sql",
     ]
 }
 
@@ -275,13 +283,14 @@ pub async fn check_migrated(options: &PgConnectOptions, holds: Holds) -> Result<
 }
 
 /// The roles that see an organization's rows as policies let them.
-const BEHIND_POLICIES: [&str; 6] = [
+const BEHIND_POLICIES: [&str; 7] = [
     "orgledger_writer",
     "orgledger_relay",
     "orgledger_projector",
     "orgledger_reader",
     "orgledger_operator",
     "orgledger_builder",
+    "orgledger_replayer",
 ];
 
 /// Refuses roles that would see what no policy gives them.

@@ -9,6 +9,7 @@ pub mod append;
 mod appender;
 pub mod clock;
 pub mod database;
+pub mod exact;
 pub mod follow;
 pub mod read;
 pub mod relay;

@@ -3,7 +3,10 @@
 pub mod of_organization;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use event_schemas::{ApiKeyId, MemberId, OrganizationId, PersonId, ProjectId, RecordedEvent};
+use event_schemas::usage_repricing::USAGE_REPRICED;
+use event_schemas::{
+    ApiKeyId, MemberId, Month, OrganizationId, PersonId, ProjectId, RecordedEvent,
+};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
@@ -30,6 +33,23 @@ pub enum ReadError {
         /// How many there are in between.
         found: i64,
     },
+    /// What an event says was corrected is not what stands beside it.
+    #[error(
+        "the corrections of the event at position {position} are not those that it was written with, or \
+         their records are not in the log's tables any more: restore what was archived, or the log"
+    )]
+    Corrections {
+        /// The event's position.
+        position: i64,
+    },
+    /// Records that were to be read have been archived.
+    #[error(
+        "usage of {month} is archived, and its records are needed: restore it (`orgledger usage restore`)"
+    )]
+    Archived {
+        /// The first of the months that are needed.
+        month: Month,
+    },
 }
 
 /// A batch of usage records, by where it stands: the records are read from their table.
@@ -49,6 +69,8 @@ pub struct UsageRun {
     pub last_day: NaiveDate,
     /// When the log learned of them.
     pub recorded_at: DateTime<Utc>,
+    /// Who sent them, and the rest of the metadata.
+    pub metadata: serde_json::Value,
 }
 
 impl UsageRun {
@@ -84,15 +106,27 @@ pub async fn read_page(
     after: i64,
     events_max: i64,
 ) -> Result<Page, ReadError> {
+    read_page_upto(connection, after, events_max, i64::MAX).await
+}
+
+/// The same as if the log ended at a position or, where that lies within a batch of usage records, with
+/// the batch.
+pub async fn read_page_upto(
+    connection: &mut PgConnection,
+    after: i64,
+    events_max: i64,
+    end: i64,
+) -> Result<Page, ReadError> {
     // The head first: what it covers has committed, so both queries see all of it.
     let head: i64 =
         sqlx::query_scalar("select position from log.head").fetch_one(&mut *connection).await?;
+    let head = head.min(end);
     if head <= after {
         return Ok(Page { upto: after, ..Page::default() });
     }
     let mut events = read_events(connection, after, head, events_max).await?;
     let mut usage = read_usage_runs(connection, after, head).await?;
-    let mut upto = head;
+    let mut upto = usage.last().map_or(head, |last| last.last_position().max(head));
     if i64::try_from(events.len()) == Ok(events_max) {
         upto = events.last().map_or(after, |event| event.position);
     }
@@ -108,6 +142,7 @@ pub async fn read_page(
     if let Some(cut) = whole.map(|cut| cut.max(1)).filter(|cut| *cut < usage.len()) {
         upto = upto.min(usage[cut].first_position - 1);
     }
+    upto = upto.min(last_with_corrections(&events).unwrap_or(upto));
     // A batch is never split: where the events end within or before it, it goes to the next page.
     events.retain(|event| event.position <= upto);
     usage.retain(|run| run.first_position <= upto);
@@ -117,6 +152,21 @@ pub async fn read_page(
         return Err(ReadError::Hole { after, upto, found });
     }
     Ok(Page { events, usage, upto })
+}
+
+/// Where a page ends so that it has no more corrections than records; none where it may go on. A single
+/// event is taken whole.
+fn last_with_corrections(events: &[RecordedEvent]) -> Option<i64> {
+    let mut corrections = 0;
+    let mut any = false;
+    for event in events.iter().filter(|event| event.event_type == USAGE_REPRICED) {
+        corrections += event.payload["corrections"].as_i64().unwrap_or(0);
+        if any && corrections > PAGE_USAGE_MAX {
+            return Some(event.position - 1);
+        }
+        any = true;
+    }
+    None
 }
 
 async fn read_events(
@@ -279,7 +329,8 @@ async fn read_usage_runs(
     upto: i64,
 ) -> Result<Vec<UsageRun>, sqlx::Error> {
     let rows = sqlx::query(
-        "select first_position, batch_id, organization_id, count::bigint, first_day, last_day, recorded_at
+        "select first_position, batch_id, organization_id, count::bigint, first_day, last_day,
+                recorded_at, metadata
          from log.usage_batches where first_position > $1 and first_position <= $2
          order by first_position limit $3",
     )
@@ -298,6 +349,7 @@ async fn read_usage_runs(
             first_day: row.get(4),
             last_day: row.get(5),
             recorded_at: row.get(6),
+            metadata: row.get(7),
         })
         .collect())
 }

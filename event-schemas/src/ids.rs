@@ -69,6 +69,8 @@ uuid_id! {
     ApiKeyId,
     /// A lot of credits: one purchase or grant, with its own expiry.
     LotId,
+    /// A repricing: what recorded usage costs by other prices than it was recorded with.
+    RepricingId,
     /// A budget.
     BudgetId,
     /// An access review.

@@ -17,6 +17,7 @@ pub mod roles;
 mod units;
 pub mod upcast;
 pub mod usage;
+pub mod usage_repricing;
 
 mod access_review;
 mod api_key;
@@ -32,7 +33,9 @@ mod project;
 mod rates;
 mod refusal;
 mod service_account;
+mod signing_key;
 mod time_zone;
+mod usage_month;
 
 pub use access_review::{
     AccessReviewEvent, HeldAccess, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
@@ -46,7 +49,7 @@ pub use event::{RecordedEvent, StreamEvent};
 pub use ids::{
     AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, BudgetId, CreditAccountId, ExportId,
     GroupId, InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId,
-    ReviewLineId, RoleId, ServiceAccountId,
+    RepricingId, ReviewLineId, RoleId, ServiceAccountId,
 };
 pub use measure::Measure;
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
@@ -65,6 +68,9 @@ pub use rates::{Percent, RATE_PLACES, Rate, RateError, Rates};
 pub use refusal::RefusalEvent;
 pub use roles::{Environment, OrganizationRole, ProjectRole};
 pub use service_account::ServiceAccountEvent;
+pub use signing_key::SigningKeyEvent;
 pub use time_zone::is_time_zone_name;
 pub use units::{Unit, Units, Whole};
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};
+pub use usage_month::{Month, NotAMonth, UsageMonthEvent};
+pub use usage_repricing::{RepricedTotal, RepricedUsage, RepricingScope, UsageRepricingEvent};

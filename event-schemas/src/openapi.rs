@@ -9,7 +9,8 @@ use crate::{
     BudgetKeeper, BudgetPeriod, CreditAccountId, CreditPolicy, Currency, Environment, ExportId,
     GroupId, InviteId, LotId, Measure, MemberId, OrganizationId, OrganizationRole, Percent,
     Permission, PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, Rate, Rates,
-    ReviewDecision, ReviewLineId, RoleId, SensitiveAction, ServiceAccountId, Unit, Units,
+    RepricingId, ReviewDecision, ReviewLineId, RoleId, SensitiveAction, ServiceAccountId, Unit,
+    Units,
 };
 
 macro_rules! schema {
@@ -86,6 +87,7 @@ schema! {
     LotId => uuid,
     BudgetId => uuid,
     AccessReviewId => uuid,
+    RepricingId => uuid,
     ReviewLineId => uuid,
     CreditAccountId => text,
     PriceListId => text,

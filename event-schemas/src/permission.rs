@@ -60,7 +60,8 @@ words! {
         CreditsUpdate = "credits.update",
         /// Set, change and remove budgets.
         BudgetsUpdate = "budgets.update",
-        /// Set the organization's own prices, and what comes on top of those of all.
+        /// Set the organization's own prices, and what comes on top of those of all; price recorded usage
+        /// again.
         PricesUpdate = "prices.update",
         /// See usage and cost, and budgets.
         UsageRead = "usage.read",

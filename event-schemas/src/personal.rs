@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use crate::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RefusalEvent,
-    ServiceAccountEvent, StreamEvent,
+    ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
 };
 
 /// What a sealed text begins with. Behind it: nonce, ciphertext and tag in base64url.
@@ -70,6 +70,9 @@ static FIELDS: LazyLock<HashMap<&'static str, Vec<PersonalField>>> = LazyLock::n
         ApprovalEvent::PERSONAL,
         AccessReviewEvent::PERSONAL,
         RefusalEvent::PERSONAL,
+        SigningKeyEvent::PERSONAL,
+        UsageMonthEvent::PERSONAL,
+        UsageRepricingEvent::PERSONAL,
     ];
     let mut fields: HashMap<_, Vec<PersonalField>> = HashMap::new();
     for field in streams.into_iter().flatten() {

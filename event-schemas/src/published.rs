@@ -14,7 +14,7 @@ use crate::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use crate::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent,
-    ServiceAccountEvent, StreamEvent,
+    ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
 };
 
 /// A version of an event type, as consumers of the log know it.
@@ -52,6 +52,9 @@ pub fn published() -> Vec<PublishedEvent> {
     events.extend(stream::<NameEvent>(samples::name()));
     events.extend(stream::<PriceListEvent>(samples::price_list()));
     events.extend(stream::<PersonEvent>(samples::person()));
+    events.extend(stream::<UsageRepricingEvent>(samples::usage_repricing()));
+    events.extend(stream::<UsageMonthEvent>(samples::usage_month()));
+    events.extend(stream::<SigningKeyEvent>(samples::signing_key()));
     events
 }
 

@@ -115,6 +115,10 @@ pub struct UsageBatch {
     pub first_position: i64,
     /// When the log learned of them.
     pub recorded_at: DateTime<Utc>,
+    /// Who sent them, and the rest of [`crate::EventMetadata`]. Messages from before it was carried have
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<serde_json::Value>,
     /// The records, in order of position.
     pub records: Vec<RecordedUsage>,
 }

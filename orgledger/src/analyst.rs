@@ -31,7 +31,8 @@ pub(crate) async fn run(place: &PlaceArgs, command: AnalystCommand) -> anyhow::R
     installation.close().await
 }
 
-async fn organization(installation: &Installation, name: &str) -> anyhow::Result<Uuid> {
+/// The id of an organization, by its name or id.
+pub(crate) async fn organization(installation: &Installation, name: &str) -> anyhow::Result<Uuid> {
     let mut snapshot = report::up_to_date(installation, READS).await?;
     let query = query_api::costs::CostsQuery::of(name.parse()?, vec![]);
     let report = query_api::costs::costs(&mut snapshot, &query).await;

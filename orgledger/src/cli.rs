@@ -1,6 +1,9 @@
 //! The command line. Its doc comments are what `--help` prints, so they have no Markdown.
 #![allow(clippy::doc_markdown, rustdoc::bare_urls)]
 
+pub(crate) mod seals;
+mod usage;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -9,6 +12,15 @@ use api_conventions::RatePolicy;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use event_schemas::Currency;
+pub(crate) use usage::{ArchiveArgs, ArchivesArgs, RestoreArgs, UsageCommand};
+
+mod asking;
+
+pub(crate) use asking::{
+    AuditFormat, AuditLogArgs, DiffArgs, DiffFormat, Moment, ReplayArgs, ReplayFormat, WhyArgs,
+};
+
+use seals::{EvidenceCommand, SigningArgs, SigningKeyCommand, VerifyArgs};
 
 const ABOUT: &str = "\
 The system of record for an organization's use of AI: who may do what, which keys exist, what was \
@@ -72,6 +84,9 @@ pub(crate) struct PlaceArgs {
     /// The Postgres that holds the keys of persons, for projectors fed from NATS; by default the log's
     #[arg(long, global = true, env = "ORGLEDGER_VAULT_DATABASE_URL", hide_env_values = true)]
     pub vault_database_url: Option<String>,
+    /// What signs the log.
+    #[command(flatten)]
+    pub(crate) signing: SigningArgs,
     /// How to log
     #[arg(long, global = true, env = "ORGLEDGER_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -111,10 +126,29 @@ pub(crate) enum Command {
     Analyst(AnalystCommand),
     /// What a balance was, each movement and each day's usage, and what it came to
     Statement(StatementArgs),
+    /// Every event of an organization: who did what, to what, from where and why
+    AuditLog(AuditLogArgs),
+    /// What changed between two dates in access, keys and money, with who did it and why
+    Diff(DiffArgs),
+    /// From what is so to the events behind it: who granted it, why, and who attested it
+    Why(WhyArgs),
+    /// Fold history again from the first event, and compare it with the live read models
+    Replay(ReplayArgs),
     /// Fill a read model anew beside the one in service, and switch to it
     Rebuild(RebuildArgs),
+    /// Move months of usage records out of the log's tables into archives, and back; totals stay
+    #[command(subcommand)]
+    Usage(UsageCommand),
     /// Wrap every key of a person with the first of the master keys, so that the others can go
     RewrapKeys,
+    /// Make and show the keys that seal the log
+    #[command(subcommand)]
+    SigningKey(SigningKeyCommand),
+    /// Take evidence of what the log holds elsewhere
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// Verify a file of evidence, or the log and the read models of this installation
+    Verify(VerifyArgs),
     /// Where the log and the read models stand
     Status(StatusArgs),
     /// Ask a URL, and fail where it does not answer with success (for health checks)
@@ -442,7 +476,7 @@ pub(crate) enum TableOrJson {
 /// Fill a read model anew.
 #[derive(Args)]
 pub(crate) struct RebuildArgs {
-    /// The read model: access_register, access_reviews, balances, budgets, cost_per_feature, last_use or oversight
+    /// The read model: access_register, access_reviews, audit_log, balances, budgets, cost_per_feature, last_use, oversight or prices
     pub name: String,
     /// Print the result as JSON
     #[arg(long)]

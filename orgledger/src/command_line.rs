@@ -1,8 +1,9 @@
 //! What a command line is: a command on this machine, or one to a server.
 //!
 //! Commands to a server are two words, NOUN VERB. Some nouns are commands on this machine too, which
-//! take no further word: `costs` reads the data directory, `costs get` asks a server. Only where the
-//! words may be a server's are its commands made, from the API's description.
+//! take no further word, or words of their own: `costs` reads the data directory, `costs get` asks a
+//! server; `usage archive` is a command here, `usage record` asks a server. Only where the words may
+//! be a server's are its commands made, from the API's description.
 
 use std::ffi::OsString;
 
@@ -39,7 +40,11 @@ pub(crate) fn read(line: &[OsString]) -> Line {
         }
         [word] if is_here(word).is_some() && asks_help(line) => read_here(with_nouns(here), line),
         [word, ref further @ ..] => match is_here(word) {
-            Some(command) if further.is_empty() || takes_words(command) => read_here(here, line),
+            Some(command) if further.is_empty() => {
+                let has_verbs = command.has_subcommands();
+                read_here(if has_verbs { with_nouns(here) } else { here }, line)
+            }
+            Some(command) if takes_word(command, further[0]) => read_here(here, line),
             Some(_) | None => read_about(here, word, further.first().copied(), line.to_vec(), line),
         },
     }
@@ -49,9 +54,9 @@ fn asks_help(line: &[OsString]) -> bool {
     line.iter().any(|one| one == "--help" || one == "-h")
 }
 
-/// Whether a command on this machine is followed by further words.
-pub(crate) fn takes_words(command: &Command) -> bool {
-    command.has_subcommands() || command.get_positionals().next().is_some()
+/// Whether a word may follow a command on this machine.
+pub(crate) fn takes_word(command: &Command, word: &str) -> bool {
+    command.find_subcommand(word).is_some() || command.get_positionals().next().is_some()
 }
 
 /// Reads a command line about a noun as one to a server, where there is such a noun.
@@ -137,8 +142,9 @@ fn with_nouns(here: Command) -> Command {
         let verbs = verbs.join(", ");
         listed.push_str(&format!("  {noun:width$}  {verbs}\n"));
         if here.find_subcommand(noun).is_some() {
+            let first = verbs.split(',').next().unwrap_or_default();
             let also = format!(
-                "With a verb it asks a server instead ({verbs}): `orgledger help {noun} get`"
+                "With one of these verbs it asks a server instead ({verbs}): `orgledger help {noun} {first}`"
             );
             here = here.mut_subcommand(noun, |command| command.after_help(also));
         }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use crate::cli::{DevArgs, PlaceArgs, RateArgs};
 use crate::installation::{Installation, NatsPlace};
 use crate::services::{self, Shutdown};
+use crate::signing_keys;
 
 /// A running installation: commands can be executed on it, and it serves until it is told to end.
 pub(crate) struct Running {
@@ -44,6 +45,10 @@ pub(crate) async fn start(
     let feed = services::postgres_feed(&installation.log, vault, Some(own_head.clone())).await?;
     services::first_builds(&installation.read, &feed).await?;
     let projectors = services::projectors(&installation.read, feed, shutdown.clone()).await?;
+    let nats_url = nats.as_ref().map(|nats| nats.url.clone());
+    signing_keys::record_changes(&installation, executor.log()).await?;
+    let head = Some(own_head.clone());
+    let sealer = services::sealer(&installation, head, nats_url, shutdown.clone()).await?;
     let mut parts = JoinSet::new();
     if let Some(dir) = installation.private_dir() {
         parts.spawn(services::keep_postgres(dir, shutdown.clone()));
@@ -52,6 +57,12 @@ pub(crate) async fn start(
         projectors.await;
         Ok(())
     });
+    if let Some(sealer) = sealer {
+        parts.spawn(async move {
+            sealer.await;
+            Ok(())
+        });
+    }
     if let Some(nats) = &nats {
         let jetstream = services::jetstream(&nats.url, place);
         let end = shutdown.clone();

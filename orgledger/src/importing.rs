@@ -65,7 +65,7 @@ fn read_whole(cut_off: Option<&str>) -> anyhow::Result<()> {
 }
 
 /// The operator at this terminal, now.
-fn operator(what: &str) -> CommandContext {
+pub(crate) fn operator(what: &str) -> CommandContext {
     let now = clock::now();
     CommandContext {
         metadata: EventMetadata {

@@ -18,6 +18,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor as _, PgConnection};
 
 use crate::cli::PlaceArgs;
+use crate::cli::seals::SigningArgs;
 use crate::kept::{Kept, write_secret};
 
 /// The private cluster's database.
@@ -263,6 +264,16 @@ impl Installation {
         }
         write_secret(&path, secret).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Kept::In(path))
+    }
+
+    /// What is named of keys that sign.
+    pub(crate) fn signing(&self) -> &SigningArgs {
+        &self.args.signing
+    }
+
+    /// A file of the data directory, where the installation is a private one.
+    pub(crate) fn private_file(&self, name: &str) -> Option<PathBuf> {
+        self.is_private().then(|| self.args.data_dir.join(name))
     }
 
     fn kept_secret<const BYTES: usize>(

@@ -1,12 +1,14 @@
 //! The one binary of orgledger.
 
 mod analyst;
+mod anchors;
 mod api;
 mod cli;
 mod command_line;
 mod crossings;
 mod demo;
 mod dev;
+mod evidence;
 mod expiry;
 mod generate;
 mod import;
@@ -17,11 +19,15 @@ mod lots_left;
 mod probe;
 mod rebuild;
 mod remote;
+mod replay;
 mod report;
 mod rewrap_keys;
 mod serve;
 mod services;
 mod show;
+mod signing_keys;
+mod usage;
+mod verify;
 mod watch;
 
 use std::io::IsTerminal;
@@ -69,9 +75,17 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Costs(args) => report::costs::run(place, args).await,
         Command::Balance(args) => report::balance::run(place, args).await,
         Command::Statement(args) => report::statement::run(place, args).await,
+        Command::AuditLog(args) => report::audit_log::run(place, args).await,
+        Command::Diff(args) => report::diff::run(place, args).await,
+        Command::Why(args) => report::why::run(place, args).await,
+        Command::Replay(args) => replay::run(place, args).await,
         Command::Rebuild(args) => rebuild::run(place, &args).await,
         Command::Analyst(command) => analyst::run(place, command).await,
+        Command::Usage(command) => usage::run(place, command).await,
         Command::RewrapKeys => rewrap_keys::run(place).await,
+        Command::SigningKey(command) => signing_keys::run(place, command).await,
+        Command::Evidence(command) => evidence::run(place, command).await,
+        Command::Verify(args) => verify::run(place, &args).await,
         Command::Status(args) => report::status::run(place, &args).await,
         Command::Probe(args) => probe::run(&args.url).await,
         Command::Generate(args) => generate::run(args.check),
@@ -89,9 +103,17 @@ fn log_to_stderr(cli: &Cli) {
         | Command::Costs(_)
         | Command::Balance(_)
         | Command::Statement(_)
+        | Command::AuditLog(_)
+        | Command::Diff(_)
+        | Command::Why(_)
+        | Command::Replay(_)
         | Command::Rebuild(_)
         | Command::Analyst(_)
+        | Command::Usage(_)
         | Command::RewrapKeys
+        | Command::SigningKey(_)
+        | Command::Evidence(_)
+        | Command::Verify(_)
         | Command::Status(_)
         | Command::Probe(_)
         | Command::Generate(_) => "warn,sqlx=error,async_nats=error",

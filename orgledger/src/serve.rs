@@ -55,6 +55,16 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
                 }
                 FeedKind::Nats => services::jetstream_feed(nats_url(place)?, place, vault),
             };
+            if args.feed == FeedKind::Postgres
+                && let Some(sealer) =
+                    services::sealer(&installation, None, place.nats_url.clone(), end.clone())
+                        .await?
+            {
+                parts.spawn(async move {
+                    sealer.await;
+                    Ok(())
+                });
+            }
             let projectors = services::projectors(&installation.read, feed, end).await?;
             parts.spawn(async move {
                 projectors.await;

@@ -15,6 +15,7 @@ use event_log::database::{self, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
 use event_log::{EventLog, HeadWatch, Vault};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use projectors::seals::{self, SealConfig};
 use projectors::{Config, Feed, JetStreamFeed, PostgresFeed, Projectors};
 use query_api::{QueryState, WAIT_MAX_DEFAULT};
 use sqlx::PgPool;
@@ -23,11 +24,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch::{Receiver, channel};
 use tokio::task::JoinSet;
 
+use crate::anchors::{self, Anchoring};
 use crate::cli::{PlaceArgs, RateArgs};
 use crate::crossings::Crossings;
 use crate::expiry::{self, Expiry};
 use crate::installation::Installation;
 use crate::lots_left::LotsOfBalances;
+use crate::signing_keys;
 use crate::watch::{self, Eyes};
 
 /// How long requests that have begun may take to finish at the end.
@@ -40,7 +43,14 @@ const POSTGRES_LOOK_EVERY: Duration = Duration::from_millis(500);
 const QUERY_CONNECTIONS_MAX: u32 = 16;
 
 /// Connections that the projectors hold at most: two for each projection, and the listener's.
-pub(crate) const PROJECTOR_CONNECTIONS_MAX: u32 = 15;
+pub(crate) const PROJECTOR_CONNECTIONS_MAX: u32 = 19;
+
+/// Connections that a query API holds at most to what was sealed, where that is elsewhere.
+const SEALS_CONNECTIONS_MAX: u32 = 4;
+
+/// Connections that sealing holds at most: one seals, one listens, one looks, and
+/// anchors ask.
+const SEALER_CONNECTIONS_MAX: u32 = 4;
 
 /// Connections that commands hold at most to ask what is left of lots of credits.
 const LOTS_CONNECTIONS_MAX: u32 = 2;
@@ -138,7 +148,13 @@ pub(crate) async fn queries(
     let log = EventLog::reading(&installation.log, installation.master_keys()?).await?;
     let register = Arc::new(installation.register(Executor::new(log, installation.pepper()?))?);
     let authenticator = Arc::new(authenticator.with_credentials(register.clone()));
-    Ok(query_state(&installation.read, authenticator).await?.with_permissions(register))
+    let queries = query_state(&installation.read, authenticator).await?.with_permissions(register);
+    if !installation.reads_elsewhere() {
+        return Ok(queries);
+    }
+    // What was sealed is where the log is.
+    let seals = database::pool(&installation.log, Role::Reader, SEALS_CONNECTIONS_MAX).await?;
+    Ok(queries.with_seals(seals))
 }
 
 /// A feed from the log's Postgres that is told of new entries.
@@ -210,6 +226,36 @@ pub(crate) async fn projectors(
     let read = database::pool(read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let config = Config { read, feed, projections: projectors::all() };
     Ok(Projectors::run(config, shutdown.wait()))
+}
+
+/// Seals the log until the end; none where there is nothing to sign with.
+pub(crate) async fn sealer(
+    installation: &Installation,
+    own_head: Option<Receiver<i64>>,
+    nats_url: Option<String>,
+    shutdown: Shutdown,
+) -> anyhow::Result<Option<impl Future<Output = ()> + use<>>> {
+    let Some(keys) = signing_keys::of(installation).await? else {
+        tracing::warn!(
+            "no ORGLEDGER_SIGNING_KEY: the log is not sealed, and nothing proves what it holds \
+             (`orgledger signing-key new` makes one)"
+        );
+        return Ok(None);
+    };
+    let log = database::pool(&installation.log, Role::Projector, SEALER_CONNECTIONS_MAX).await?;
+    let head = HeadWatch::start(log.clone(), own_head);
+    let signing = installation.signing();
+    let anchoring = Anchoring {
+        log: log.clone(),
+        nats_url,
+        every: Duration::from_secs(signing.anchor_seconds),
+    };
+    let anchors = anchors::parse(signing.anchors.as_deref())?;
+    let anchors = anchors::run(anchoring, anchors, shutdown.clone());
+    let sealer = seals::run(SealConfig { log, head, keys }, shutdown.wait());
+    Ok(Some(async move {
+        tokio::join!(sealer, anchors);
+    }))
 }
 
 /// Puts on record what read models show and the log does not have, until the end.

@@ -96,6 +96,9 @@ pub(crate) async fn create(
     tx.execute(format!("create schema {schema}").as_str()).await?;
     enter(tx, &schema).await?;
     tx.execute(projection.tables).await?;
+    if !projection.indexes.is_empty() {
+        tx.execute(projection.indexes).await?;
+    }
     sqlx::query("select read.enclose($1, $2)")
         .bind(&schema)
         .bind(projection.views)

@@ -8,7 +8,8 @@ use event_schemas::upcast::{upcast, upcasters};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, OrganizationId, PersonEvent, PersonId, PriceListEvent, ProjectEvent,
-    RecordedEvent, RefusalEvent, ServiceAccountEvent, StreamEvent,
+    RecordedEvent, RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent,
+    UsageMonthEvent, UsageRepricingEvent,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -45,6 +46,12 @@ pub enum Stream {
     Name,
     /// `person`
     Person,
+    /// `usage`: what is recorded is corrected there. The records themselves are no events of a stream.
+    Usage,
+    /// `usage_month`
+    UsageMonth,
+    /// `signing_key`
+    SigningKey,
 }
 
 impl Stream {
@@ -63,6 +70,9 @@ impl Stream {
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,
             PersonEvent::STREAM => Self::Person,
+            UsageRepricingEvent::STREAM => Self::Usage,
+            UsageMonthEvent::STREAM => Self::UsageMonth,
+            SigningKeyEvent::STREAM => Self::SigningKey,
             unknown => return Err(unreadable(event, format!("there is no stream '{unknown}'"))),
         })
     }
@@ -126,7 +136,8 @@ pub fn json<T: serde::Serialize>(
     serde_json::to_value(part).map_err(|error| unreadable(event, error.to_string()))
 }
 
-fn unreadable(event: &RecordedEvent, reason: String) -> ProjectionError {
+/// An event that this program does not know what to do with.
+pub(crate) fn unreadable(event: &RecordedEvent, reason: String) -> ProjectionError {
     ProjectionError::Unreadable {
         position: event.position,
         event_type: event.event_type.clone(),

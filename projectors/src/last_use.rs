@@ -71,12 +71,15 @@ fn commands(events: &[RecordedEvent]) -> Result<Commands, ProjectionError> {
             | Stream::ApiKey
             | Stream::Approval
             | Stream::Person
+            | Stream::Usage
+            | Stream::UsageMonth
             | Stream::Refusal
             | Stream::AccessReview
             | Stream::CreditAccount
             | Stream::Budget
             | Stream::PriceList
-            | Stream::Name => {}
+            | Stream::Name
+            | Stream::SigningKey => {}
         }
         let Some(organization_id) = event.organization_id else { continue };
         let text = |name: &str| event.metadata.get(name).and_then(|value| value.as_str());

@@ -15,25 +15,33 @@
 pub mod access_register;
 pub mod access_reviews;
 mod apply;
+mod audit_log;
 pub mod balances;
 mod budgets;
 mod builds;
+mod compare;
 pub mod cost_per_feature;
 mod error;
 pub mod events;
 pub mod feed;
 pub mod last_use;
 mod oversight;
+mod prices;
 pub mod projection;
 mod rebuild;
+pub mod replay;
 mod runtime;
+pub mod seals;
 mod status;
 pub mod temporal;
 mod views;
 
+pub use compare::{Compared, compare};
 pub use error::RunError;
 pub use feed::{Feed, FeedError, JetStreamFeed, PostgresFeed};
 pub use projection::{Projection, ProjectionError, Registered, all, named};
 pub use rebuild::{Progress, Rebuilt, rebuild};
 pub use runtime::{Config, Projectors, catch_up};
-pub use status::{Fingerprint, ProjectionStatus, TableFingerprint, fingerprint, status};
+pub use status::{
+    Difference, Fingerprint, ProjectionStatus, TableFingerprint, fingerprint, status,
+};

@@ -3,11 +3,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use event_schemas::Month;
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
 
 use crate::access_register::AccessRegister;
 use crate::access_reviews::AccessReviews;
+use crate::audit_log::AuditLog;
 use crate::balances::Balances;
 use crate::budgets::Budgets;
 use crate::cost_per_feature::CostPerFeature;
@@ -15,6 +17,7 @@ use crate::error::RunError;
 use crate::feed::FeedPage;
 use crate::last_use::LastUse;
 use crate::oversight::Oversight;
+use crate::prices::Prices;
 
 /// Why a page could not be applied. Nothing of it was.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +38,15 @@ pub enum ProjectionError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Usage records that it needs have been archived. Sums without them would be wrong.
+    #[error(
+        "usage of {month} is archived, and its records are needed: restore it (`orgledger usage restore \
+         --month {month}`), and it goes on"
+    )]
+    Archived {
+        /// The first of the months that are needed.
+        month: Month,
+    },
 }
 
 /// A read model: tables, and how a page of the log changes them.
@@ -54,6 +66,9 @@ pub trait Projection: Send + Sync + 'static {
     /// Questions to its tables that find what does not agree with each other, a line of text each. A
     /// build goes into service only where none finds anything. Their names are not qualified.
     const CHECKS: &'static [&'static str] = &[];
+
+    /// The SQL that creates the indexes that only readers need. Where nobody reads, there are none.
+    const INDEXES: &'static str = "";
 
     /// The SQL that creates its tables. Their names are not qualified.
     fn tables() -> &'static str;
@@ -96,6 +111,7 @@ pub struct Registered {
     /// [`Projection::VIEWS`].
     pub views: &'static [&'static str],
     pub(crate) tables: &'static str,
+    pub(crate) indexes: &'static str,
     pub(crate) checks: &'static [&'static str],
     projection: Arc<dyn Apply>,
 }
@@ -108,6 +124,7 @@ impl Registered {
             version: P::VERSION,
             views: P::VIEWS,
             tables: P::tables(),
+            indexes: P::INDEXES,
             checks: P::CHECKS,
             projection: Arc::new(projection),
         }
@@ -129,8 +146,10 @@ pub fn all() -> Vec<Registered> {
         Registered::new(Balances),
         Registered::new(CostPerFeature),
         Registered::new(AccessReviews),
+        Registered::new(AuditLog),
         Registered::new(LastUse),
         Registered::new(Oversight),
+        Registered::new(Prices),
         Registered::new(Budgets),
     ]
 }

@@ -108,7 +108,10 @@ pub(crate) async fn tidy(read: &PgPool, projection: &Registered) -> Result<(), s
 }
 
 /// The build in service, where it is not an older version's.
-async fn serving(read: &PgPool, projection: &Registered) -> Result<Option<Build>, RunError> {
+pub(crate) async fn serving(
+    read: &PgPool,
+    projection: &Registered,
+) -> Result<Option<Build>, RunError> {
     let mut connection = read.acquire().await?;
     let serving = builds::find(&mut connection, projection.name, State::Serving).await?;
     match serving {
@@ -124,7 +127,10 @@ async fn serving(read: &PgPool, projection: &Registered) -> Result<Option<Build>
 /// Waits to be the one builder of a projection, and is it for as long as the connection lives:
 /// however that ends, the lock goes with it. What is at stake is work, not truth: should the lock be
 /// lost, a second builder gives the first one's build up, and the first one finds out.
-async fn lock_builder(read: &PgPool, projection: &str) -> Result<PgConnection, sqlx::Error> {
+pub(crate) async fn lock_builder(
+    read: &PgPool,
+    projection: &str,
+) -> Result<PgConnection, sqlx::Error> {
     let mut connection = read.acquire().await?.detach();
     sqlx::query("select pg_advisory_lock(hashtextextended('orgledger build ' || $1, 0))")
         .bind(projection)
@@ -183,7 +189,7 @@ async fn build(
 }
 
 /// Makes the build to fill, or finds the one that was left half full.
-async fn begin(
+pub(crate) async fn begin(
     read: &PgPool,
     projection: &Registered,
     leftover: Leftover,
@@ -201,7 +207,7 @@ async fn begin(
 }
 
 /// Fills the build until it is close to the one in service; where there is none, up to the head.
-async fn chase(
+pub(crate) async fn chase(
     read: &PgPool,
     feed: &Feed,
     projection: &Registered,
@@ -271,7 +277,7 @@ async fn switch(
 
 /// Makes the views show nothing but the build in service, and drops the tables of those that were
 /// in it. Where readers that began before the switch are still at them, the next sweep does it.
-async fn sweep(read: &PgPool, projection: &Registered) -> Result<(), sqlx::Error> {
+pub(crate) async fn sweep(read: &PgPool, projection: &Registered) -> Result<(), sqlx::Error> {
     views::settle(read, projection).await?;
     let mut connection = read.acquire().await?;
     for schema in builds::retired_schemas(&mut connection, projection.name).await? {

@@ -154,7 +154,9 @@ impl Failures {
             self.set_stopped(true);
         }
         let pause = match error {
-            RunError::Projection(ProjectionError::Unreadable { .. })
+            RunError::Projection(
+                ProjectionError::Unreadable { .. } | ProjectionError::Archived { .. },
+            )
             | RunError::Newer { .. }
             | RunError::Disagrees { .. }
             | RunError::Unknown { .. } => PAUSE_STOPPED,

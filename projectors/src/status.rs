@@ -1,7 +1,7 @@
 //! How far projections are, and what their tables hold.
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection, Executor, PgPool, Row};
+use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
 
 use crate::error::RunError;
 
@@ -96,4 +96,47 @@ pub async fn fingerprint(read: &PgPool, projection: &str) -> Result<Fingerprint,
     }
     tx.rollback().await?;
     Ok(Fingerprint { position, tables })
+}
+
+/// Where two builds differ first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The table.
+    pub table: String,
+    /// A row of one that the other has not, and which of them it is.
+    pub row: String,
+}
+
+/// The first row in which the tables of a build in service and of another, filled from the log, differ.
+pub(crate) async fn first_difference(
+    tx: &mut PgConnection,
+    serving: &str,
+    fresh: &str,
+) -> Result<Option<Difference>, sqlx::Error> {
+    tx.execute(
+        "set local timezone to 'UTC'; set local datestyle to 'ISO'; set local enable_seqscan to on",
+    )
+    .await?;
+    let names: Vec<String> = sqlx::query_scalar(
+        "select tablename::text from pg_tables where schemaname = $1 order by tablename",
+    )
+    .bind(fresh)
+    .fetch_all(&mut *tx)
+    .await?;
+    for table in names {
+        for (here, there, what) in [
+            (serving, fresh, "there is a row that does not follow from the log"),
+            (fresh, serving, "a row is missing that follows from the log"),
+        ] {
+            let sql = format!(
+                "select t::text from {here}.{table} t except all select t::text from {there}.{table} t
+                 order by 1 limit 1"
+            );
+            let row: Option<String> = sqlx::query_scalar(&sql).fetch_optional(&mut *tx).await?;
+            if let Some(row) = row {
+                return Ok(Some(Difference { table, row: format!("{what}: {row}") }));
+            }
+        }
+    }
+    Ok(None)
 }

@@ -3,7 +3,7 @@
 mod dimension;
 mod export;
 mod focus;
-mod known;
+pub(crate) mod known;
 mod lines;
 mod names;
 mod parameters;

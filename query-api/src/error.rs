@@ -1,6 +1,6 @@
 //! Why a query has no answer, and the one place where that becomes HTTP.
 
-use api_conventions::problem::{COMMON, Problem, ProblemKind};
+use api_conventions::problem::{COMMON, Problem, ProblemKind, RECORDS_ARCHIVED};
 use api_conventions::problem_kinds;
 
 problem_kinds! { pub(crate) OWN:
@@ -21,11 +21,6 @@ problem_kinds! { pub(crate) OWN:
     /// Ask for a shorter time, or group by what is summed up beforehand: neither by end user nor by
     /// tag, service tier or error; and as known at the end of an hour instead of within it.
     TOO_MANY_RECORDS = "too-many-records" UNPROCESSABLE_ENTITY "Too much would have to be read";
-    /// The usage records that would have to be read one by one have been archived.
-    ///
-    /// Sums of them stay: group by what is summed up beforehand, as known now or at the end of an
-    /// hour.
-    RECORDS_ARCHIVED = "records-archived" UNPROCESSABLE_ENTITY "The records have been archived";
     /// These read models stand apart from the log, and the question needs its usage records.
     ///
     /// Ask where the log is, or for what is summed up beforehand, as known now.

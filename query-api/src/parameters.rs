@@ -6,12 +6,14 @@ use api_conventions::problem::ProblemSchema;
 use api_conventions::{AsOf, Cursor, Limit, Position};
 use event_schemas::{
     AccessReviewId, ApiKeyId, BudgetId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
-    RoleId, ServiceAccountId,
+    ReviewDecision, RoleId, ServiceAccountId,
 };
 use serde::{Deserialize, Deserializer};
 use utoipa::openapi::{KnownFormat, Object, OneOf, Schema, SchemaFormat, Type};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
+use crate::access_reviews::lines::LineState;
+use crate::access_reviews::reviews::ReviewState;
 use crate::list::State;
 use crate::state::highest;
 use crate::temporal::Temporal;
@@ -124,6 +126,46 @@ macro_rules! query {
 query! {
     /// Parameters of what is one thing.
     PointQuery {}
+    /// Parameters of the list of price lists.
+    PriceListQuery {
+        /// The most items of the page.
+        #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
+        limit: Option<Limit>,
+        /// The `next_cursor` of the page before.
+        #[param(value_type = Option<String>)]
+        cursor: Option<Cursor>,
+        /// Of this provider only, as the lists call it; `*` for lists of every provider.
+        provider: Option<String>,
+        /// Whether to answer the prices, too.
+        prices: Option<bool>,
+    }
+    /// Parameters of the list of access reviews.
+    AccessReviewListQuery {
+        /// The most items of the page.
+        #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
+        limit: Option<Limit>,
+        /// The `next_cursor` of the page before.
+        #[param(value_type = Option<String>)]
+        cursor: Option<Cursor>,
+        /// Those in this state only.
+        #[param(inline)]
+        state: Option<ReviewState>,
+    }
+    /// Parameters of the list of an access review's lines.
+    AccessReviewLineListQuery {
+        /// The most items of the page.
+        #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
+        limit: Option<Limit>,
+        /// The `next_cursor` of the page before.
+        #[param(value_type = Option<String>)]
+        cursor: Option<Cursor>,
+        /// Those of which nobody has said anything yet, or those of which somebody has.
+        #[param(inline)]
+        state: Option<LineState>,
+        /// Those with this decision only.
+        #[param(inline)]
+        decision: Option<ReviewDecision>,
+    }
     /// Parameters of the access register.
     RegisterQuery {
         /// Of this member only.

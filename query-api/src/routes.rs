@@ -10,15 +10,17 @@ use utoipa_axum::routes;
 
 use crate::state::QueryState;
 use crate::{
-    access_register, access_reviews, api_keys, approvals, balances, break_glass, budgets, costs,
-    groups, invites, members, organizations, permissions, project_groups, project_members,
-    projects, refusals, roles, service_accounts, settings, status, suggestions,
+    access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass,
+    budgets, costs, diff, groups, invites, members, organizations, permissions, price_lists,
+    project_groups, project_members, projects, refusals, roles, seals, service_accounts, settings,
+    status, suggestions, why,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
 pub fn routes(state: QueryState) -> OpenApiRouter {
     let authenticator = Arc::clone(&state.authenticator);
     list()
+        .route_layer(from_fn_with_state(state.clone(), seals::answer_sealed))
         .route_layer(from_fn(links::link_pages))
         .route_layer(from_fn(etag::answer_unmodified))
         .route_layer(from_fn_with_state(authenticator, authenticate))
@@ -72,5 +74,13 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(approvals::list_approvals))
         .routes(routes!(break_glass::list_break_glass))
         .routes(routes!(refusals::list_refusals))
+        .routes(routes!(audit_log::route::list_audit_log))
+        .routes(routes!(audit_log::entry::get_audit_log_entry))
+        .routes(routes!(price_lists::list_price_lists))
+        .routes(routes!(diff::route::get_diff))
+        .routes(routes!(why::route::get_why))
+        .routes(routes!(audit_log::records::list_usage_batch_records))
+        .routes(routes!(seals::get_checkpoint))
+        .routes(routes!(seals::get_entry_proof))
         .routes(routes!(status::get_status))
 }

@@ -23,6 +23,10 @@ pub enum Projection {
     LastUse,
     /// Approvals, accesses of the operator, refusals.
     Oversight,
+    /// Every event of an organization, with what was before and what is after.
+    AuditLog,
+    /// Price lists, each version of them.
+    Prices,
 }
 
 impl Projection {
@@ -36,6 +40,8 @@ impl Projection {
             Self::AccessReviews => "access_reviews",
             Self::LastUse => "last_use",
             Self::Oversight => "oversight",
+            Self::AuditLog => "audit_log",
+            Self::Prices => "prices",
         }
     }
 
@@ -48,9 +54,11 @@ impl Projection {
             Self::Balances => "read.balances",
             Self::Budgets => "read.budget_crossings",
             Self::CostPerFeature => "read.usage_by_feature",
-            Self::AccessReviews => "read.access_review_lines",
+            Self::AccessReviews => "read.access_review_attestations",
             Self::LastUse => "read.last_commands",
             Self::Oversight => "read.approvals",
+            Self::AuditLog => "read.audit_log",
+            Self::Prices => "read.own_price_lists",
         }
     }
 }

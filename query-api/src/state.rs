@@ -27,6 +27,7 @@ const OTHER_REPLICA_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct QueryState {
     pool: PgPool,
+    seals: PgPool,
     positions: Positions,
     wait_max: Duration,
     pub(crate) authenticator: Arc<Authenticator>,
@@ -38,7 +39,8 @@ impl QueryState {
     /// most, which must be less than a request may take.
     pub fn new(pool: PgPool, authenticator: Arc<Authenticator>, wait_max: Duration) -> Self {
         let positions = Positions::new(pool.clone());
-        Self { positions, pool, wait_max, authenticator, permissions: None }
+        let seals = pool.clone();
+        Self { pool, seals, positions, wait_max, authenticator, permissions: None }
     }
 
     /// The same, for callers whose permissions are known there. Without it only who runs orgledger
@@ -46,6 +48,20 @@ impl QueryState {
     #[must_use]
     pub fn with_permissions(self, permissions: Arc<dyn Permissions>) -> Self {
         Self { permissions: Some(permissions), ..self }
+    }
+
+    /// The same, where what was sealed is in another database than the read models.
+    #[must_use]
+    pub fn with_seals(self, seals: PgPool) -> Self {
+        Self { seals, ..self }
+    }
+
+    pub(crate) fn seals(&self) -> &PgPool {
+        &self.seals
+    }
+
+    pub(crate) fn wait_max(&self) -> Duration {
+        self.wait_max
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

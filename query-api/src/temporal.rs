@@ -2,13 +2,14 @@
 
 use api_conventions::{AsOf, Position};
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::error::QueryError;
 use crate::snapshot::Snapshot;
 
 /// Which state of a temporal table is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Temporal {
     /// What was true at this time; without it, what is true and has no end.
     pub as_of: Option<DateTime<Utc>>,
@@ -47,16 +48,7 @@ impl Temporal {
 
     /// Adds `and …` for the temporal rows of `alias`.
     pub(crate) fn push(self, query: &mut QueryBuilder<'_, Postgres>, alias: &str) {
-        match self.at_position {
-            None => {
-                query.push(format_args!(" and {alias}.known_to is null"));
-            }
-            Some(position) => {
-                query.push(format_args!(" and {alias}.known_from <= ")).push_bind(position);
-                query.push(format_args!(" and ({alias}.known_to is null or {alias}.known_to > "));
-                query.push_bind(position).push(")");
-            }
-        }
+        self.push_known(query, alias);
         match self.as_of {
             None => {
                 query.push(format_args!(" and {alias}.valid_to is null"));
@@ -65,6 +57,20 @@ impl Temporal {
                 query.push(format_args!(" and {alias}.valid_from <= ")).push_bind(time);
                 query.push(format_args!(" and ({alias}.valid_to is null or {alias}.valid_to > "));
                 query.push_bind(time).push(")");
+            }
+        }
+    }
+
+    /// The same for what was known, whenever it was true.
+    pub(crate) fn push_known(self, query: &mut QueryBuilder<'_, Postgres>, alias: &str) {
+        match self.at_position {
+            None => {
+                query.push(format_args!(" and {alias}.known_to is null"));
+            }
+            Some(position) => {
+                query.push(format_args!(" and {alias}.known_from <= ")).push_bind(position);
+                query.push(format_args!(" and ({alias}.known_to is null or {alias}.known_to > "));
+                query.push_bind(position).push(")");
             }
         }
     }

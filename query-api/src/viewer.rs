@@ -24,7 +24,7 @@ pub(crate) struct Viewer {
 /// Who asks about accesses of the operator: a viewer, or one of those who run orgledger.
 pub(crate) enum OversightViewer {
     /// Somebody of the organization.
-    Viewer(Viewer),
+    Viewer(Box<Viewer>),
     /// Who runs orgledger.
     Operator,
 }
@@ -85,7 +85,7 @@ impl FromRequestParts<QueryState> for OversightViewer {
         if caller.presented.is_none() && caller.actor.kind == ActorKind::Operator {
             return Ok(Self::Operator);
         }
-        Viewer::from_request_parts(parts, state).await.map(Self::Viewer)
+        Viewer::from_request_parts(parts, state).await.map(|viewer| Self::Viewer(Box::new(viewer)))
     }
 }
 

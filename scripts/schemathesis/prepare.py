@@ -26,7 +26,9 @@ def ask(method, path, body=None, credential=operator):
         request.add_header("Content-Type", "application/json")
         request.data = json.dumps(body).encode()
     with urllib.request.urlopen(request, timeout=30) as response:
-        return json.load(response)
+        answer = response.read()
+        is_text = response.headers.get_content_type() == "text/plain"
+        return answer.decode() if is_text else json.loads(answer)
 
 
 def before(operation, make, ids):
@@ -96,6 +98,10 @@ def organization(name):
     budget = {"name": "All", "scope": {"kind": "organization"}, "currency": "USD", "period": "monthly", "amount": "5000"}
     budget_id = make("/budgets", budget)["budget_id"]
     position = make("/credits/grants", {"amount": "5", "currency": "USD"})["position"]
+    lines = [
+        make(f"/audit-log?type={kind}&min_position={position}", method="GET")["items"]
+        for kind in ("api_key.created", "usage.recorded")
+    ]
     world = {
         "secret": secret,
         "second_secret": olga_key,
@@ -111,6 +117,8 @@ def organization(name):
         "export_id": export_id,
         "access_review_id": review_id,
         "line_id": line_id,
+        "event_id": lines[0][0]["event_id"],
+        "batch_id": lines[1][0]["event_id"],
         "approval_id": asked["approval_id"],
         "break_glass_id": waiting["break_glass_id"],
         "lot_id": lot_id,
@@ -154,4 +162,6 @@ world = {
 }
 # So that a query finds all of it, whenever it comes.
 ask("GET", f"/v1/organizations?min_position={position}")
+# And so that there is a proof of all of it.
+ask("GET", f"/v1/checkpoint?min_position={position}")
 json.dump(world, sys.stdout)

@@ -69,9 +69,14 @@ pub(super) struct Load {
 impl Load {
     /// Sets the organizations up.
     pub(super) async fn on(world: &World) -> anyhow::Result<Self> {
+        Self::of(world, TENANTS).await
+    }
+
+    /// The same with so many organizations.
+    pub(super) async fn of(world: &World, tenants_count: usize) -> anyhow::Result<Self> {
         world.all(&[price_list()?]).await?;
         let mut tenants = Vec::new();
-        for number in 0..TENANTS {
+        for number in 0..tenants_count {
             tenants.push(tenant(world, number).await?);
         }
         Ok(Self { tenants, expected: Totals::default(), began: clock::now(), made: 0 })
@@ -87,7 +92,7 @@ impl Load {
     ) -> Vec<(Tenant, Vec<Batch>)> {
         let mut dealt = Vec::with_capacity(senders);
         for sender in 0..senders {
-            let tenant = self.tenants[sender % TENANTS].clone();
+            let tenant = self.tenants[sender % self.tenants.len()].clone();
             let mut left = records / senders;
             let mut batches = Vec::new();
             for size in sizes.iter().cycle() {
@@ -101,6 +106,12 @@ impl Load {
             dealt.push((tenant, batches));
         }
         dealt
+    }
+
+    /// So many records of one tenant.
+    pub(super) fn batch(&mut self, tenant: usize, records: usize) -> Batch {
+        let tenant = self.tenants[tenant].clone();
+        Batch { records: (0..records).map(|_| self.record(&tenant)).collect() }
     }
 
     fn record(&mut self, tenant: &Tenant) -> UsageRecord {

@@ -12,6 +12,8 @@ mod http;
 mod load;
 pub(crate) mod reports;
 mod rollup;
+pub(crate) mod seals;
+pub(crate) mod skew;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,7 +25,7 @@ use futures::future::try_join_all;
 use crate::figure::{Figures, median, percentile};
 use crate::world::{World, context};
 use load::{Load, Tenant};
-use rollup::Rollup;
+use rollup::{Committed, Rollup};
 
 /// Senders, each of which waits for its answer before it sends again: two for each of the two
 /// writers, so that one batch is checked and priced while another is written.
@@ -54,7 +56,8 @@ pub(crate) async fn measure(
         let counts = if round == 0 { records / 10 } else { records };
         let before = world.executor.log().head().await?;
         let batches = load.batches(SENDERS, counts, &BATCHES);
-        let (rate, written) = send(&recorder, &rollup, batches).await?;
+        let committed = [Arc::clone(&rollup.committed)];
+        let (rate, written) = send(&recorder, &committed, batches).await?;
         let lag = rollup.caught_up(&world, &load.expected).await?;
         if round == 0 {
             // As autovacuum does in a partition's first minute.
@@ -77,7 +80,8 @@ pub(crate) async fn measure(
     if figures.wants("command_p50_under_ingest") {
         let mut idle = commands::every_5_ms(&world, seconds, None).await?;
         let batches = load.batches(SENDERS, records, &BATCHES);
-        let sending = send(&recorder, &rollup, batches);
+        let committed = [Arc::clone(&rollup.committed)];
+        let sending = send(&recorder, &committed, batches);
         let (mut under, _) = commands::beside(&world, sending).await?;
         rollup.caught_up(&world, &load.expected).await?;
         let (p50, idle) = (percentile(&mut under, 0.5), percentile(&mut idle, 0.5));
@@ -99,16 +103,16 @@ fn records(seconds: f64) -> usize {
     ((RECORDS_PER_SECOND * seconds) as usize).next_multiple_of(SENDERS * 16_000)
 }
 
-/// Each sender sends its batches one after another. Answers records a second, until the last one's
+/// Each sender sends its batches one after another; followers hear of each answer. Answers records a second, until the last one's
 /// answer, and how many were recorded.
 async fn send(
     recorder: &UsageRecorder,
-    rollup: &Rollup,
+    followers: &[Arc<Committed>],
     senders: Vec<(Tenant, Vec<load::Batch>)>,
 ) -> anyhow::Result<(f64, usize)> {
     let started = Instant::now();
     let tasks = senders.into_iter().map(|(tenant, batches)| {
-        let (recorder, committed) = (recorder.clone(), Arc::clone(&rollup.committed));
+        let (recorder, followers) = (recorder.clone(), followers.to_vec());
         tokio::spawn(async move {
             let mut recorded = 0;
             for batch in batches {
@@ -116,7 +120,9 @@ async fn send(
                     recorder.record(&context(None), tenant.organization_id, batch.records).await?;
                 let fresh = |fate: &&RecordFate| matches!(fate, RecordFate::Recorded { .. });
                 recorded += answer.records.iter().filter(fresh).count();
-                committed.add(answer.position);
+                for follower in &followers {
+                    follower.add(answer.position);
+                }
             }
             anyhow::Ok(recorded)
         })

@@ -31,7 +31,7 @@ impl Committed {
         waiting.push_back((position, Instant::now()));
     }
 
-    fn reached(&self, checkpoint: i64) {
+    pub(super) fn reached(&self, checkpoint: i64) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let mut worst = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|(position, answered)| {
@@ -41,6 +41,11 @@ impl Committed {
             }
             !is_there
         });
+    }
+
+    /// The worst since this was asked the last time.
+    pub(super) fn take_worst(&self) -> Duration {
+        std::mem::take(&mut *self.worst.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -86,8 +91,7 @@ impl Rollup {
         self.committed.reached(head);
         let found = totals(&self.owner).await?;
         anyhow::ensure!(found == *expected, "the rollup has {found:?}, recorded was {expected:?}");
-        let mut worst = self.committed.worst.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(std::mem::take(&mut *worst).as_secs_f64())
+        Ok(self.committed.take_worst().as_secs_f64())
     }
 
     /// Gives the planner statistics of the partitions that have just been made.

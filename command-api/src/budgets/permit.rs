@@ -18,7 +18,6 @@ impl Session<'_> {
         let everywhere = self.permit(organization_id, Permission::BudgetsUpdate).await;
         match (everywhere, project_id) {
             (Ok(()), _) => Ok(BudgetKeeper::Organization),
-            (Err(refusal @ Refusal::NotPermitted { .. }), None) => Err(refusal),
             (Err(Refusal::NotPermitted { .. }), Some(project_id)) => {
                 self.permit_in(organization_id, project_id, Permission::BudgetsUpdate).await?;
                 Ok(BudgetKeeper::Project)

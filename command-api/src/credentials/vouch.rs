@@ -80,9 +80,8 @@ impl Session<'_> {
         match self.acting_holder(&usable, &hands, now).await {
             // Whoever else knows the secret may do less than when it was presented: so does it.
             Ok(opens) if opens.covers(presented) => Ok(()),
-            Ok(_) => Err(Refusal::CredentialEnded),
             Err(NotActing::Refused(Refusal::Failed(error))) => Err(Refusal::Failed(error)),
-            Err(_) => Err(Refusal::CredentialEnded),
+            Ok(_) | Err(_) => Err(Refusal::CredentialEnded),
         }
     }
 

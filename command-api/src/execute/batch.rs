@@ -136,7 +136,8 @@ impl<'a, C: Command> Batch<'a, C> {
                 events_upto: decided.events_upto,
             });
         }
-        Ok(Append { events: session.take_events(), expected: session.expected(), claims })
+        let (events, corrections) = session.take_events();
+        Ok(Append { events, expected: session.expected(), claims, corrections })
     }
 
     /// One answer for each command, where the first event of all was written at that position.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use api_conventions::authentication::Presented;
 use domain::organization::Authority;
 use domain::{Decider, Root};
+use event_log::usage::NewCorrection;
 use event_log::{Aggregates, EventLog, NewEvent, StreamKey};
 use event_schemas::OrganizationId;
 use uuid::Uuid;
@@ -41,6 +42,8 @@ pub struct Session<'a> {
     streams: HashMap<StreamKey, Box<dyn Working>>,
     /// The events of the commands that were not refused.
     events: Vec<NewEvent>,
+    /// What some of them correct.
+    corrections: Vec<NewCorrection>,
     current: Option<Current<'a>>,
     /// Who reads, where no command runs, and their name.
     reader: Authority,
@@ -55,6 +58,7 @@ struct Current<'a> {
     metadata: Arc<str>,
     organization_id: Option<OrganizationId>,
     events: Vec<NewEvent>,
+    corrections: Vec<NewCorrection>,
     first_written: Option<StreamKey>,
     secrets: Vec<Secret>,
 }
@@ -76,6 +80,7 @@ impl<'a> Session<'a> {
             guards,
             streams: HashMap::new(),
             events: Vec::new(),
+            corrections: Vec::new(),
             current: None,
             reader: Authority::Nobody,
             reader_name: String::new(),
@@ -112,6 +117,7 @@ impl<'a> Session<'a> {
             metadata: serde_json::to_string(&context.metadata)?.into(),
             organization_id: command.organization_id(),
             events: Vec::new(),
+            corrections: Vec::new(),
             first_written: None,
             secrets: Vec::new(),
         });
@@ -138,6 +144,9 @@ impl<'a> Session<'a> {
             let first = current.first_written.and_then(|stream| self.streams.get(&stream));
             sequence = first.map(|stream| stream.sequence());
             secrets = current.secrets;
+            let before = self.events.len();
+            let of_all = |one: NewCorrection| NewCorrection { event: before + one.event, ..one };
+            self.corrections.extend(current.corrections.into_iter().map(of_all));
             self.events.extend(current.events);
         }
         Ok(Ok(Decided { outcome, events_upto: self.events.len(), sequence, secrets }))
@@ -198,6 +207,14 @@ impl<'a> Session<'a> {
         }
         current.first_written = Some(stream);
         Ok(())
+    }
+
+    /// Says what the last event that was decided corrects.
+    pub(crate) fn correct(&mut self, corrections: Vec<NewCorrection>) {
+        let Some(current) = &mut self.current else { return };
+        let Some(event) = current.events.len().checked_sub(1) else { return };
+        let of_event = corrections.into_iter().map(|one| NewCorrection { event, ..one });
+        current.corrections.extend(of_event);
     }
 
     /// Says to which organization the command's events belong, where that is not known before.
@@ -274,8 +291,8 @@ impl<'a> Session<'a> {
         !self.streams.is_empty()
     }
 
-    pub(super) fn take_events(&mut self) -> Vec<NewEvent> {
-        std::mem::take(&mut self.events)
+    pub(super) fn take_events(&mut self) -> (Vec<NewEvent>, Vec<NewCorrection>) {
+        (std::mem::take(&mut self.events), std::mem::take(&mut self.corrections))
     }
 
     pub(crate) fn expected(&self) -> Vec<(StreamKey, i64)> {

@@ -2,7 +2,7 @@
 
 use api_conventions::Problem;
 use api_conventions::etag::etag;
-use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED};
+use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED, RECORDS_ARCHIVED};
 use axum::http::header;
 use domain::access_review::AccessReviewError;
 use domain::api_key::ApiKeyError;
@@ -17,6 +17,8 @@ use domain::project::ProjectError;
 use domain::service_account::ServiceAccountError;
 use domain::text::TextError;
 use domain::usage::UsageError;
+use domain::usage_month::UsageMonthError;
+use domain::usage_repricing::UsageRepricingError;
 
 use super::kinds::{
     ACCESS_REVIEW_CLOSED, AGAINST_KEY_RULES, ALREADY_DECIDED, ALREADY_EXISTS, ALREADY_MEMBER,
@@ -29,7 +31,7 @@ use super::kinds::{
     ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN,
     PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
     SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED,
-    TOO_MANY,
+    TOO_MANY, USAGE_ARCHIVED,
 };
 use super::{failures, not_found, said};
 use crate::refusal::{ExecuteError, Refusal};
@@ -61,6 +63,10 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::Usage(error) => Problem::new(INVALID_VALUE)
             .with_detail(error.to_string())
             .with("field", usage_field(&error)),
+        Refusal::UsageRepricing(error) => usage_repricing(&error),
+        Refusal::UsageArchived => said(USAGE_ARCHIVED, &refusal),
+        Refusal::UsageMonth(error) => usage_month(&error),
+        Refusal::RecordsArchived { .. } => said(RECORDS_ARCHIVED, &refusal),
         Refusal::NotPermitted { permission } => {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
@@ -76,6 +82,16 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             .with_header(header::ETAG, etag(sequence)),
         Refusal::Failed(error) => failures::problem(*error),
     }
+}
+
+fn usage_repricing(error: &UsageRepricingError) -> Problem {
+    use UsageRepricingError as Refused;
+    let field = match error {
+        Refused::EmptySpan => "to",
+        Refused::Reason(_) => "reason",
+        Refused::NothingCorrected | Refused::TooMany(_) => "from",
+    };
+    said(INVALID_VALUE, error).with("field", field)
 }
 
 fn organization(error: &OrganizationError) -> Problem {
@@ -329,6 +345,14 @@ fn text(error: &TextError) -> Problem {
     said(INVALID_VALUE, error).with("field", field)
 }
 
+/// These come from the command line alone.
+fn usage_month(error: &UsageMonthError) -> Problem {
+    match error {
+        UsageMonthError::NotArchived => not_found(),
+        UsageMonthError::ArchivedOtherwise { .. } => said(ALREADY_EXISTS, error),
+    }
+}
+
 fn usage_field(error: &UsageError) -> &'static str {
     match error {
         UsageError::Empty { field }
@@ -353,6 +377,8 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Usage(error) => Some(usage_field(error)),
         Refusal::TextIn { field, .. } | Refusal::Invalid { field, .. } => Some(field),
         Refusal::CreditAccount(_)
+        | Refusal::UsageMonth(_)
+        | Refusal::RecordsArchived { .. }
         | Refusal::AccessReview(_)
         | Refusal::AtLine { .. }
         | Refusal::Person(_)
@@ -368,6 +394,8 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::Name(_)
         | Refusal::Text(_)
         | Refusal::Import(_)
+        | Refusal::UsageRepricing(_)
+        | Refusal::UsageArchived
         | Refusal::PreconditionFailed { .. }
         | Refusal::Failed(_) => None,
     }

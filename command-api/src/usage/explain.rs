@@ -2,18 +2,18 @@
 
 use std::sync::PoisonError;
 
-use domain::pricing::{Tokens, Used};
-use event_log::usage::usage_of_request;
+use domain::pricing::{ChosenList, ChosenPrices, Tokens, Used};
+use event_log::usage::{UsageOfRequest, corrections_of, usage_of_request};
 use event_schemas::{OrganizationId, Permission, RecordedUsage};
 
 use super::UsageRecorder;
-use super::explanation::UsageExplanation;
+use super::explanation::{ExplainedCorrection, UsageExplanation};
 use crate::execute::CommandContext;
 use crate::refusal::{ExecuteError, Refusal};
 
 impl UsageRecorder {
     /// How the cost of a request came about. None where there is no such request in the
-    /// organization, or none that the asker may see.
+    /// organization, or none that the asker may see; refused where it may be in an archive.
     pub async fn explain(
         &self,
         context: &CommandContext,
@@ -25,9 +25,12 @@ impl UsageRecorder {
         session.vouch(context.presented.as_ref()).await.map_err(Refusal::into_error)?;
         session.asking(organization_id).await.map_err(Refusal::into_error)?;
         let pool = self.executor.log().pool();
-        let Some((position, usage)) = usage_of_request(pool, organization_id, request_id).await?
-        else {
-            return Ok(None);
+        let (position, usage) = match usage_of_request(pool, organization_id, request_id).await? {
+            UsageOfRequest::Found(position, usage) => (position, *usage),
+            UsageOfRequest::Absent => return Ok(None),
+            UsageOfRequest::Archived(months) => {
+                return Err(Refusal::RecordsArchived { months }.into_error());
+            }
         };
         match session.permit_in(organization_id, usage.project_id, Permission::UsageRead).await {
             Ok(()) => {}
@@ -35,16 +38,30 @@ impl UsageRecorder {
             // What somebody cannot see does not exist for them.
             Err(_) => return Ok(None),
         }
+        let corrections = corrections_of(pool, usage.batch_id, usage.ordinal).await?;
         self.refresh_prices().await?;
         let book = self.book.read().unwrap_or_else(PoisonError::into_inner);
         let explained = book.explain(&used(&usage), position);
         let explained =
             explained.map_err(|error| Refusal::Import(error.to_string()).into_error())?;
-        Ok(Some(UsageExplanation::new(position, usage, explained)))
+        let mut told = Vec::with_capacity(corrections.len());
+        for correction in corrections {
+            let list = correction.price_list_id.clone().map(|price_list_id| ChosenList {
+                price_list_id,
+                version: correction.price_list_version,
+            });
+            let prices = ChosenPrices { known: correction.prices_at, list };
+            let explained = book.explain_by(&used(&usage), &prices);
+            let explained =
+                explained.map_err(|error| Refusal::Import(error.to_string()).into_error())?;
+            told.push(ExplainedCorrection::new(correction, explained));
+        }
+        Ok(Some(UsageExplanation::new(position, usage, explained, told)))
     }
 }
 
-fn used(usage: &RecordedUsage) -> Used<'_> {
+/// What is priced of a record.
+pub(super) fn used(usage: &RecordedUsage) -> Used<'_> {
     Used {
         organization_id: usage.organization_id,
         provider: &usage.provider,

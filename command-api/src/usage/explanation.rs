@@ -4,8 +4,10 @@ use api_conventions::{Caller, Json, Path, Problem};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use domain::pricing::{ExplainedLine, Explanation, MarkUp, PricedBy, UnpricedReason};
+use event_log::usage::RecordCorrection;
 use event_schemas::{
-    Amount, Currency, Measure, Percent, PriceListId, PriceStatus, Rate, RecordedUsage, When,
+    Amount, Currency, Measure, Percent, PriceListId, PriceStatus, Rate, RecordedUsage, RepricingId,
+    When,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -46,6 +48,38 @@ pub struct UsageExplanation {
     pub currency: Option<Currency>,
     /// Whether these lines come to the cost that was recorded. They do, unless the record was priced
     /// by an older version of this program that priced otherwise.
+    pub agrees: bool,
+    /// What it has cost since it was priced again, the first time first. The last one counts.
+    pub corrections: Vec<ExplainedCorrection>,
+}
+
+/// How the cost that a repricing gave a record came about.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ExplainedCorrection {
+    /// The position of the event: it counts from there on.
+    pub position: i64,
+    /// When that was.
+    pub recorded_at: DateTime<Utc>,
+    /// The repricing.
+    #[schema(value_type = uuid::Uuid)]
+    pub repricing_id: RepricingId,
+    /// Who did it.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The price.
+    pub price: Option<ExplainedPrice>,
+    /// What was used and what it costs, as above.
+    pub lines: Vec<ExplainedUsageLine>,
+    /// The sum of the lines, exactly.
+    pub subtotal: String,
+    /// What comes on top of it.
+    pub mark_up: Option<ExplainedMarkUp>,
+    /// What it costs from then on, rounded as above.
+    pub cost: Amount,
+    /// The currency.
+    pub currency: Currency,
+    /// Whether these lines come to that cost.
     pub agrees: bool,
 }
 
@@ -101,7 +135,12 @@ pub struct ExplainedMarkUp {
 }
 
 impl UsageExplanation {
-    pub(super) fn new(position: i64, usage: RecordedUsage, explained: Explanation) -> Self {
+    pub(super) fn new(
+        position: i64,
+        usage: RecordedUsage,
+        explained: Explanation,
+        corrections: Vec<ExplainedCorrection>,
+    ) -> Self {
         let Explanation { priced, by, lines, subtotal, mark_up } = explained;
         let agrees =
             priced.cost_pico == usage.cost_pico && priced.price_version == usage.price_version;
@@ -119,6 +158,31 @@ impl UsageExplanation {
             mark_up: mark_up.map(ExplainedMarkUp::from),
             cost: usage.cost_pico.map(|pico| Amount::from_pico(i128::from(pico))),
             currency: usage.currency,
+            agrees,
+            corrections,
+        }
+    }
+}
+
+impl ExplainedCorrection {
+    pub(super) fn new(correction: RecordCorrection, explained: Explanation) -> Self {
+        let Explanation { priced, by, lines, subtotal, mark_up } = explained;
+        let RecordCorrection { position, recorded_at, repricing_id, reason, actor, after, .. } =
+            correction;
+        let agrees = (priced.cost_pico, priced.price_version)
+            == (Some(after.cost_pico), Some(after.version));
+        Self {
+            position,
+            recorded_at,
+            repricing_id,
+            actor,
+            reason,
+            price: by.map(ExplainedPrice::from),
+            lines: lines.into_iter().map(ExplainedUsageLine::from).collect(),
+            subtotal: subtotal.to_string(),
+            mark_up: mark_up.map(ExplainedMarkUp::from),
+            cost: Amount::from_pico(i128::from(after.cost_pico)),
+            currency: after.currency,
             agrees,
         }
     }
@@ -174,7 +238,7 @@ fn unpriced(reason: UnpricedReason) -> String {
 /// Explains the cost of a request.
 ///
 /// The prices that were known when it was recorded price it once more: units × unit price = amount
-/// for each line. Where a request id came again after a day or more, it is the record that happened
+/// for each line. Where it was priced again since, `corrections` says the same of each time. Where a request id came again after a day or more, it is the record that happened
 /// last.
 #[utoipa::path(
     get,

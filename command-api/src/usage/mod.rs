@@ -10,11 +10,15 @@ mod queued;
 mod received;
 mod record;
 mod record_text;
+pub(crate) mod reprice;
 pub(crate) mod route;
 mod sent;
 
-pub use explanation::{ExplainedMarkUp, ExplainedPrice, ExplainedUsageLine, UsageExplanation};
+pub use explanation::{
+    ExplainedCorrection, ExplainedMarkUp, ExplainedPrice, ExplainedUsageLine, UsageExplanation,
+};
 pub(crate) use gate::Gate;
 pub use queued::{UsageQueue, UsageQueueConfig};
 pub use record::{RecordFate, UsageAnswer, UsageRecorder};
+pub use reprice::{RepriceUsageRequest, RepricedCost, RepricedModel, UsageRepriced};
 pub use sent::RECORDS_MAX;

@@ -201,6 +201,13 @@ impl From<Fate> for RecordFate {
             Fate::Recorded { position } => Self::Recorded { position },
             Fate::Duplicate => Self::Duplicate,
             Fate::Conflict => Self::Conflict,
+            Fate::Archived { month } => Self::Invalid {
+                field: Some("occurred_at".to_owned()),
+                reason: format!(
+                    "usage of {month} is archived and takes no more records; what was sent before is \
+                     recorded"
+                ),
+            },
         }
     }
 }

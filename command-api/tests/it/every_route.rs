@@ -171,6 +171,8 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
             json!({"provider": "*", "currency": "USD", "mark_up_percent": "12.5"})
         }
         "record_usage" => json!({"records": []}),
+        "reprice_usage" => json!({"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z",
+            "project_id": id("project")}),
         "record_litellm_usage" => json!([]),
         "open_access_review" => json!({"title": "All", "scope": {"kind": "members"},
             "due_at": "2999-01-01T00:00:00Z"}),

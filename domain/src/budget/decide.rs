@@ -26,14 +26,14 @@ impl Decider for Budget {
                 self.change(organization.organization_id(), terms)
             }
             BudgetCommand::Remove { organization } => self.remove(organization.organization_id()),
-            BudgetCommand::Cross(crossing) => self.cross(crossing),
+            BudgetCommand::Cross(crossing) => self.cross(&crossing),
         }
     }
 
     fn evolve(&mut self, event: &BudgetEvent) {
         match event {
             BudgetEvent::Set { .. } => {
-                *self = BudgetDetails::of(event).map_or(Self::Absent, Self::Active)
+                *self = BudgetDetails::of(event).map_or(Self::Absent, Self::Active);
             }
             BudgetEvent::Changed { name, amount, thresholds, action, time_zone, .. } => {
                 self.with(|budget| {
@@ -128,7 +128,7 @@ impl Budget {
 
     /// Each crossing once, however often and by however many it is found. What is said of a budget that
     /// was removed meanwhile is of no use to anybody.
-    fn cross(&self, crossing: BudgetCrossing) -> Decided {
+    fn cross(&self, crossing: &BudgetCrossing) -> Decided {
         let budget = match self {
             Self::Absent => return Err(BudgetError::NotFound),
             Self::Removed(_) => return Ok(vec![]),
@@ -142,7 +142,7 @@ impl Budget {
             threshold,
             spent,
             crossed_at,
-        } = crossing;
+        } = *crossing;
         if budget.reached.contains(&Reached { period, amount, threshold }) {
             return Ok(vec![]);
         }

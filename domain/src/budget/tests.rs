@@ -189,7 +189,7 @@ fn what_cannot_be_a_budget_is_refused() {
     check(&[], set(zone), Err(Refused::TimeZone("CET".to_owned())));
     let nameless = BudgetTerms { name: " ".to_owned(), ..terms(1, &[]) };
     check(&[], set(nameless), Err(Refused::Text(TextError::Empty { what: "name" })));
-    for feature in ["".to_owned(), "a".repeat(201), "a\nb".to_owned()] {
+    for feature in [String::new(), "a".repeat(201), "a\nb".to_owned()] {
         let subject = BudgetSubject::Feature { organization: open_organization(acme()), feature };
         check(&[], set_on(subject, terms(1, &[])), Err(Refused::Feature { max: 200 }));
     }

@@ -29,11 +29,11 @@ const REMEMBERED_MAX: usize = 1_024;
 pub struct PriceBook {
     position: i64,
     /// The lists for all.
-    lists: Vec<PublishedList>,
+    pub(super) lists: Vec<PublishedList>,
     /// Where those of a catalogue and a provider are, by id.
-    places: HashMap<PriceListId, usize>,
+    pub(super) places: HashMap<PriceListId, usize>,
     /// What organizations have of their own: few, mostly none.
-    own: HashMap<OrganizationId, Vec<PublishedList>>,
+    pub(super) own: HashMap<OrganizationId, Vec<PublishedList>>,
     /// The lists of a provider by the name that a record gives it: found once, not with each record.
     remembered: RwLock<HashMap<Box<str>, Arc<[usize]>>>,
 }
@@ -307,7 +307,7 @@ fn latest_with<'a, I: Iterator<Item = &'a PublishedList>>(
 }
 
 /// A name as names are compared. Most are so already, and nothing is allocated.
-fn folded(name: &str) -> Cow<'_, str> {
+pub(super) fn folded(name: &str) -> Cow<'_, str> {
     let plain = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase();
     if name.bytes().all(plain) { Cow::Borrowed(name) } else { Cow::Owned(fold(name)) }
 }

@@ -71,6 +71,12 @@ impl PublishedList {
             .map(Arc::as_ref)
     }
 
+    /// A version by its number, where the log knew it at a position.
+    pub(super) fn numbered(&self, number: u32, known: i64) -> Option<&Version> {
+        let mut versions = self.versions.iter().map(Arc::as_ref);
+        versions.find(|version| version.number == number && version.position <= known)
+    }
+
     /// Where the log first knew of it.
     pub(super) fn first_position(&self) -> i64 {
         self.versions.iter().map(|version| version.position).min().unwrap_or(i64::MAX)

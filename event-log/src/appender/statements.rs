@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Executor, PgConnection, Row};
 
 use super::Verdict;
+use super::corrections::CorrectionColumns;
 use crate::append::{Append, AppendError, Claim, Replay, StreamKey, erased_by};
 use crate::follow::NOTIFY_CHANNEL;
 use crate::vault::ERASED_CHANNEL;
@@ -115,6 +116,7 @@ pub(super) async fn write(
     let mut rows = EventColumns::default();
     let mut claims = ClaimColumns::default();
     let mut erased = Vec::new();
+    let mut corrected = CorrectionColumns::default();
     for (_, append, first_position) in &plan.accepted {
         for event in &append.events {
             rows.push(event);
@@ -124,11 +126,13 @@ pub(super) async fn write(
             let covered = i64::try_from(claim.events_upto).unwrap_or(0);
             claims.push(claim, first_position + covered - 1);
         }
+        corrected.push_all(&append.corrections, *first_position);
     }
     let positions: Vec<i64> = (plan.head + 1..=plan.last_position).collect();
     // Hardly any batch erases anybody, so the others do not carry that part along.
     let (destroyed, from_destroyed) =
         if erased.is_empty() { (String::new(), "") } else { (destroyed(), ", destroyed") };
+    let corrections = corrected.statement(if erased.is_empty() { 19 } else { 21 });
     let sql = format!(
         "with head as (
              update log.head
@@ -152,7 +156,7 @@ pub(super) async fn write(
                  as c(scope, key, fingerprint, outcome, position)
          ), told as (
              select pg_notify('{NOTIFY_CHANNEL}', $17::text) from head
-         ){destroyed}
+         ){destroyed}{corrections}
          select recorded_at from head, told{from_destroyed}"
     );
     let query = sqlx::query_scalar(&sql);
@@ -176,12 +180,12 @@ pub(super) async fn write(
         .bind(plan.last_position)
         .bind(plan.head);
     if erased.is_empty() {
-        return query.fetch_optional(connection).await;
+        return corrected.bind(query).fetch_optional(connection).await;
     }
     let persons: Vec<uuid::Uuid> = erased.iter().map(|(person, _)| person.0).collect();
     let organizations: Vec<Option<uuid::Uuid>> =
         erased.iter().map(|(_, organization)| organization.map(|id| id.0)).collect();
-    query.bind(persons).bind(organizations).fetch_optional(connection).await
+    corrected.bind(query.bind(persons).bind(organizations)).fetch_optional(connection).await
 }
 
 /// The part of the statement that destroys the keys of those who are erased, in the same transaction

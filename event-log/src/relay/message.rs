@@ -9,7 +9,7 @@ use async_nats::HeaderMap;
 use async_nats::header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID};
 use chrono::{DateTime, Utc};
 use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
-use event_schemas::{OrganizationId, RecordedEvent, RecordedUsage, UsageBatch};
+use event_schemas::{OrganizationId, RecordedEvent, RecordedUsage, RepricedUsage, UsageBatch};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -91,6 +91,9 @@ struct Envelope<'a, D> {
 struct EventData<'a> {
     payload: &'a serde_json::Value,
     metadata: &'a serde_json::Value,
+    /// What a `usage.repriced` corrects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    corrections: Option<&'a [RepricedUsage]>,
 }
 
 /// [`UsageBatch`], borrowed.
@@ -98,6 +101,7 @@ struct EventData<'a> {
 struct RunData<'a> {
     first_position: i64,
     recorded_at: DateTime<Utc>,
+    metadata: &'a serde_json::Value,
     records: &'a [RecordedUsage],
 }
 
@@ -108,11 +112,12 @@ fn subject(prefix: &str, organization_id: Option<OrganizationId>, rest: impl Dis
     }
 }
 
-/// The message for an event.
+/// The message for an event, with what it corrects.
 pub(super) fn event(
     prefix: &str,
     log_id: Uuid,
     event: &RecordedEvent,
+    corrections: Option<&[RepricedUsage]>,
 ) -> Result<Outgoing, serde_json::Error> {
     let body = serde_json::to_vec(&Envelope {
         specversion: SPEC_VERSION,
@@ -130,7 +135,7 @@ pub(super) fn event(
         sequence: Some(event.sequence.to_string()),
         eventversion: &event.event_version,
         recordedat: event.recorded_at,
-        data: EventData { payload: &event.payload, metadata: &event.metadata },
+        data: EventData { payload: &event.payload, metadata: &event.metadata, corrections },
     })?;
     let rest = format_args!("{}.{}", event.aggregate_type, event.event_type).to_string();
     Ok(Outgoing {
@@ -168,7 +173,12 @@ pub(super) fn usage(
         sequence: None,
         eventversion: USAGE_RECORDED_VERSION,
         recordedat: run.recorded_at,
-        data: RunData { first_position, recorded_at: run.recorded_at, records },
+        data: RunData {
+            first_position,
+            recorded_at: run.recorded_at,
+            metadata: &run.metadata,
+            records,
+        },
     })?;
     Ok(Outgoing {
         subject: subject(prefix, Some(run.organization_id), USAGE_RECORDED),
@@ -217,7 +227,8 @@ impl Positions {
 /// What a message carries.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Carried {
-    Event(Box<RecordedEvent>),
+    /// An event, and what it corrects.
+    Event(Box<RecordedEvent>, Vec<RepricedUsage>),
     Usage(UsageBatch),
 }
 
@@ -243,6 +254,8 @@ struct Received<'a> {
 struct ReceivedData {
     payload: serde_json::Value,
     metadata: serde_json::Value,
+    #[serde(default)]
+    corrections: Vec<RepricedUsage>,
 }
 
 /// Reads a message.
@@ -268,7 +281,7 @@ pub(super) fn read(body: &[u8]) -> Result<(Stamp, Carried), serde_json::Error> {
         occurred_at: received.time,
         recorded_at: received.recordedat,
     };
-    Ok((stamp, Carried::Event(Box::new(event))))
+    Ok((stamp, Carried::Event(Box::new(event), data.corrections)))
 }
 
 /// A number as text.

@@ -2,31 +2,24 @@
 
 use std::collections::VecDeque;
 
-use event_schemas::{OrganizationId, RecordedEvent, RecordedUsage};
+use event_schemas::usage_repricing::USAGE_REPRICED;
+use event_schemas::{OrganizationId, RecordedEvent, RepricedUsage};
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
 use super::message::{self, Outgoing};
 use super::stream::Interrupted;
 use crate::read::{ReadError, UsageRun, read_page};
-use crate::usage::read_usage;
+use crate::usage::months::first_missing;
+use crate::usage::{are_those_of, read_corrections, read_usage, record_cuts};
 
 /// How many events are read at once.
 const EVENTS_MAX: i64 = 500;
 
 /// How many usage records are read at once. A message ends there, too.
 ///
-/// This, the weights below and what [`cuts`] does must never change: two relays of different versions
-/// that cut a batch differently could each store a part of it.
+/// This must never change, as with [`record_cuts`].
 const RECORDS_MAX: i64 = 2_000;
-
-/// How much a message of usage records weighs at most: half the server's default `max_payload`, so
-/// that an untouched server takes a full message.
-const RUN_WEIGHT_MAX: usize = 512 * 1024;
-
-/// What the numbers, ids and names of a record weigh. They take some 700 bytes as JSON, and may take
-/// more one day.
-const RECORD_WEIGHT: usize = 1_000;
 
 enum Entry {
     Event(Box<RecordedEvent>),
@@ -85,7 +78,10 @@ impl<'a> Source<'a> {
             }
             match self.entries.pop_front() {
                 Some(Entry::Event(event)) => {
-                    return Ok(Some(message::event(self.prefix, self.log_id, &event)?));
+                    let corrections = self.corrections(&event).await?;
+                    let corrections = corrections.as_deref();
+                    let message = message::event(self.prefix, self.log_id, &event, corrections)?;
+                    return Ok(Some(message));
                 }
                 Some(Entry::Usage(run, from)) => self.read_run(run, from).await?,
                 None => {
@@ -113,6 +109,25 @@ impl<'a> Source<'a> {
         Ok(moved)
     }
 
+    /// What an event corrects; none where it is not one of those.
+    async fn corrections(
+        &mut self,
+        event: &RecordedEvent,
+    ) -> Result<Option<Vec<RepricedUsage>>, Interrupted> {
+        let Some(organization_id) =
+            event.organization_id.filter(|_| event.event_type == USAGE_REPRICED)
+        else {
+            return Ok(None);
+        };
+        let read = read_corrections(self.connection, event.position, organization_id).await?;
+        let count = event.payload["corrections"].as_u64().unwrap_or(0);
+        let hash = event.payload["corrections_hash"].as_str().unwrap_or_default();
+        if are_those_of(&read, count, hash) {
+            return Ok(Some(read));
+        }
+        Err(ReadError::Corrections { position: event.position }.into())
+    }
+
     /// Makes messages of a batch's next records, and puts the rest of it back.
     async fn read_run(&mut self, run: UsageRun, from: i64) -> Result<(), Interrupted> {
         let records = read_usage(self.connection, &run, from, RECORDS_MAX).await?;
@@ -120,11 +135,15 @@ impl<'a> Source<'a> {
         let wanted = RECORDS_MAX.min(run.count - from);
         let last = records.last().map_or(0, |record| i64::from(record.ordinal) + 1);
         if found != wanted || last != from + wanted {
+            if let Some(month) = first_missing(self.connection, run.first_day, run.last_day).await?
+            {
+                return Err(ReadError::Archived { month }.into());
+            }
             let after = run.first_position + from - 1;
             return Err(ReadError::Hole { after, upto: after + wanted, found }.into());
         }
         let (mut rest, mut first) = (records.as_slice(), run.first_position + from);
-        for count in cuts(&records) {
+        for count in record_cuts(&records) {
             let (now, later) = rest.split_at(count);
             let known = usize::try_from(self.begin + 1 - first).unwrap_or(0).min(count);
             if known < count {
@@ -142,52 +161,14 @@ impl<'a> Source<'a> {
     }
 }
 
-/// How many records each message carries. It hangs on nothing but the records: not on how they are
-/// written, on the server, or on where this relay began.
-fn cuts(records: &[RecordedUsage]) -> Vec<usize> {
-    let mut cuts = Vec::new();
-    let (mut count, mut weight) = (0, 0);
-    for record in records {
-        let more = RECORD_WEIGHT + 2 * text_bytes(record);
-        if count > 0 && weight + more > RUN_WEIGHT_MAX {
-            cuts.push(count);
-            (count, weight) = (0, 0);
-        }
-        count += 1;
-        weight += more;
-    }
-    if count > 0 {
-        cuts.push(count);
-    }
-    cuts
-}
-
-/// How long the sender's texts are. As JSON they are longer, but hardly ever twice as long.
-fn text_bytes(record: &RecordedUsage) -> usize {
-    let texts = [&record.feature, &record.provider, &record.model, &record.request_id];
-    let tags = record.tags.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-    texts.iter().map(|text| text.len()).sum::<usize>()
-        + record.end_user.as_ref().map_or(0, String::len)
-        + tags
-        + said_since_units(record)
-}
-
-/// What records have been able to say since they carry units; nothing of one that says none of it,
-/// which is cut as it always was.
-fn said_since_units(record: &RecordedUsage) -> usize {
-    let units: usize = record.units.iter().map(|(unit, _)| unit.as_str().len() + 10).sum();
-    units
-        + record.service_tier.as_ref().map_or(0, String::len)
-        + record.error_type.as_ref().map_or(0, String::len)
-}
-
 /// The batch of usage records that goes on after a position, where it stands within one.
 async fn run_around(
     connection: &mut PgConnection,
     position: i64,
 ) -> Result<Option<UsageRun>, sqlx::Error> {
     let row = sqlx::query(
-        "select first_position, batch_id, organization_id, count::bigint, first_day, last_day, recorded_at
+        "select first_position, batch_id, organization_id, count::bigint, first_day, last_day,
+                recorded_at, metadata
          from log.usage_batches where first_position <= $1 order by first_position desc limit 1",
     )
     .bind(position)
@@ -201,6 +182,7 @@ async fn run_around(
         first_day: row.get(4),
         last_day: row.get(5),
         recorded_at: row.get(6),
+        metadata: row.get(7),
     });
     Ok(run.filter(|run| run.last_position() > position))
 }

@@ -129,7 +129,9 @@ impl From<ReadError> for Interrupted {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Sqlx(error) => error.into(),
-            hole @ ReadError::Hole { .. } => Refused::Log(hole).into(),
+            not_all @ (ReadError::Hole { .. }
+            | ReadError::Corrections { .. }
+            | ReadError::Archived { .. }) => Refused::Log(not_all).into(),
         }
     }
 }

@@ -6,7 +6,7 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
 use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, Stream};
 use chrono::{DateTime, Utc};
-use event_schemas::{RecordedEvent, UsageBatch};
+use event_schemas::{RecordedEvent, RepricedUsage, UsageBatch};
 use futures::{FutureExt as _, StreamExt as _};
 use uuid::Uuid;
 
@@ -78,6 +78,8 @@ pub struct StreamPage {
     pub events: Vec<RecordedEvent>,
     /// The usage records, in order of position. A batch may come in several runs.
     pub usage: Vec<UsageBatch>,
+    /// What its `usage.repriced` events correct, by their positions.
+    pub corrections: Vec<(i64, Vec<RepricedUsage>)>,
     /// The position that it was read after.
     pub after: i64,
     /// The position of its last entry.
@@ -94,7 +96,8 @@ impl StreamPage {
     }
 
     fn records(&self) -> usize {
-        self.usage.iter().map(|batch| batch.records.len()).sum()
+        let records = self.usage.iter().map(|batch| batch.records.len()).sum::<usize>();
+        records + self.corrections.iter().map(|(_, corrected)| corrected.len()).sum::<usize>()
     }
 }
 
@@ -245,19 +248,25 @@ impl JetStreamReader {
             return Err(ReaderError::Gap { expected: upto + 1, found: stamp.first_position });
         }
         let recorded_at = match &carried {
-            Carried::Event(event) => event.recorded_at,
+            Carried::Event(event, _) => event.recorded_at,
             Carried::Usage(batch) => batch.recorded_at,
         };
         let page = self.page.get_or_insert_with(|| StreamPage {
             events: Vec::new(),
             usage: Vec::new(),
+            corrections: Vec::new(),
             after: upto,
             upto,
             recorded_at,
             stream_sequence,
         });
         match carried {
-            Carried::Event(event) => page.events.push(*event),
+            Carried::Event(event, corrections) => {
+                if !corrections.is_empty() {
+                    page.corrections.push((event.position, corrections));
+                }
+                page.events.push(*event);
+            }
             Carried::Usage(batch) => page.usage.push(without_known(batch, upto)),
         }
         (page.upto, page.recorded_at) = (stamp.last_position, recorded_at);

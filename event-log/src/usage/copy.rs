@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Row;
 
 /// The columns, in the order in which [`encode`] writes them.
-const COLUMNS: &str = "batch_id, ordinal, organization_id, project_id, api_key_id, member_id, \
+pub(crate) const COLUMNS: &str = "batch_id, ordinal, organization_id, project_id, api_key_id, member_id, \
     service_account_id, end_user, feature, provider, model, request_id, occurred_at, \
     occurred_day, request_key, content_key, input_tokens, cached_input_tokens, \
     cache_write_tokens, output_tokens, reasoning_tokens, price_version, cost_pico, currency, tags, \
@@ -16,12 +16,12 @@ const COLUMNS: &str = "batch_id, ordinal, organization_id, project_id, api_key_i
 
 const COLUMNS_COUNT: i16 = 29;
 
-const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+pub(super) const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// Days from 1 January of year 1 to 2000-01-01, where Postgres counts from.
-const POSTGRES_EPOCH_DAYS: i32 = 730_120;
+pub(super) const POSTGRES_EPOCH_DAYS: i32 = 730_120;
 /// Microseconds from the Unix epoch to 2000-01-01.
-const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+pub(super) const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 /// Rows in their order, each with its batch and its place in it, with the file's header and trailer.
 pub(super) fn encode(

@@ -1,10 +1,14 @@
 //! One transaction of the usage lane: the writes of some senders, each a batch of its own.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
+use event_schemas::Month;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::known::{Look, any_elsewhere, filter_known};
+use super::months::{TAKES_NO_RECORDS, UNDEFINED_TABLE};
 use super::{Fate, Keys, Row, UsageWrite, UsageWritten, copy};
 use crate::append::{StreamKey, new_event_id};
 use crate::appender::{report_position, sequences};
@@ -29,6 +33,8 @@ pub(super) enum Tried {
     Stale(Vec<usize>),
     /// Nothing was written: some of it is there already, or another writer was faster.
     Overtaken,
+    /// Nothing was written: a month that took records a moment ago takes none any more.
+    Closed,
 }
 
 /// A write as it gets its positions.
@@ -66,15 +72,17 @@ impl<'a> Group<'a> {
         self.rows.iter().map(|row| row.day)
     }
 
-    /// Writes what is not there yet, in one transaction.
+    /// Writes what is not there yet, in one transaction; nothing of the months that are closed.
     pub(super) async fn try_write(
         self,
         connection: &mut PgConnection,
         look: Look,
+        closed: &BTreeSet<Month>,
     ) -> Result<Tried, sqlx::Error> {
         let Self { writes, rows } = self;
         let mut fates: Vec<Vec<Option<Fate>>> =
             writes.iter().map(|(_, write)| vec![None; write.records.len()]).collect();
+        let rows = set_archived_aside(rows, closed, &mut fates);
         let filtered_at = head(connection).await?;
         let mut rows = filter_known(connection, rows, look, &mut fates).await?;
         if rows.is_empty() {
@@ -92,6 +100,10 @@ impl<'a> Group<'a> {
             Err(error) if is_unique_violation(&error) => {
                 tx.rollback().await?;
                 return Ok(Tried::Overtaken);
+            }
+            Err(error) if is_of_closed_month(&error) => {
+                tx.rollback().await?;
+                return Ok(Tried::Closed);
             }
             Err(error) => return Err(error),
         }
@@ -220,8 +232,35 @@ fn told(
 }
 
 fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref()
-        == Some(UNIQUE_VIOLATION)
+    code(error).as_deref() == Some(UNIQUE_VIOLATION)
+}
+
+/// Whether the partition is closed, or not there any more.
+fn is_of_closed_month(error: &sqlx::Error) -> bool {
+    matches!(code(error).as_deref(), Some(TAKES_NO_RECORDS | UNDEFINED_TABLE))
+}
+
+fn code(error: &sqlx::Error) -> Option<std::borrow::Cow<'_, str>> {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code)
+}
+
+/// Splits off the records of months that take none: their fates are set, and the others are left.
+fn set_archived_aside<'a>(
+    rows: Vec<Row<'a>>,
+    closed: &BTreeSet<Month>,
+    fates: &mut [Vec<Option<Fate>>],
+) -> Vec<Row<'a>> {
+    if closed.is_empty() {
+        return rows;
+    }
+    let mut open = Vec::with_capacity(rows.len());
+    for row in rows {
+        match Month::of(row.day).filter(|month| closed.contains(month)) {
+            Some(month) => fates[row.write][row.index] = Some(Fate::Archived { month }),
+            None => open.push(row),
+        }
+    }
+    open
 }
 
 /// The writes for which a stream that they were checked against has moved, or a price was published

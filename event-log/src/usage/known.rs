@@ -100,12 +100,21 @@ async fn find(
     let (Some(first), Some(last)) = (days.iter().min(), days.iter().max()) else {
         return Ok(known);
     };
-    // The span of days lets the planner leave out partitions; the join walks the unique index.
+    // The span of days lets the planner leave out partitions; the join walks the unique index. In one
+    // statement with what was kept of archived months: a month is in the one or in the other.
     let found = sqlx::query(
         "select u.request_key, u.occurred_at, u.content_key
          from unnest($1::date[], $2::uuid[]) as s(day, key)
          join log.usage_records u on u.occurred_day = s.day and u.request_key = s.key
-         where u.occurred_day between $3 and $4 and u.batch_id <> all ($5)",
+         where u.occurred_day between $3 and $4 and u.batch_id <> all ($5)
+         union all
+         select a.request_key, a.occurred_at, a.content_key
+         from unnest($1::date[], $2::uuid[]) as s(day, key)
+         join log.usage_archived_requests a on a.occurred_day = s.day and a.request_key = s.key
+         where exists (select from log.usage_archives) and s.day in (
+             select edge from log.usage_archives
+             cross join lateral (values (month), ((month + interval '1 month')::date - 1)) as e(edge)
+             where state <> 'closed')",
     )
     .bind(&days)
     .bind(&keys)
@@ -121,8 +130,8 @@ async fn find(
     Ok(known)
 }
 
-/// Those of the days, and of the ones beside them, that have any record. Tomorrow seldom has: then no
-/// record is looked for there.
+/// Those of the days, and of the ones beside them, that have any record, here or kept of an archived
+/// month. Tomorrow seldom has: then no record is looked for there.
 async fn used_days(
     connection: &mut PgConnection,
     own_days: &BTreeSet<NaiveDate>,
@@ -141,7 +150,10 @@ async fn used_days(
     let used: Vec<NaiveDate> = sqlx::query_scalar(
         "select s.day from unnest($1::date[]) as s(day)
          cross join lateral (select from log.usage_records u where u.occurred_day = s.day
-                             order by u.occurred_day, u.request_key limit 1) as any_record",
+                             order by u.occurred_day, u.request_key limit 1) as any_record
+         union
+         select s.day from unnest($1::date[]) as s(day)
+         where exists (select from log.usage_archived_requests a where a.occurred_day = s.day)",
     )
     .bind(&days)
     .fetch_all(connection)

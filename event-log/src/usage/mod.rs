@@ -6,11 +6,15 @@
 //! Group commit, as in the other lane: a writer takes what waits, of many senders and in turns of
 //! their organizations, and writes it in one transaction.
 
+pub mod archive;
 mod copy;
+mod corrections;
 mod group;
 mod known;
+pub mod months;
 mod queue;
 mod read;
+mod weight;
 mod write;
 
 use std::collections::BTreeMap;
@@ -18,13 +22,24 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use event_schemas::{
-    ApiKeyId, Currency, MemberId, OrganizationId, ProjectId, RecordedUsage, ServiceAccountId, Units,
+    ApiKeyId, Currency, MemberId, Month, OrganizationId, ProjectId, RecordedUsage,
+    ServiceAccountId, Units,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+#[cfg(test)]
+pub(crate) use copy::COLUMNS;
+pub(crate) use corrections::are_those_of;
+pub use corrections::{
+    NewCorrection, PricedRecords, RecordCorrection, RecordsOf, corrections_hash, corrections_of,
+    price_of, read_as_priced, read_corrections,
+};
+pub use months::archived_months;
 pub use queue::{ORGANIZATION_RECORDS_WAITING_MAX, RECORDS_WAITING_MAX};
-pub use read::{read_usage, usage_of_request};
+pub use read::{UsageOfRequest, read_usage, usage_of_request};
+pub use weight::correction_cuts;
+pub(crate) use weight::record_cuts;
 pub use write::{GROUP_RECORDS_MAX, UsageWriter};
 
 use crate::append::StreamKey;
@@ -205,6 +220,11 @@ pub enum Fate {
     Duplicate,
     /// The request was recorded with other content: that one stays.
     Conflict,
+    /// Usage of its month is archived, or about to be: it is not in the log unless it was before.
+    Archived {
+        /// The month.
+        month: Month,
+    },
 }
 
 /// What became of records that were written together.

@@ -1,12 +1,15 @@
 //! Reading usage records back.
 
+use chrono::NaiveDate;
 use event_schemas::{
-    ApiKeyId, MemberId, OrganizationId, PriceStatus, ProjectId, RecordedUsage, ServiceAccountId,
-    Units,
+    ApiKeyId, Currency, MemberId, Month, OrganizationId, PriceStatus, ProjectId, RecordedUsage,
+    ServiceAccountId, Units,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row as _};
+use uuid::Uuid;
 
+use super::months::missing_of_organization;
 use super::request_key;
 use crate::read::UsageRun;
 
@@ -17,15 +20,13 @@ pub async fn read_usage(
     from: i64,
     records_max: i64,
 ) -> Result<Vec<RecordedUsage>, sqlx::Error> {
-    let rows = sqlx::query(
-        "select ordinal, project_id, api_key_id, member_id, service_account_id, end_user, feature,
-                provider, model, request_id, occurred_at, input_tokens, cached_input_tokens,
-                cache_write_tokens, output_tokens, reasoning_tokens, price_version, cost_pico,
-                currency, tags, units, service_tier, error_type, duration_ms
-         from log.usage_records
+    let recorded = ["u.price_version", "u.cost_pico", "u.currency"];
+    let rows = sqlx::query(&format!(
+        "select {} from log.usage_records u
          where batch_id = $1 and ordinal >= $2 and occurred_day between $3 and $4
          order by ordinal limit $5",
-    )
+        columns(recorded)
+    ))
     .bind(run.batch_id)
     .bind(i32::try_from(from).unwrap_or(i32::MAX))
     .bind(run.first_day)
@@ -33,7 +34,19 @@ pub async fn read_usage(
     .bind(records_max)
     .fetch_all(connection)
     .await?;
-    rows.iter().map(|row| record(row, run)).collect()
+    rows.iter().map(|row| record(row, run.batch_id, run.organization_id)).collect()
+}
+
+/// What is known of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UsageOfRequest {
+    /// Its record, at this position.
+    Found(i64, Box<RecordedUsage>),
+    /// There is none.
+    Absent,
+    /// There is none here, or an earlier one; but these months are archived, and it may be in one of
+    /// them.
+    Archived(Vec<Month>),
 }
 
 /// The record of a request, with its position: where a request's id came again after a day or more,
@@ -45,14 +58,14 @@ pub async fn usage_of_request(
     pool: &PgPool,
     organization_id: OrganizationId,
     request_id: &str,
-) -> Result<Option<(i64, RecordedUsage)>, sqlx::Error> {
+) -> Result<UsageOfRequest, sqlx::Error> {
     let found = sqlx::query(
         "with span as (
              select min(first_day) as first_day, max(last_day) as last_day
              from log.usage_batches where organization_id = $1
          )
          select u.batch_id, u.ordinal, b.first_position, b.count::bigint, b.first_day, b.last_day,
-                b.recorded_at
+                b.recorded_at, b.metadata, u.occurred_day
          from span, generate_series(span.first_day, span.last_day, interval '1 day') as s(day)
          join log.usage_records u on u.occurred_day = s.day::date and u.request_key = $2
          join log.usage_batches b on b.batch_id = u.batch_id
@@ -62,7 +75,14 @@ pub async fn usage_of_request(
     .bind(request_key(organization_id, request_id))
     .fetch_optional(pool)
     .await?;
-    let Some(row) = found else { return Ok(None) };
+    let mut connection = pool.acquire().await?;
+    let mut archived = missing_of_organization(&mut connection, organization_id).await?;
+    let day: Option<NaiveDate> = found.as_ref().map(|row| row.get(8));
+    archived.retain(|month| day.is_none_or(|day| month.first_day() > day));
+    if !archived.is_empty() {
+        return Ok(UsageOfRequest::Archived(archived));
+    }
+    let Some(row) = found else { return Ok(UsageOfRequest::Absent) };
     let run = UsageRun {
         batch_id: row.get(0),
         first_position: row.get(2),
@@ -71,22 +91,40 @@ pub async fn usage_of_request(
         first_day: row.get(4),
         last_day: row.get(5),
         recorded_at: row.get(6),
+        metadata: row.get(7),
     };
     let ordinal = i64::from(row.get::<i32, _>(1));
-    let mut connection = pool.acquire().await?;
     let record = read_usage(&mut connection, &run, ordinal, 1).await?.pop();
-    Ok(record.map(|record| (run.first_position + ordinal, record)))
+    Ok(record.map_or(UsageOfRequest::Absent, |record| {
+        UsageOfRequest::Found(run.first_position + ordinal, Box::new(record))
+    }))
 }
 
-fn record(row: &PgRow, run: &UsageRun) -> Result<RecordedUsage, sqlx::Error> {
+/// What [`record`] reads of a row `u`, with these for its price: version, cost and currency.
+pub(super) fn columns(price: [&str; 3]) -> String {
+    format!(
+        "u.ordinal, u.project_id, u.api_key_id, u.member_id, u.service_account_id, u.end_user,
+         u.feature, u.provider, u.model, u.request_id, u.occurred_at, u.input_tokens,
+         u.cached_input_tokens, u.cache_write_tokens, u.output_tokens, u.reasoning_tokens, {},
+         u.tags, u.units, u.service_tier, u.error_type, u.duration_ms",
+        price.join(", ")
+    )
+}
+
+/// A row that begins with [`columns`].
+pub(super) fn record(
+    row: &PgRow,
+    batch_id: Uuid,
+    organization_id: OrganizationId,
+) -> Result<RecordedUsage, sqlx::Error> {
     let decode = |error: Box<dyn std::error::Error + Send + Sync>| sqlx::Error::Decode(error);
-    let currency: Option<String> = row.get(18);
+    let price_currency: Option<String> = row.get(18);
     let cost_pico: Option<i64> = row.get(17);
     let units: Option<serde_json::Value> = row.get(20);
     let mut usage = RecordedUsage {
-        batch_id: run.batch_id,
+        batch_id,
         ordinal: row.get(0),
-        organization_id: run.organization_id,
+        organization_id,
         project_id: ProjectId(row.get(1)),
         api_key_id: row.get::<Option<_>, _>(2).map(ApiKeyId),
         member_id: row.get::<Option<_>, _>(3).map(MemberId),
@@ -109,17 +147,25 @@ fn record(row: &PgRow, run: &UsageRun) -> Result<RecordedUsage, sqlx::Error> {
         service_tier: row.get(21),
         error_type: row.get(22),
         duration_ms: row.get(23),
-        price_status: match cost_pico {
-            Some(_) => PriceStatus::Priced,
-            None => PriceStatus::Unpriced,
-        },
+        price_status: PriceStatus::Unpriced,
         price_version: row.get(16),
         cost_pico,
-        currency: currency.map(|c| c.parse()).transpose().map_err(|e| decode(Box::new(e)))?,
+        currency: price_currency.as_deref().map(currency).transpose()?,
         tags: serde_json::from_value(row.get(19)).map_err(|e| decode(Box::new(e)))?,
     };
-    if cost_pico.is_none() && usage.failed_without_use() {
-        usage.price_status = PriceStatus::NotBilled;
-    }
+    usage.price_status = price_status(&usage);
     Ok(usage)
+}
+
+/// What a record's cost and use say of its price.
+fn price_status(usage: &RecordedUsage) -> PriceStatus {
+    match usage.cost_pico {
+        Some(_) => PriceStatus::Priced,
+        None if usage.failed_without_use() => PriceStatus::NotBilled,
+        None => PriceStatus::Unpriced,
+    }
+}
+
+pub(super) fn currency(text: &str) -> Result<Currency, sqlx::Error> {
+    text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{Datelike as _, NaiveDate};
+use chrono::NaiveDate;
+use event_schemas::Month;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::{Semaphore, oneshot, watch};
 
@@ -41,8 +42,8 @@ struct Lane {
     pool: PgPool,
     writers: Semaphore,
     waiting: Mutex<FairQueue<Waiting>>,
-    /// The first days of the months whose partitions are known to be there.
-    months: Mutex<HashSet<NaiveDate>>,
+    /// The months that are known to take records: their partitions are there.
+    months: Mutex<HashSet<Month>>,
     /// For how many more groups it is looked first what is there already.
     look_first: AtomicU32,
 }
@@ -153,8 +154,8 @@ impl Lane {
             if group.is_empty() {
                 return Ok(());
             }
-            self.ensure_partitions(&mut connection, group.days()).await?;
-            match group.try_write(&mut connection, look).await? {
+            let closed = self.ensure_partitions(&mut connection, group.days()).await?;
+            match group.try_write(&mut connection, look, &closed).await? {
                 Tried::Written(written) => {
                     for (place, written) in written {
                         answers[place] = Some(Ok(written));
@@ -169,6 +170,10 @@ impl Lane {
                 Tried::Overtaken => {
                     self.look_first.store(LOOK_FIRST, Ordering::Relaxed);
                     look = Look::Everywhere;
+                    tries += 1;
+                }
+                Tried::Closed => {
+                    self.months.lock().unwrap_or_else(PoisonError::into_inner).clear();
                     tries += 1;
                 }
             }
@@ -186,23 +191,30 @@ impl Lane {
         }
     }
 
+    /// Makes the partitions that are not there yet; answers the months that take no records.
     async fn ensure_partitions(
         &self,
         connection: &mut PgConnection,
         days: impl Iterator<Item = NaiveDate>,
-    ) -> Result<(), sqlx::Error> {
-        let missing: BTreeSet<NaiveDate> = {
+    ) -> Result<BTreeSet<Month>, sqlx::Error> {
+        let unknown: BTreeSet<Month> = {
             let there = self.months.lock().unwrap_or_else(PoisonError::into_inner);
-            days.filter_map(|day| day.with_day(1)).filter(|month| !there.contains(month)).collect()
+            days.filter_map(Month::of).filter(|month| !there.contains(month)).collect()
         };
-        for month in missing {
-            sqlx::query("select log.ensure_usage_partition($1)")
-                .bind(month)
-                .execute(&mut *connection)
+        let mut closed = BTreeSet::new();
+        for month in unknown {
+            let takes_records: bool = sqlx::query_scalar("select log.ensure_usage_partition($1)")
+                .bind(month.first_day())
+                .fetch_one(&mut *connection)
                 .await?;
-            self.months.lock().unwrap_or_else(PoisonError::into_inner).insert(month);
+            if takes_records {
+                self.months.lock().unwrap_or_else(PoisonError::into_inner).insert(month);
+            } else {
+                // Not remembered: it may be restored.
+                closed.insert(month);
+            }
         }
-        Ok(())
+        Ok(closed)
     }
 }
 

@@ -79,6 +79,7 @@ async fn an_append_is_one_run_of_positions_with_its_events_in_order() {
         events: vec![claimed("b", "0"), claimed("a", "1"), claimed("b", "2")],
         expected: vec![(name_stream("a"), 2), (name_stream("b"), 0)],
         claims: Vec::new(),
+        ..Append::default()
     };
     let ids: Vec<_> = both.events.iter().map(|event| event.event_id).collect();
     let appended = append(&process, both).await;

@@ -5,14 +5,14 @@ use event_log::usage::UsageWriter;
 use sqlx::{Executor as _, PgConnection};
 
 use crate::support::{
-    TestLog, append, claim, claims, name_stream, organization, usage, usage_write,
+    TestLog, append, claim, claims, correcting, name_stream, organization, usage, usage_write,
 };
 use event_log::Append;
 
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 /// Every way to change what is there.
-const CHANGES: [&str; 22] = [
+const CHANGES: [&str; 25] = [
     "update log.events set payload = '{}'",
     "delete from log.events",
     "truncate log.events",
@@ -28,6 +28,9 @@ const CHANGES: [&str; 22] = [
     "update log.usage_records_2026_03 set output_tokens = 0",
     "delete from log.usage_records_2026_03",
     "truncate log.usage_records_2026_03",
+    "update log.usage_corrections set cost_pico = 0",
+    "delete from log.usage_corrections",
+    "truncate log.usage_corrections",
     "delete from log.head",
     "truncate log.head",
     "update log.identity set log_id = gen_random_uuid()",
@@ -44,6 +47,7 @@ async fn filled() -> TestLog {
     let records = vec![usage("r", "2026-03-01T12:00:00Z")];
     let write = usage_write(organization(1), records);
     UsageWriter::new(&process).write(&write).await.expect("it is fresh");
+    append(&process, correcting(&process, organization(1), 7).await).await;
     log
 }
 
@@ -98,7 +102,7 @@ async fn readers_of_the_log_may_not_write_it_and_a_tenants_reader_sees_its_usage
         let set = "select set_config('orgledger.organization_id', $1, false)";
         let of = of.map_or_else(String::new, |organization| organization.to_string());
         sqlx::query(set).bind(&of).execute(&mut reader).await.expect("a setting");
-        for table in ["usage_records", "usage_batches"] {
+        for table in ["usage_records", "usage_batches", "usage_corrections"] {
             let count = format!("select count(organization_id) from log.{table}");
             let count: i64 = sqlx::query_scalar(&count).fetch_one(&mut reader).await.expect(table);
             assert_eq!(count, seen, "{table} of '{of}'");
@@ -113,6 +117,6 @@ async fn the_log_is_still_in_order_after_all_those_tries() {
     refused(&mut owner, "delete from log.events").await;
     let process = log.open().await;
     let appended = append(&process, claims("a", 1, 1)).await;
-    assert_eq!(appended.first_position, 3);
+    assert_eq!(appended.first_position, 4);
     assert_eq!(name_stream("a").aggregate_type, "name");
 }

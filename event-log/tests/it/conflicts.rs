@@ -71,6 +71,7 @@ async fn within_a_batch_the_first_one_wins() {
         events: vec![claimed("b", "x")],
         expected: vec![(name_stream("b"), 0), (name_stream("a"), 0)],
         claims: Vec::new(),
+        ..Append::default()
     };
     let batch = vec![claims("a", 0, 1), claims("a", 0, 1), reads_a, claims("a", 1, 1)];
     let mut results = in_one_batch(&log, &process, batch).await;
@@ -90,6 +91,7 @@ async fn a_stream_that_was_only_read_must_not_have_moved() {
         events: vec![claimed("key", "x")],
         expected: vec![(name_stream("key"), 0), (name_stream("roster"), roster)],
         claims: Vec::new(),
+        ..Append::default()
     };
     // The permission is withdrawn by another process, of which this one has heard nothing.
     append(&other, claims("roster", 1, 1)).await;

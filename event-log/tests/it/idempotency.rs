@@ -117,7 +117,7 @@ async fn each_command_of_an_append_has_the_position_of_its_own_last_event() {
     // Four commands: none, two, none and one event.
     let claims = vec![claim("k0", 0), claim("k1", 2), claim("k2", 2), claim("k3", 3)];
     let expected = ["a", "b", "c"].map(|id| (name_stream(id), 0)).to_vec();
-    append(&process, Append { events, expected, claims }).await;
+    append(&process, Append { events, expected, claims, ..Append::default() }).await;
     let keys = ["k0", "k1", "k2", "k3"].map(str::to_owned);
     let mut replays = process.replays("member:1", &keys).await.unwrap();
     replays.sort_by(|a, b| a.key.cmp(&b.key));

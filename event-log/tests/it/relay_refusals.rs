@@ -1,12 +1,16 @@
 //! What the relay refuses, with a reason that says what to do.
 
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
+use event_log::database::Role;
+use event_log::read::ReadError;
 use event_log::relay::{JetStreamConfig, JetStreamReader, ReaderError, Refused};
+use event_log::usage::{archive, months};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
 use crate::relaying::{
-    append_some, context, large, messages, own_stream, published, relayed, span, start,
+    append_some, assert_complete, context, large, messages, own_stream, published, relayed, span,
+    start,
 };
 use crate::support::{TestLog, append};
 
@@ -73,6 +77,29 @@ async fn a_log_with_a_hole_is_not_published_beyond_it() {
     assert!(matches!(refused, Refused::Log(_)), "{refused}");
     let published = messages(&config).await;
     assert_eq!(span(published.last().unwrap()), (13, 13), "up to the damaged batch");
+}
+
+#[tokio::test]
+async fn what_was_archived_before_it_was_published_is_named_and_goes_on_when_restored() {
+    let (log, process, config, relay) = relayed().await;
+    relay.stop().await;
+    append_some(&process, "second").await;
+    let month = "2026-03".parse().unwrap();
+    let (mut owner, mut reader) = (log.owner().await, log.connect(Role::Projector).await);
+    months::close(&mut owner, month).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let archive = archive::write(&mut reader, month, directory.path(), &mut |_| {}).await.unwrap();
+    months::detach(&mut owner, month).await.unwrap();
+    let refused = start(&log.options(), &config).await.refused().await;
+    assert!(matches!(refused, Refused::Log(ReadError::Archived { .. })), "{refused}");
+    let said = refused.to_string();
+    assert!(said.contains("2026-03") && said.contains("orgledger usage restore"), "{said}");
+    let rows = &archive.manifest.totals.rows_sha256;
+    archive::restore_kept(&mut owner, &mut reader, month, rows).await.unwrap();
+    let relay = start(&log.options(), &config).await;
+    published(&config, 20).await;
+    assert_complete(&config, 20).await;
+    relay.stop().await;
 }
 
 #[tokio::test]

@@ -8,9 +8,15 @@ use embedded::testing::{TestDatabase, test_database};
 use event_log::append::Appended;
 use event_log::database::{self, Holds, Role, migrate};
 use event_log::read::read_page;
-use event_log::usage::{NewUsage, UsageWrite, read_usage};
+use event_log::usage::{
+    NewCorrection, NewUsage, Price, RecordsOf, UsageWrite, corrections_hash, price_of,
+    read_as_priced, read_usage,
+};
 use event_log::{Append, AppendError, Claim, EventLog, MasterKeys, NewEvent, StreamKey};
-use event_schemas::{NameEvent, OrganizationId, ProjectId, RecordedEvent, RecordedUsage};
+use event_schemas::{
+    Currency, NameEvent, OrganizationId, ProjectId, RecordedEvent, RecordedUsage, RepricingScope,
+    UsageRepricingEvent,
+};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Executor as _, PgConnection};
 use uuid::Uuid;
@@ -177,6 +183,7 @@ pub(crate) fn claims(id: &str, sequence: i64, events: usize) -> Append {
         events: (0..events).map(|n| claimed(id, &n.to_string())).collect(),
         expected: vec![(name_stream(id), sequence)],
         claims: Vec::new(),
+        ..Append::default()
     }
 }
 
@@ -263,4 +270,56 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool)
 pub(crate) async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
     let in_time = tokio::time::timeout(PATIENCE, work).await;
     in_time.unwrap_or_else(|_| panic!("never came: {what}"))
+}
+
+/// An append that gives every record of an organization that price, in one event.
+pub(crate) async fn correcting(
+    log: &EventLog,
+    organization_id: OrganizationId,
+    cost_pico: i64,
+) -> Append {
+    let mut connection = log.pool().acquire().await.expect("a connection");
+    let day = |text: &str| text.parse().expect("a day");
+    let of = RecordsOf {
+        organization_id,
+        after: 0,
+        upto: i64::MAX,
+        first_day: day("2000-01-01"),
+        last_day: day("2100-01-01"),
+    };
+    let found = read_as_priced(&mut connection, of, 1_000).await.expect("records");
+    let after = Price { version: 1, cost_pico, currency: Currency::USD };
+    let correction = |(_, usage): &(i64, RecordedUsage)| NewCorrection {
+        event: 0,
+        organization_id,
+        batch_id: usage.batch_id,
+        record_ordinal: usage.ordinal,
+        occurred_at: usage.occurred_at,
+        before: price_of(usage),
+        after,
+    };
+    let corrections: Vec<NewCorrection> = found.records.iter().map(correction).collect();
+    let event = UsageRepricingEvent::Repriced {
+        repricing_id: organization_id.0.into(),
+        scope: RepricingScope {
+            from: found.records[0].1.occurred_at,
+            to: found.records[0].1.occurred_at,
+            project_id: None,
+            provider: None,
+            model: None,
+            only_unpriced: false,
+        },
+        prices_at: 0,
+        price_list_id: None,
+        price_list_version: None,
+        reason: None,
+        corrections: u32::try_from(corrections.len()).expect("few"),
+        corrections_hash: corrections_hash(&corrections),
+        totals: Vec::new(),
+    };
+    let id = organization_id.to_string().into();
+    let of = Some(organization_id);
+    let event = NewEvent::new(&event, id, of, "{}".into(), found.records[0].1.occurred_at);
+    let events = vec![event.expect("it serialises")];
+    Append { events, corrections, ..Append::default() }
 }

@@ -21,7 +21,7 @@ async fn write(process: &EventLog, records: Vec<NewUsage>) -> UsageWritten {
 fn recorded(fate: Fate) -> i64 {
     match fate {
         Fate::Recorded { position } => position,
-        Fate::Duplicate | Fate::Conflict => panic!("{fate:?}"),
+        Fate::Duplicate | Fate::Conflict | Fate::Archived { .. } => panic!("{fate:?}"),
     }
 }
 

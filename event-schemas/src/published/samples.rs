@@ -12,9 +12,10 @@ use crate::{
     MatchRule, Measure, MemberId, ModelPrice, NameEvent, OrganizationEvent, OrganizationId,
     OrganizationRole, OrganizationSettings, PICO_PER_UNIT, Percent, Permission, PermissionSet,
     PersonEvent, PersonId, PriceListEvent, PriceListId, PriceStatus, ProjectEvent, ProjectGrant,
-    ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent, ReviewDecision,
-    ReviewLine, ReviewOutcome, ReviewScope, RoleId, SecuritySettings, SensitiveAction,
-    SensitiveRequest, ServiceAccountEvent, ServiceAccountId, ServiceTierPrice, TimedPrice, Unit,
+    ProjectId, ProjectRole, Rate, Rates, RatesAbove, RecordedUsage, RefusalEvent, RepricedTotal,
+    RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId,
+    SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId,
+    ServiceTierPrice, SigningKeyEvent, TimedPrice, Unit, UsageMonthEvent, UsageRepricingEvent,
     When,
 };
 
@@ -152,6 +153,40 @@ pub(super) fn approval() -> Vec<ApprovalEvent> {
     ]
 }
 
+/// The usage below, which had no price at first, and another record in euros.
+pub(super) fn usage_repricing() -> Vec<UsageRepricingEvent> {
+    let total = |currency, before: (u32, i128), after: (u32, i128)| RepricedTotal {
+        currency,
+        records_before: before.0,
+        cost_before: Amount::from_pico(before.1),
+        records_after: after.0,
+        cost_after: Amount::from_pico(after.1),
+    };
+    let euro = "EUR".parse::<Currency>().expect("a currency");
+    vec![UsageRepricingEvent::Repriced {
+        repricing_id: id(21),
+        scope: RepricingScope {
+            from: day(0),
+            to: day(31),
+            project_id: Some(chat()),
+            provider: Some(text("anthropic")),
+            model: None,
+            only_unpriced: false,
+        },
+        prices_at: 57,
+        price_list_id: Some(PriceListId::of("genai-prices", "anthropic")),
+        price_list_version: Some(3),
+        reason: Some(text("the price of March was published late")),
+        corrections: 2,
+        corrections_hash: text("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+        totals: vec![
+            total(None, (1, 0), (0, 0)),
+            total(Some(euro), (1, 7_250_000_000), (0, 0)),
+            total(Some(Currency::USD), (0, 0), (2, 33_625_000_000)),
+        ],
+    }]
+}
+
 pub(super) fn refusal() -> Vec<RefusalEvent> {
     vec![RefusalEvent::Recorded {
         organization_id: Some(acme()),
@@ -160,6 +195,23 @@ pub(super) fn refusal() -> Vec<RefusalEvent> {
         permission: Some(text("credits.update")),
         unrecorded_before: 0,
     }]
+}
+
+pub(super) fn usage_month() -> Vec<UsageMonthEvent> {
+    let month = "2026-01".parse().expect("a month");
+    let manifest = "3f2b9a8f0c7d4e1a5b6c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8e9f0a1b2c";
+    vec![
+        UsageMonthEvent::Archived {
+            month,
+            records: 1_250_000,
+            first_position: 4_711,
+            last_position: 1_301_408,
+            rows_sha256: text("9c1185a5c5e9fc54612808977ee8f548b2258d31b8f6a1d2c3e4f50617283940"),
+            manifest_sha256: text(manifest),
+        },
+        UsageMonthEvent::Dropped { month, manifest_sha256: text(manifest) },
+        UsageMonthEvent::Restored { month },
+    ]
 }
 
 fn roles() -> [OrganizationEvent; 5] {
@@ -524,6 +576,11 @@ pub(super) fn credit_account() -> Vec<CreditAccountEvent> {
             crossed_at: 5244,
         },
     ]
+}
+
+pub(super) fn signing_key() -> Vec<SigningKeyEvent> {
+    let key = text("ledger.acme.example+1e6cd0a8+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
+    vec![SigningKeyEvent::Introduced { key: key.clone() }, SigningKeyEvent::Retired { key }]
 }
 
 pub(super) fn name() -> Vec<NameEvent> {

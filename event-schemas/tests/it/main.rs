@@ -14,7 +14,8 @@ use event_schemas::usage::{USAGE_RECORDED, USAGE_RECORDED_VERSION};
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RecordedUsage,
-    RefusalEvent, ServiceAccountEvent, StreamEvent,
+    RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent,
+    UsageRepricingEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,6 +59,9 @@ fn current() -> BTreeMap<&'static str, u32> {
         PersonEvent::TYPES,
         ApprovalEvent::TYPES,
         RefusalEvent::TYPES,
+        SigningKeyEvent::TYPES,
+        UsageMonthEvent::TYPES,
+        UsageRepricingEvent::TYPES,
         &[(USAGE_RECORDED, USAGE_RECORDED_VERSION)],
     ]
     .into_iter()
@@ -89,6 +93,9 @@ fn reread(event_type: &str, payload: Value) -> Value {
         it if has::<PersonEvent>(it) => through::<PersonEvent>(payload),
         it if has::<ApprovalEvent>(it) => through::<ApprovalEvent>(payload),
         it if has::<RefusalEvent>(it) => through::<RefusalEvent>(payload),
+        it if has::<UsageRepricingEvent>(it) => through::<UsageRepricingEvent>(payload),
+        it if has::<UsageMonthEvent>(it) => through::<UsageMonthEvent>(payload),
+        it if has::<SigningKeyEvent>(it) => through::<SigningKeyEvent>(payload),
         it => panic!("{it} is no event of ours"),
     }
 }
@@ -264,6 +271,11 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("service_account.updated.name", "a program's name"),
     ("service_account.updated.purpose", "what a program is for"),
     ("service_account.disabled.reason", "words about a program"),
+    ("signing_key.introduced.key", "a public key"),
+    ("signing_key.retired.key", "a public key"),
+    ("usage.archived.manifest_sha256", "a hash"),
+    ("usage.archived.rows_sha256", "a hash"),
+    ("usage.dropped.manifest_sha256", "a hash"),
     ("usage.recorded.end_user", "the customer's own id of their user"),
     ("usage.recorded.error_type", "a kind of failure"),
     ("usage.recorded.feature", "a feature of the customer's product"),
@@ -271,6 +283,8 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("usage.recorded.provider", "a provider of models"),
     ("usage.recorded.request_id", "an id"),
     ("usage.recorded.service_tier", "a provider's word"),
+    ("usage.repriced.corrections_hash", "a hash"),
+    ("usage.repriced.reason", "words about prices"),
 ];
 
 /// Whether a property may hold any text at all.

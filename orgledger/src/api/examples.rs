@@ -24,6 +24,10 @@ struct Example {
     response: Option<Value>,
     /// The same as text/csv, where that can be asked for.
     csv: Option<String>,
+    /// The same as application/x-ndjson.
+    ndjson: Option<String>,
+    /// The same as text/plain, where that is what is answered.
+    text: Option<String>,
 }
 
 /// Files of which there is no example.
@@ -78,7 +82,9 @@ fn add_to(operation: &mut Operation, example: &Example) {
             }
             content.example = match kind.as_str() {
                 "application/problem+json" => of_problem(status),
+                "text/plain" => example.text.clone().map(Value::String),
                 "text/csv" => example.csv.clone().map(Value::String),
+                "application/x-ndjson" => example.ndjson.clone().map(Value::String),
                 // No text shows what is in it.
                 PARQUET => None,
                 _ => example.response.clone().or_else(|| only_a_position(content)),
@@ -155,12 +161,13 @@ fn of_parameter(described: &Value) -> Option<Value> {
         "break_glass_id" => id(0xaa),
         "Idempotency-Key" => Some(json!("onboarding-2026-03-ada")),
         "If-Match" | "If-None-Match" => Some(json!("\"7\"")),
-        "min_position" | "at_position" => Some(json!(POSITION)),
+        "min_position" | "at_position" | "from_position" | "position" => Some(json!(POSITION)),
         "limit" => Some(json!(100)),
         "open" => Some(json!(true)),
+        "prices" | "net" => Some(json!(false)),
         "permission" => Some(json!("api_keys.update")),
-        "as_of" | "from" => Some(json!("2026-01-31")),
-        "to" => Some(json!("2026-02-28")),
+        "as_of" | "from" | "recorded_from" => Some(json!("2026-01-31")),
+        "to" | "recorded_to" => Some(json!("2026-02-28")),
         "unused_days" => Some(json!(90)),
         "reason" => Some(json!("left the company")),
         "format" => Some(json!("json")),

@@ -1,11 +1,14 @@
 //! Reports on the terminal: the same queries as over HTTP, printed.
 
 pub(crate) mod access_register;
+pub(crate) mod audit_log;
 pub(crate) mod balance;
 pub(crate) mod costs;
+pub(crate) mod diff;
 pub(crate) mod statement;
 pub(crate) mod status;
 pub(crate) mod text;
+pub(crate) mod why;
 
 use event_log::database::{self, Role};
 use projectors::{Feed, PostgresFeed};
@@ -34,14 +37,26 @@ pub(crate) async fn catch_up(
     installation: &Installation,
     projections: &[Projection],
 ) -> anyhow::Result<i64> {
+    let mut wanted = projectors::all();
+    wanted.retain(|one| projections.iter().any(|projection| projection.name() == one.name));
+    catch_up_these(installation, &wanted).await
+}
+
+/// Brings every read model to the head of the log.
+pub(crate) async fn catch_up_all(installation: &Installation) -> anyhow::Result<i64> {
+    catch_up_these(installation, &projectors::all()).await
+}
+
+async fn catch_up_these(
+    installation: &Installation,
+    wanted: &[projectors::Registered],
+) -> anyhow::Result<i64> {
     let read =
         database::pool(&installation.read, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let log = database::pool(&installation.log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let head = head(&log).await?;
-    let mut wanted = projectors::all();
-    wanted.retain(|one| projections.iter().any(|projection| projection.name() == one.name));
     let feed = Feed::Postgres(PostgresFeed::of(log, installation.open_vault().await?));
-    projectors::catch_up(&read, &feed, &wanted, head).await?;
+    projectors::catch_up(&read, &feed, wanted, head).await?;
     Ok(head)
 }
 

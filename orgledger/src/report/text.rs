@@ -23,6 +23,43 @@ pub(crate) fn table(headings: &[&str], right: &[usize], rows: Vec<Vec<String>>) 
     table.to_string()
 }
 
+/// What changed, each field as it was and is: `role: reader → admin`.
+pub(crate) fn change(
+    before: Option<&serde_json::Value>,
+    after: Option<&serde_json::Value>,
+) -> String {
+    let fields = |value: Option<&serde_json::Value>| {
+        value.and_then(serde_json::Value::as_object).cloned().unwrap_or_default()
+    };
+    let (before, after) = (fields(before), fields(after));
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let told = |name: &&String| {
+        let shown = |value: Option<&serde_json::Value>| value.map(plain).unwrap_or_default();
+        let (was, is) = (shown(before.get(*name)), shown(after.get(*name)));
+        match (was.is_empty(), is.is_empty()) {
+            (true, true) => None,
+            (true, false) if before.is_empty() => Some(format!("{name}: {is}")),
+            (false, true) if after.is_empty() => Some(format!("{name}: {was}")),
+            _ => Some(format!("{name}: {was} → {is}")),
+        }
+    };
+    names.iter().filter_map(told).collect::<Vec<_>>().join(", ")
+}
+
+/// A value without the quotes that JSON has.
+pub(crate) fn plain(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text.clone(),
+        other @ (serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_)) => other.to_string(),
+    }
+}
+
 /// A Markdown table.
 pub(super) fn markdown(headings: &[&str], rows: &[Vec<String>]) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));

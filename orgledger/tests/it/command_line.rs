@@ -16,7 +16,7 @@ async fn help(command: &[&str]) -> String {
 }
 
 /// Each command, and what its help must speak of.
-const COMMANDS: [(&[&str], &[&str]); 16] = [
+const COMMANDS: [(&[&str], &[&str]); 27] = [
     (&["dev"], &["--listen", "ORGLEDGER_LISTEN", "127.0.0.1:8080"]),
     (&["demo"], &["--fresh", "--exit", "--listen"]),
     (
@@ -53,14 +53,27 @@ const COMMANDS: [(&[&str], &[&str]); 16] = [
             "<NAME>",
             "access_register",
             "access_reviews",
+            "audit_log",
             "balances",
             "budgets",
             "cost_per_feature",
             "last_use",
             "oversight",
+            "prices",
         ],
     ),
+    (&["audit-log"], &["--organization", "--type", "--actor", "--target", "ndjson", "csv", "ocsf"]),
+    (&["diff"], &["--organization", "--from", "--to", "--net", "table", "json", "markdown"]),
+    (&["why"], &["--organization", "--member", "--subject", "--currency", "--event", "--as-of"]),
+    (&["replay"], &["--to", "--only", "--step", "--organization"]),
     (&["rewrap-keys"], &["ORGLEDGER_MASTER_KEY"]),
+    (&["usage"], &["archive", "restore", "archives", "record", "explain"]),
+    (&["usage", "archive"], &["--month", "--to", "--drop", "--json", "2026-01"]),
+    (&["usage", "restore"], &["--month", "--from", "--json"]),
+    (&["usage", "archives"], &["--format"]),
+    (&["signing-key"], &["new", "show", "record"]),
+    (&["evidence"], &["export"]),
+    (&["verify"], &["--key", "--anchor", "--json"]),
     (&["status"], &["--format"]),
 ];
 
@@ -92,6 +105,8 @@ async fn no_command_is_without_its_place_in_the_test_above() {
         listed(&top, "Commands on this machine").iter().map(|one| vec![*one]).collect();
     let import = help(&["import"]).await;
     commands.extend(listed(&import, "Commands").iter().map(|one| vec!["import", *one]));
+    let usage = help(&["usage"]).await;
+    commands.extend(listed(&usage, "Commands").iter().map(|one| vec!["usage", *one]));
     commands.retain(|command| !command.contains(&"help") && command[0] != "probe");
     commands.sort();
     let mut tested: Vec<Vec<&str>> = COMMANDS.iter().map(|(command, _)| command.to_vec()).collect();
@@ -113,6 +128,9 @@ async fn what_is_not_understood_is_named_before_anything_starts() {
         (&["access-register", "--format", "xml"], "markdown"),
         (&["dev", "--listen", "here"], "here"),
         (&["import", "usage", "x.csv"], "--feature-column"),
+        (&["usage", "archive", "--month", "2026-13", "--to", "x"], "2026-13"),
+        (&["usage", "archive", "--month", "2026-01"], "--to"),
+        (&["usage", "forget"], "forget"),
     ] {
         let ended = place.run(arguments).await;
         assert_eq!(ended.status.code(), Some(2), "{ended:?}");

@@ -21,6 +21,11 @@ const LOGIN: &str = "Zephyrine-Quux";
 /// The person's address.
 const ADDRESS: &str = "ZQ-7431@quux.example";
 
+/// What seals the log.
+fn signing_key() -> proofs::SigningKey {
+    proofs::SigningKey::of("ledger.example/erasure", [5; 32]).unwrap()
+}
+
 /// Everything that runs: the roles beside the log, and read models that live on NATS.
 struct Deployment {
     servers: TestServers,
@@ -38,7 +43,9 @@ impl Deployment {
         admin.execute("create database elsewhere").await.unwrap();
         let [ledger_url, elsewhere_url] =
             ["ledger", "elsewhere"].map(|name| servers.postgres().url(name));
-        let place = Place::database(&ledger_url).with("NATS_URL", &servers.nats().url());
+        let place = Place::database(&ledger_url)
+            .with("NATS_URL", &servers.nats().url())
+            .with("ORGLEDGER_SIGNING_KEY", &signing_key().reveal());
         let both = place.clone().with("ORGLEDGER_READ_DATABASE_URL", &elsewhere_url);
         both.print(&["migrate"]).await;
         let far = both
@@ -59,6 +66,17 @@ impl Deployment {
         }
         let (ledger, elsewhere) = (pool(&ledger_url).await, pool(&elsewhere_url).await);
         Self { servers, place, services, ledger, elsewhere }
+    }
+
+    /// Evidence of the organization, as it is now.
+    async fn evidence(&self, ids: &Ids, name: &str) -> Vec<u8> {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join(name);
+        let organization_id = &ids.0["organization_id"][0];
+        let out_text = out.to_str().unwrap();
+        let export = ["evidence", "export", "--organization", organization_id, "--out", out_text];
+        self.place.print(&export).await;
+        std::fs::read(out).unwrap()
     }
 
     fn commands(&self) -> Client {
@@ -108,13 +126,21 @@ impl Deployment {
                         text += &client.get(&format!("{path}{point}")).await.text;
                     }
                     text += &pages(&client, &path).await;
+                    if path.ends_with("/audit-log") {
+                        for format in ["ndjson", "csv", "ocsf"] {
+                            text += &client
+                                .get(&format!("{path}?limit=500&format={format}"))
+                                .await
+                                .text;
+                        }
+                    }
                 }
             }
         }
         text
     }
 
-    /// What the command line prints of the register.
+    /// What the command line prints of the register, and of what happened.
     async fn exports(&self, at_position: i64) -> String {
         let mut text = String::new();
         for format in ["table", "json", "markdown", "csv"] {
@@ -123,6 +149,13 @@ impl Deployment {
                 let register = [&["access-register", "--format", format][..], point].concat();
                 text += &self.place.print(&register).await;
             }
+        }
+        let of = ["--organization", "Imported Ltd", "--format"];
+        for format in ["table", "json", "ndjson", "csv", "ocsf"] {
+            text += &self.place.print(&[&["audit-log"][..], &of, &[format]].concat()).await;
+        }
+        for format in ["table", "json", "markdown"] {
+            text += &self.place.print(&[&["diff"][..], &of, &[format]].concat()).await;
         }
         text
     }
@@ -377,8 +410,19 @@ async fn who_is_erased_is_nowhere_any_more() {
     assert!(seen[1].1.contains(&format!("external:{LOGIN}")), "who acted is told");
     let entries = entries(&deployment.ledger, before).await;
 
+    let evidence = deployment.evidence(&ids, "before.tar").await;
     let erased = erase(&owner, &ids).await;
     deployment.project(erased).await;
+    // What was proven stays so, and says as little of the person as before.
+    let after = deployment.evidence(&ids, "after.tar").await;
+    let mut sizes = Vec::new();
+    for bundle in [evidence, after] {
+        assert_no_trace(&String::from_utf8_lossy(&bundle), "evidence");
+        let found = proofs::bundle::verify(&bundle[..], &[signing_key().verifying_key()]).unwrap();
+        assert!(found.is_complete());
+        sizes.push(found.size);
+    }
+    assert!(sizes[0] < sizes[1], "the erasure is on record: {sizes:?}");
     // Nothing of the log has changed but what was added.
     assert_eq!(entries, self::entries(&deployment.ledger, before).await);
     assert_sound(&deployment.ledger).await;
@@ -400,6 +444,8 @@ async fn who_is_erased_is_nowhere_any_more() {
     let register = deployment.exports(before).await;
     assert!(register.contains("bystander") && register.contains("erased:"), "{register}");
     assert_no_trace(&deployment.said().await, "what the processes say");
+    // It fails where anything is otherwise.
+    deployment.place.print(&["replay"]).await;
 }
 
 /// What the log holds up to a position, all columns of it.

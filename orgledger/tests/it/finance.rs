@@ -154,6 +154,7 @@ async fn credits_run_out_come_back_and_end() {
 
 #[tokio::test]
 async fn a_budget_is_used_up_and_told_of_once() {
+    type Told = (String, Option<i64>, String, i64);
     let (servers, place) = installation().await;
     let business = Business::new(&place).await;
     let on_project = json!({ "kind": "project", "project_id": business.project });
@@ -162,12 +163,12 @@ async fn a_budget_is_used_up_and_told_of_once() {
     business.use_up("before", 2).await;
     let set = business.post("/budgets", "b", &budget).await;
     let log = database_of(servers.postgres()).await;
-    type Told = (String, Option<i64>, String, i64);
     let told = async || -> Vec<Told> {
         sqlx::query_as(
             "select event_type, (payload ->> 'threshold')::bigint, payload ->> 'spent',
                  (payload ->> 'crossed_at')::bigint
-             from log.events where aggregate_type = 'budget' and event_type <> 'budget.set'
+             from log.events
+             where event_type in ('budget.threshold_reached', 'budget.exhausted')
              order by position",
         )
         .fetch_all(&log)
@@ -256,6 +257,8 @@ async fn every_command_for_finance_works() {
         .with("ORGLEDGER_SERVER", business.dev.base())
         .with("ORGLEDGER_CREDENTIAL", &business.secret)
         .with("ORGLEDGER_ORGANIZATION", business.base.rsplit('/').next().unwrap());
+    let used = business.use_up("r-1", 4).await;
+    business.get(&format!("/costs?min_position={used}")).await;
     let page = std::fs::read_to_string(workspace_root().join("docs/for-finance.md")).unwrap();
     let (mut ids, mut ran) = (BTreeMap::new(), 0);
     let blocks = page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap());
@@ -272,7 +275,7 @@ async fn every_command_for_finance_works() {
             }
         }
     }
-    assert!(ran > 14, "{ran}");
+    assert!(ran > 18, "{ran}");
     let balance = business.get("/balance").await;
     assert_eq!(balance["balances"][0]["refunded"], "100.000000000000", "{balance}");
     business.dev.stop().await;

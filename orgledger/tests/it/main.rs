@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // A test that finds nothing there has failed.
 
+mod anchors;
+mod auditors;
 mod command_line;
 mod crashes;
 mod demonstration;
@@ -16,7 +18,10 @@ mod rebuilds;
 mod refused_starts;
 mod remote;
 mod reports;
+mod signing_keys;
 mod support;
+mod tampering;
 mod tenants;
 mod tree;
+mod usage_archives;
 mod usage_crashes;

@@ -16,7 +16,7 @@ const VARIABLE: &str = "ORGLEDGER_REAL_DATA";
 
 /// A file or folder of the real data; none, said plainly, where there is none. Relative paths are
 /// taken from the root of the checkout.
-fn real_data(path: &str) -> Option<PathBuf> {
+pub(crate) fn real_data(path: &str) -> Option<PathBuf> {
     let Some(directory) = std::env::var_os(VARIABLE) else {
         eprintln!("SKIPPED: {VARIABLE} is not set, so there is no {path} to test with");
         return None;

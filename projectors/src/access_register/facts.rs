@@ -83,11 +83,14 @@ impl Facts {
                 }
                 Stream::AccessReview
                 | Stream::Approval
+                | Stream::UsageMonth
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::Budget
                 | Stream::PriceList
-                | Stream::Name => continue,
+                | Stream::Name
+                | Stream::Usage
+                | Stream::SigningKey => continue,
             };
             let actor = events::actor(recorded)?;
             let organization_id = events::organization(recorded)?;

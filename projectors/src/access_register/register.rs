@@ -459,8 +459,7 @@ impl Register {
             ApiKeyEvent::SecretShared { shown_to, break_glass_id: _ } => {
                 keys.change(fact.at, &api_key_id, |row| {
                     row.shared = true;
-                    row.secret_shown_to =
-                        shown_to.iter().map(|member_id| member_id.to_string()).collect();
+                    row.secret_shown_to = shown_to.iter().map(ToString::to_string).collect();
                 });
             }
             ApiKeyEvent::Revoked { reason: _ } => {

@@ -26,9 +26,12 @@ impl<'a> Sequences<'a> {
                 Stream::CreditAccount
                 | Stream::PriceList
                 | Stream::Name
+                | Stream::SigningKey
                 | Stream::Approval
                 | Stream::AccessReview
                 | Stream::Person
+                | Stream::Usage
+                | Stream::UsageMonth
                 | Stream::Refusal => continue,
             }
             let stream = (recorded.aggregate_type.as_str(), events::stream_id(recorded)?);

@@ -20,6 +20,8 @@ pub(super) struct Changes {
     lines: Vec<Added>,
     /// What was said last of each line.
     attested: BTreeMap<Uuid, Attested>,
+    /// All that was said, by position.
+    said: BTreeMap<i64, (Uuid, Attested)>,
     closed: Vec<Closed>,
     /// Where each review's stream stands.
     sequences: BTreeMap<Uuid, i64>,
@@ -33,6 +35,7 @@ struct Opened {
     due_at: DateTime<Utc>,
     by: String,
     at: DateTime<Utc>,
+    position: i64,
 }
 
 struct Added {
@@ -42,7 +45,9 @@ struct Added {
     held: Value,
 }
 
+#[derive(Clone)]
 struct Attested {
+    organization_id: Uuid,
     decision: &'static str,
     reason: Option<String>,
     by: String,
@@ -55,6 +60,7 @@ struct Closed {
     reason: Option<String>,
     by: String,
     at: DateTime<Utc>,
+    position: i64,
     already_ended: Vec<Uuid>,
 }
 
@@ -70,11 +76,14 @@ impl Changes {
                 | Stream::ApiKey
                 | Stream::Approval
                 | Stream::Person
+                | Stream::Usage
+                | Stream::UsageMonth
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::Budget
                 | Stream::PriceList
-                | Stream::Name => {}
+                | Stream::Name
+                | Stream::SigningKey => {}
             }
         }
         Ok(changes)
@@ -84,7 +93,7 @@ impl Changes {
         let access_review_id = events::stream_id(recorded)?;
         let organization_id = events::organization(recorded)?.0;
         let by = events::actor(recorded)?;
-        let at = recorded.occurred_at;
+        let (at, position) = (recorded.occurred_at, recorded.position);
         self.sequences.insert(access_review_id, recorded.sequence);
         match events::read::<AccessReviewEvent>(recorded)? {
             AccessReviewEvent::Opened {
@@ -104,13 +113,16 @@ impl Changes {
                     due_at,
                     by,
                     at,
+                    position,
                 });
                 self.add_lines(recorded, &lines)?;
             }
             AccessReviewEvent::LinesAdded { lines } => self.add_lines(recorded, &lines)?,
             AccessReviewEvent::Attested { line_id, decision, reason } => {
                 let decision = decision.as_str();
-                self.attested.insert(line_id.0, Attested { decision, reason, by, at });
+                let attested = Attested { organization_id, decision, reason, by, at };
+                self.said.insert(position, (line_id.0, attested.clone()));
+                self.attested.insert(line_id.0, attested);
             }
             AccessReviewEvent::Closed {
                 outcome,
@@ -125,6 +137,7 @@ impl Changes {
                 reason,
                 by,
                 at,
+                position,
                 already_ended: already_ended.iter().map(|id| id.0).collect(),
             }),
         }
@@ -152,11 +165,11 @@ impl Changes {
         }
         sqlx::query(
             "insert into access_reviews (access_review_id, organization_id, title, scope, due_at,
-                 state, opened_by, opened_at)
-             select id, organization_id, title, scope, due_at, 'open', by, at
+                 state, opened_by, opened_at, opened_position)
+             select id, organization_id, title, scope, due_at, 'open', by, at, position
              from unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::timestamptz[],
-                 $6::text[], $7::timestamptz[])
-                 as r(id, organization_id, title, scope, due_at, by, at)",
+                 $6::text[], $7::timestamptz[], $8::bigint[])
+                 as r(id, organization_id, title, scope, due_at, by, at, position)",
         )
         .bind(reviews.iter().map(|r| r.access_review_id).collect::<Vec<_>>())
         .bind(reviews.iter().map(|r| r.organization_id).collect::<Vec<_>>())
@@ -165,6 +178,7 @@ impl Changes {
         .bind(reviews.iter().map(|r| r.due_at).collect::<Vec<_>>())
         .bind(reviews.iter().map(|r| r.by.as_str()).collect::<Vec<_>>())
         .bind(reviews.iter().map(|r| r.at).collect::<Vec<_>>())
+        .bind(reviews.iter().map(|r| r.position).collect::<Vec<_>>())
         .execute(tx)
         .await?;
         Ok(())
@@ -230,6 +244,29 @@ impl Changes {
         Ok(())
     }
 
+    pub(super) async fn keep_attestations(&self, tx: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let said = &self.said;
+        if said.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "insert into access_review_attestations (position, line_id, organization_id, decision,
+                 reason, attested_by, attested_at)
+             select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[],
+                 $6::text[], $7::timestamptz[])",
+        )
+        .bind(said.keys().copied().collect::<Vec<_>>())
+        .bind(said.values().map(|(line_id, _)| *line_id).collect::<Vec<_>>())
+        .bind(said.values().map(|(_, a)| a.organization_id).collect::<Vec<_>>())
+        .bind(said.values().map(|(_, a)| a.decision).collect::<Vec<_>>())
+        .bind(said.values().map(|(_, a)| a.reason.as_deref()).collect::<Vec<_>>())
+        .bind(said.values().map(|(_, a)| a.by.as_str()).collect::<Vec<_>>())
+        .bind(said.values().map(|(_, a)| a.at).collect::<Vec<_>>())
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+
     pub(super) async fn move_sequences(&self, tx: &mut PgConnection) -> Result<(), sqlx::Error> {
         if self.sequences.is_empty() {
             return Ok(());
@@ -253,9 +290,10 @@ impl Changes {
         }
         sqlx::query(
             "update access_reviews r
-             set state = c.outcome, reason = c.reason, closed_by = c.by, closed_at = c.at
-             from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-                 as c(id, outcome, reason, by, at)
+             set state = c.outcome, reason = c.reason, closed_by = c.by, closed_at = c.at,
+                 closed_position = c.position
+             from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
+                 $6::bigint[]) as c(id, outcome, reason, by, at, position)
              where r.access_review_id = c.id",
         )
         .bind(closed.iter().map(|c| c.access_review_id).collect::<Vec<_>>())
@@ -263,6 +301,7 @@ impl Changes {
         .bind(closed.iter().map(|c| c.reason.as_deref()).collect::<Vec<_>>())
         .bind(closed.iter().map(|c| c.by.as_str()).collect::<Vec<_>>())
         .bind(closed.iter().map(|c| c.at).collect::<Vec<_>>())
+        .bind(closed.iter().map(|c| c.position).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await?;
         let ended: Vec<Uuid> = closed.iter().flat_map(|c| c.already_ended.clone()).collect();

@@ -16,8 +16,9 @@ pub struct AccessReviews;
 
 impl Projection for AccessReviews {
     const NAME: &'static str = "access_reviews";
-    const VERSION: i32 = 1;
-    const VIEWS: &'static [&'static str] = &["access_review_lines", "access_reviews"];
+    const VERSION: i32 = 2;
+    const VIEWS: &'static [&'static str] =
+        &["access_review_attestations", "access_review_lines", "access_reviews"];
 
     fn tables() -> &'static str {
         include_str!("tables.sql")
@@ -29,6 +30,7 @@ impl Projection for AccessReviews {
         changes.insert_reviews(tx).await?;
         changes.insert_lines(tx).await?;
         changes.attest_lines(tx).await?;
+        changes.keep_attestations(tx).await?;
         changes.close_reviews(tx).await?;
         changes.move_sequences(tx).await?;
         Ok(())

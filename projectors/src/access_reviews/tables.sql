@@ -9,8 +9,11 @@ create table access_reviews (
     state text not null,
     opened_by text not null,
     opened_at timestamptz not null,
+    -- The event's position: what the log knew at another.
+    opened_position bigint not null,
     closed_by text,
     closed_at timestamptz,
+    closed_position bigint,
     -- Why it was cancelled.
     reason text,
     -- Of its stream's last event: what a command names in `If-Match`.
@@ -43,3 +46,16 @@ create table access_review_lines (
 ) with (fillfactor = 70);
 create index on access_review_lines (access_review_id, ordinal);
 create index on access_review_lines (organization_id);
+
+-- All that was ever said of a line: what had been said at a time, or was known at a position.
+create table access_review_attestations (
+    line_id uuid not null,
+    organization_id uuid not null,
+    position bigint not null,
+    decision text not null,
+    reason text,
+    attested_by text not null,
+    attested_at timestamptz not null,
+    primary key (line_id, position)
+);
+create index on access_review_attestations (organization_id);

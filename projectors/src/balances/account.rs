@@ -57,6 +57,11 @@ impl Lot {
         self.remaining.is_positive() && self.expires_at.is_none_or(|end| end > at)
     }
 
+    /// Whether what was drawn of it can go back at that time: not once it has ended.
+    fn takes_back(&self, at: DateTime<Utc>) -> bool {
+        self.expires_at.is_none_or(|end| end > at) && !self.expired.is_positive()
+    }
+
     /// Takes at most that much out of it; answers how much.
     fn take(&mut self, most: Amount) -> Amount {
         let taken = most.min(self.remaining);
@@ -70,6 +75,8 @@ impl Lot {
 pub(super) struct Account {
     pub(super) totals: Totals,
     pub(super) overdraft: Amount,
+    /// What corrections of prices gave back and no lot could take.
+    pub(super) returned: Amount,
     pub(super) balance: Amount,
     pub(super) policy: CreditPolicy,
     pub(super) exhausted: bool,
@@ -100,6 +107,7 @@ impl Default for Account {
         Self {
             totals: Totals::default(),
             overdraft: Amount::ZERO,
+            returned: Amount::ZERO,
             balance: Amount::ZERO,
             policy: CreditPolicy::Allow,
             exhausted: false,
@@ -123,6 +131,28 @@ impl Account {
         self.totals.consumed = self.totals.consumed + part.amount;
         legs.post(Leg::Consumed, None, part.amount);
         self.draw(part.amount, part.at, legs);
+    }
+
+    /// What cost more than it should have goes back where it came from, the last first: it makes up for
+    /// what was used when no lot was there; then the lots that were drawn last take it. A lot that has
+    /// ended takes nothing; what no lot takes stays in the account, without an end.
+    pub(super) fn give_back(&mut self, amount: Amount, at: DateTime<Utc>, legs: &mut Legs) {
+        self.totals.consumed = self.totals.consumed - amount;
+        self.balance = self.balance + amount;
+        legs.post(Leg::Consumed, None, -amount);
+        let owed = amount.min(self.overdraft);
+        self.overdraft = self.overdraft - owed;
+        legs.post(Leg::Overdraft, None, owed);
+        let mut rest = amount - owed;
+        for lot in self.lots.values_mut().rev().filter(|lot| lot.takes_back(at)) {
+            let taken = rest.min(lot.drawn);
+            lot.drawn = lot.drawn - taken;
+            lot.remaining = lot.remaining + taken;
+            rest = rest - taken;
+            legs.post(Leg::Lots, Some(lot.id), taken);
+        }
+        self.returned = self.returned + rest;
+        legs.post(Leg::Returned, None, rest);
     }
 
     /// What an event does; answers what that is to the balance, where it is a movement.
@@ -232,7 +262,10 @@ impl Account {
 
     fn draw(&mut self, amount: Amount, at: DateTime<Utc>, legs: &mut Legs) {
         self.balance = self.balance - amount;
-        let mut rest = amount;
+        let returned = amount.min(self.returned);
+        self.returned = self.returned - returned;
+        legs.post(Leg::Returned, None, -returned);
+        let mut rest = amount - returned;
         for lot in self.lots.values_mut().filter(|lot| lot.is_open(at)) {
             if !rest.is_positive() {
                 return;

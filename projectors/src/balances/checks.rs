@@ -15,16 +15,17 @@ const LOTS: &str = "select format('lot %s: %s of %s is left, and the journal say
     where l.remaining <> coalesce(j.amount, 0) or l.remaining < 0 or l.drawn < 0
         or l.amount <> l.remaining + l.drawn + l.refunded + l.transferred_out + l.expired";
 
-/// A balance is its lots less its overdraft, and what came in less what left.
+/// A balance is its lots and what was returned less its overdraft, and what came in less what left.
 const BALANCES: &str =
     "select format('the balance of %s in %s is %s; its lots say %s, its totals %s',
-        b.organization_id, b.currency, b.balance, coalesce(l.remaining, 0) - b.overdraft,
+        b.organization_id, b.currency, b.balance, coalesce(l.remaining, 0) + b.returned - b.overdraft,
         b.purchased + b.granted + b.transferred_in - b.refunded - b.transferred_out - b.expired
             - b.consumed)
     from balances b
     left join (select organization_id, currency, sum(remaining) as remaining
                from credit_lots group by 1, 2) l using (organization_id, currency)
-    where b.balance <> coalesce(l.remaining, 0) - b.overdraft or b.overdraft < 0
+    where b.balance <> coalesce(l.remaining, 0) + b.returned - b.overdraft or b.overdraft < 0
+        or b.returned < 0
         or b.balance <> b.purchased + b.granted + b.transferred_in - b.refunded - b.transferred_out
             - b.expired - b.consumed";
 
@@ -35,7 +36,7 @@ const TOTALS: &str = "select format('%s of %s in %s is %s, and the journal says 
     cross join lateral (values ('purchased', -b.purchased), ('granted', -b.granted),
         ('transferred_in', -b.transferred_in), ('refunded', b.refunded),
         ('transferred_out', b.transferred_out), ('expired', b.expired), ('consumed', b.consumed),
-        ('overdraft', -b.overdraft)) as t(account, amount)
+        ('overdraft', -b.overdraft), ('returned', b.returned)) as t(account, amount)
     left join (select organization_id, currency, account, sum(amount) as amount
                from credit_journal group by 1, 2, 3) j
         using (organization_id, currency, account)

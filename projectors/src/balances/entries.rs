@@ -4,6 +4,7 @@ use event_schemas::{CreditAccountEvent, Currency, OrganizationId, RecordedEvent}
 use sqlx::types::chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::corrections::Corrected;
 use super::usage::Used;
 use crate::events::{self, Stream};
 use crate::feed::FeedPage;
@@ -18,6 +19,8 @@ pub(super) enum Entry<'a> {
     Event(&'a RecordedEvent, CreditAccountEvent),
     /// What a batch used, or as much of it as stands on the page.
     Usage(Used),
+    /// What prices that were corrected give back, and take.
+    Correction(Corrected),
 }
 
 impl Entry<'_> {
@@ -26,6 +29,7 @@ impl Entry<'_> {
         match self {
             Self::Event(recorded, _) => recorded.position,
             Self::Usage(used) => used.batch.first_position,
+            Self::Correction(corrected) => corrected.position,
         }
     }
 
@@ -33,6 +37,7 @@ impl Entry<'_> {
         match self {
             Self::Event(recorded, _) => recorded.recorded_at,
             Self::Usage(used) => used.batch.recorded_at,
+            Self::Correction(corrected) => corrected.recorded_at,
         }
     }
 
@@ -40,6 +45,7 @@ impl Entry<'_> {
         match self {
             Self::Event(_, event) => key(event),
             Self::Usage(used) => used.key,
+            Self::Correction(corrected) => corrected.key,
         }
     }
 
@@ -47,7 +53,7 @@ impl Entry<'_> {
     pub(super) fn end(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::Event(_, event) => movement(event).and_then(|movement| movement.expires_at),
-            Self::Usage(_) => None,
+            Self::Usage(_) | Self::Correction(_) => None,
         }
     }
 
@@ -55,7 +61,15 @@ impl Entry<'_> {
     pub(super) fn lot_id(&self) -> Option<Uuid> {
         match self {
             Self::Event(_, event) => movement(event).map(|movement| movement.lot_id),
-            Self::Usage(_) => None,
+            Self::Usage(_) | Self::Correction(_) => None,
+        }
+    }
+
+    /// Whether something that was drawn of lots may go back to them.
+    pub(super) fn gives_back(&self) -> bool {
+        match self {
+            Self::Correction(corrected) => corrected.given_back.is_positive(),
+            Self::Event(..) | Self::Usage(_) => false,
         }
     }
 }
@@ -72,11 +86,14 @@ pub(super) fn events(page: &FeedPage) -> Result<Vec<Entry<'_>>, ProjectionError>
             | Stream::ApiKey
             | Stream::AccessReview
             | Stream::Approval
+            | Stream::UsageMonth
             | Stream::Refusal
             | Stream::Budget
             | Stream::PriceList
             | Stream::Name
-            | Stream::Person => {}
+            | Stream::Person
+            | Stream::SigningKey
+            | Stream::Usage => {}
         }
     }
     Ok(entries)

@@ -152,7 +152,8 @@ async fn write_crossings(tx: &mut PgConnection, crossings: &[Crossing]) -> Resul
     Ok(())
 }
 
-/// With a crossing those before it are settled too: the account does not go back.
+/// With a crossing those before it are settled too: the account does not go back. What crossed after
+/// the event is not on record by it, whatever the event says: on the page it stands there already.
 async fn write_on_record(tx: &mut PgConnection, known: &[OnRecord]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update credit_crossings c set recorded_at_position = r.position
@@ -160,7 +161,7 @@ async fn write_on_record(tx: &mut PgConnection, known: &[OnRecord]) -> Result<()
                    min(t.d) as position
                from credit_crossings x
                join unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[]) as t(a, b, c, d)
-                   on x.organization_id = t.a and x.currency = t.b and x.position <= t.c
+                   on x.organization_id = t.a and x.currency = t.b and x.position <= least(t.c, t.d)
                where x.recorded_at_position is null group by 1, 2, 3) r
          where c.organization_id = r.organization_id and c.currency = r.currency
              and c.position = r.crossed",

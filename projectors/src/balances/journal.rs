@@ -13,6 +13,8 @@ pub(super) enum Leg {
     Lots,
     /// What was used when nothing was there: below zero.
     Overdraft,
+    /// What corrections of prices gave back and no lot could take.
+    Returned,
     /// Where purchases come from: below zero.
     Purchased,
     /// Where grants come from: below zero.
@@ -34,6 +36,7 @@ impl Leg {
         match self {
             Self::Lots => "lots",
             Self::Overdraft => "overdraft",
+            Self::Returned => "returned",
             Self::Purchased => "purchased",
             Self::Granted => "granted",
             Self::TransferredIn => "transferred_in",

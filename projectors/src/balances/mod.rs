@@ -3,6 +3,7 @@
 
 mod account;
 mod checks;
+mod corrections;
 mod entries;
 mod history;
 mod journal;
@@ -21,6 +22,7 @@ use entries::{Entry, Key};
 use history::History;
 use journal::Journal;
 use store::Accounts;
+use usage::LotEnds;
 
 /// Balances, and all that they are made of.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +30,7 @@ pub struct Balances;
 
 impl Projection for Balances {
     const NAME: &'static str = "balances";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const VIEWS: &'static [&'static str] = &[
         "balances",
         "credit_crossings",
@@ -46,10 +48,17 @@ impl Projection for Balances {
 
     async fn apply(&self, tx: &mut PgConnection, page: &FeedPage) -> Result<(), ProjectionError> {
         let mut entries = entries::events(page)?;
+        let corrections = page.correction_source(tx).await?;
+        let corrected = corrections.as_ref().map_or(&[][..], |source| &source.organizations);
+        let ends = LotEnds::of(&entries, corrected);
         let source = page.usage_source(tx).await?;
         if let Some(source) = &source {
-            let used = usage::add(tx, page, source, &entries).await?;
+            let used = usage::add(tx, page, source, &ends).await?;
             entries.extend(used.into_iter().map(Entry::Usage));
+        }
+        if let Some(source) = &corrections {
+            let corrected = corrections::add(tx, source, &ends).await?;
+            entries.extend(corrected.into_iter().map(Entry::Correction));
         }
         // Between the parts of a batch nothing else stands.
         entries.sort_by_key(|entry| (entry.position(), entry.key()));
@@ -59,7 +68,9 @@ impl Projection for Balances {
         let keys: BTreeSet<Key> = entries.iter().map(Entry::key).collect();
         let lot_ids: Vec<Uuid> = entries.iter().filter_map(Entry::lot_id).collect();
         let keys: Vec<Key> = keys.into_iter().collect();
-        let mut accounts = store::load(tx, &keys, &lot_ids).await?;
+        let gives_back = |entry: &&Entry<'_>| entry.gives_back();
+        let drawn_of: Vec<Key> = entries.iter().filter(gives_back).map(Entry::key).collect();
+        let mut accounts = store::load(tx, &keys, &lot_ids, &drawn_of).await?;
         let (mut journal, mut history) = (Journal::default(), History::default());
         for entry in &entries {
             enter(tx, source.as_ref(), entry, &mut accounts, &mut journal, &mut history).await?;
@@ -98,6 +109,15 @@ async fn enter(
             if let Some(exhausted) = account.crossed(before) {
                 account.exhausted = exhausted;
                 history.crossed(key, recorded.position, exhausted, account.balance);
+            }
+        }
+        Entry::Correction(corrected) => {
+            let mut legs = journal.entry(booked(Some(corrected.position)));
+            account.give_back(corrected.given_back, corrected.recorded_at, &mut legs);
+            corrected.parts.iter().for_each(|part| account.consume(*part, &mut legs));
+            if let Some(exhausted) = account.crossed(before) {
+                account.exhausted = exhausted;
+                history.crossed(key, corrected.position, exhausted, account.balance);
             }
         }
         Entry::Usage(used) => {

@@ -21,11 +21,13 @@ fn amount(row: &PgRow, column: &str) -> Result<Amount, sqlx::Error> {
     text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
-/// These accounts, with the lots of which something is left and those that are named.
+/// These accounts, with the lots of which something is left and those that are named; of some accounts
+/// those that anything was drawn of, too.
 pub(super) async fn load(
     tx: &mut PgConnection,
     keys: &[Key],
     lot_ids: &[Uuid],
+    drawn_of: &[Key],
 ) -> Result<Accounts, ProjectionError> {
     let mut accounts: Accounts = keys.iter().map(|key| (*key, Account::default())).collect();
     let organizations: Vec<Uuid> = keys.iter().map(|(id, _)| id.0).collect();
@@ -33,7 +35,7 @@ pub(super) async fn load(
     let rows = sqlx::query(
         "select organization_id, currency, purchased::text, granted::text, transferred_in::text,
              refunded::text, transferred_out::text, expired::text, consumed::text, overdraft::text,
-             balance::text, policy, exhausted, sequence
+             returned::text, balance::text, policy, exhausted, sequence
          from balances join unnest($1::uuid[], $2::text[]) as k(organization_id, currency)
              using (organization_id, currency)",
     )
@@ -51,6 +53,10 @@ pub(super) async fn load(
                  using (organization_id, currency)
              where l.remaining > 0
              union select l.* from credit_lots l where l.lot_id = any($3)
+             union select l.* from credit_lots l
+             join unnest($4::uuid[], $5::text[]) as k(organization_id, currency)
+                 using (organization_id, currency)
+             where l.drawn > 0
          ) l, lateral (select amount::text as amount_text, remaining::text as remaining_text,
              drawn::text as drawn_text, refunded::text as refunded_text,
              transferred_out::text as transferred_out_text, expired::text as expired_text) t",
@@ -58,6 +64,8 @@ pub(super) async fn load(
     .bind(&organizations)
     .bind(&currencies)
     .bind(lot_ids)
+    .bind(drawn_of.iter().map(|(id, _)| id.0).collect::<Vec<_>>())
+    .bind(drawn_of.iter().map(|(_, currency)| currency.to_string()).collect::<Vec<_>>())
     .fetch_all(tx)
     .await?;
     for row in lots {
@@ -87,6 +95,7 @@ fn account(row: &PgRow) -> Result<Account, sqlx::Error> {
         consumed: amount(row, "consumed")?,
     };
     account.overdraft = amount(row, "overdraft")?;
+    account.returned = amount(row, "returned")?;
     account.balance = amount(row, "balance")?;
     account.policy = policy.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     account.exhausted = row.try_get("exhausted")?;
@@ -119,19 +128,21 @@ pub(super) async fn write(tx: &mut PgConnection, accounts: &Accounts) -> Result<
     sqlx::query(
         "insert into balances (organization_id, currency, policy, exhausted, sequence, purchased,
              granted, transferred_in, refunded, transferred_out, expired, consumed, overdraft,
-             balance)
+             balance, returned)
          select a, b, c, d, e, f::numeric, g::numeric, h::numeric, i::numeric, j::numeric,
-             k::numeric, l::numeric, m::numeric, n::numeric
+             k::numeric, l::numeric, m::numeric, n::numeric, o::numeric
          from unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::text[],
              $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
-             $13::text[], $14::text[]) as t(a, b, c, d, e, f, g, h, i, j, k, l, m, n)
+             $13::text[], $14::text[], $15::text[])
+             as t(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o)
          on conflict (organization_id, currency) do update
              set policy = excluded.policy, exhausted = excluded.exhausted,
                  sequence = excluded.sequence, purchased = excluded.purchased,
                  granted = excluded.granted, transferred_in = excluded.transferred_in,
                  refunded = excluded.refunded, transferred_out = excluded.transferred_out,
                  expired = excluded.expired, consumed = excluded.consumed,
-                 overdraft = excluded.overdraft, balance = excluded.balance",
+                 overdraft = excluded.overdraft, balance = excluded.balance,
+                 returned = excluded.returned",
     )
     .bind(accounts.keys().map(|(id, _)| id.0).collect::<Vec<_>>())
     .bind(accounts.keys().map(|(_, currency)| currency.to_string()).collect::<Vec<_>>())
@@ -147,6 +158,7 @@ pub(super) async fn write(tx: &mut PgConnection, accounts: &Accounts) -> Result<
     .bind(texts(|account| account.totals.consumed))
     .bind(texts(|account| account.overdraft))
     .bind(texts(|account| account.balance))
+    .bind(texts(|account| account.returned))
     .execute(&mut *tx)
     .await?;
     write_lots(tx, accounts).await

@@ -35,6 +35,8 @@ create table balances (
     exhausted boolean not null,
     -- How many events of the account's stream this knows.
     sequence bigint not null,
+    -- What corrections of prices gave back and no lot could take.
+    returned numeric(38,12) not null default 0,
     primary key (organization_id, currency)
 ) with (fillfactor = 50);
 
@@ -82,7 +84,8 @@ create table credit_usage (
     primary key (organization_id, currency, hour)
 ) with (fillfactor = 70);
 
--- The same by the batch that it came with, by its first position: what the log knew at another.
+-- The same by the batch that it came with, by its first position: what the log knew at another. What a
+-- correction of prices changed stands at its event's position.
 create table credit_usage_batches (
     organization_id uuid not null,
     currency text not null,

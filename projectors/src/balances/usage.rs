@@ -27,6 +27,47 @@ pub(super) struct CrossedIn {
     pub(super) used: Amount,
 }
 
+/// When lots end that a page may draw: what is used in between draws the same ones.
+pub(super) struct LotEnds {
+    /// Those that come on the page.
+    coming: Vec<(Key, DateTime<Utc>)>,
+    /// Organizations whose prices are corrected on it: a lot that is empty may fill again.
+    corrected: Vec<Uuid>,
+}
+
+impl LotEnds {
+    pub(super) fn of(events: &[Entry<'_>], corrected: &[OrganizationId]) -> Self {
+        let coming = events.iter().filter_map(|event| Some((event.key(), event.end()?)));
+        Self { coming: coming.collect(), corrected: corrected.iter().map(|id| id.0).collect() }
+    }
+
+    /// The query of the ends by account, of the organizations in the parameter of that number. Four more
+    /// follow it: [`LotEnds::bind`].
+    pub(super) fn query(organizations: usize) -> String {
+        let [id, currency, end, corrected] = [1, 2, 3, 4].map(|n| organizations + n);
+        format!(
+            "select organization_id, currency, array_agg(distinct ends order by ends) as ends
+             from (
+                 select organization_id, currency, expires_at as ends from credit_lots
+                 where (remaining > 0 or drawn > 0 and organization_id = any(${corrected}::uuid[]))
+                     and expires_at is not null and organization_id = any(${organizations}::uuid[])
+                 union all
+                 select * from unnest(${id}::uuid[], ${currency}::text[], ${end}::timestamptz[])
+             ) lots group by 1, 2"
+        )
+    }
+
+    pub(super) fn bind<'q>(&self, query: Bound<'q>) -> Bound<'q> {
+        query
+            .bind(self.coming.iter().map(|((id, _), _)| id.0).collect::<Vec<_>>())
+            .bind(self.coming.iter().map(|((_, c), _)| c.to_string()).collect::<Vec<_>>())
+            .bind(self.coming.iter().map(|(_, end)| *end).collect::<Vec<_>>())
+            .bind(self.corrected.clone())
+    }
+}
+
+type Bound<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
 /// Adds the page's usage to what is kept by the hour and by the batch; answers what each batch used,
 /// in parts that the ends of lots divide: of those that are there, and of those that come on the page.
 ///
@@ -35,20 +76,12 @@ pub(super) async fn add(
     tx: &mut PgConnection,
     page: &FeedPage,
     source: &UsageSource,
-    events: &[Entry<'_>],
+    ends: &LotEnds,
 ) -> Result<Vec<Used>, ProjectionError> {
     let batches = page.usage_batches();
-    let ends: Vec<(Key, DateTime<Utc>)> =
-        events.iter().filter_map(|event| Some((event.key(), event.end()?))).collect();
-    let rows = sqlx::query(&format!(
+    let statement = format!(
         "with ends as (
-             select organization_id, currency, array_agg(distinct ends order by ends) as ends
-             from (
-                 select organization_id, currency, expires_at as ends from credit_lots
-                 where remaining > 0 and expires_at is not null
-                     and organization_id = any($6)
-                 union all select * from unnest($7::uuid[], $8::text[], $9::timestamptz[])
-             ) lots group by 1, 2
+             {}
          ), used as materialized (
              select organization_id, currency, batch_id,
                  date_trunc('hour', occurred_at, 'UTC') as hour,
@@ -75,19 +108,17 @@ pub(super) async fn add(
          )
          select organization_id, currency, batch_id, max(at), sum(pico)::text
          from used group by 1, 2, 3, part",
+        LotEnds::query(6),
         source.table
-    ))
-    .bind(&source.batch_ids)
-    .bind(source.first_day)
-    .bind(source.last_day)
-    .bind(batches.iter().map(|batch| batch.batch_id).collect::<Vec<_>>())
-    .bind(batches.iter().map(|batch| batch.first_position).collect::<Vec<_>>())
-    .bind(batches.iter().map(|batch| batch.organization_id.0).collect::<Vec<_>>())
-    .bind(ends.iter().map(|((id, _), _)| id.0).collect::<Vec<_>>())
-    .bind(ends.iter().map(|((_, currency), _)| currency.to_string()).collect::<Vec<_>>())
-    .bind(ends.iter().map(|(_, end)| *end).collect::<Vec<_>>())
-    .fetch_all(tx)
-    .await?;
+    );
+    let query = sqlx::query(&statement)
+        .bind(&source.batch_ids)
+        .bind(source.first_day)
+        .bind(source.last_day)
+        .bind(batches.iter().map(|batch| batch.batch_id).collect::<Vec<_>>())
+        .bind(batches.iter().map(|batch| batch.first_position).collect::<Vec<_>>())
+        .bind(batches.iter().map(|batch| batch.organization_id.0).collect::<Vec<_>>());
+    let rows = ends.bind(query).fetch_all(tx).await?;
     let mut used: BTreeMap<(Uuid, Key), Vec<Part>> = BTreeMap::new();
     for row in &rows {
         let key = (OrganizationId(row.try_get(0)?), currency(row.try_get(1)?)?);
@@ -132,7 +163,7 @@ pub(super) async fn crossed(
 }
 
 /// Whole pico-units, as text.
-fn pico(text: &str) -> Result<Amount, ProjectionError> {
+pub(super) fn pico(text: &str) -> Result<Amount, ProjectionError> {
     let pico = text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     Ok(Amount::from_pico(pico))
 }

@@ -59,6 +59,9 @@ pub(super) fn facts(recorded: &[RecordedEvent]) -> Result<Vec<Fact>, ProjectionE
             | Stream::Refusal
             | Stream::CreditAccount
             | Stream::PriceList
+            | Stream::Usage
+            | Stream::UsageMonth
+            | Stream::SigningKey
             | Stream::Name
             | Stream::Person => None,
         };

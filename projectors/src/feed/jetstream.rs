@@ -5,7 +5,7 @@ use event_log::relay::{JetStreamConfig, JetStreamReader, StreamPage};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{FeedError, FeedPage, PAGE_EVENTS_MAX, Place, UsagePage};
+use super::{CorrectionsPage, FeedError, FeedPage, PAGE_EVENTS_MAX, Place, UsagePage};
 
 /// Reads the log from JetStream alone.
 #[derive(Clone)]
@@ -146,6 +146,7 @@ fn from_stream(page: StreamPage) -> FeedPage {
     FeedPage {
         events: page.events,
         usage: UsagePage::Records(page.usage),
+        corrections: CorrectionsPage::Records(page.corrections),
         after: page.after,
         upto: page.upto,
         recorded_at: Some(page.recorded_at),

@@ -1,13 +1,15 @@
 //! Where projections read the log: from Postgres by position, or from JetStream alone. Both feeds
 //! give the same tables.
 
+mod corrections;
 mod jetstream;
 mod page;
 mod postgres;
 mod usage;
 
+pub use corrections::{CorrectionSource, CorrectionsPage};
 pub use jetstream::JetStreamFeed;
-pub use page::{FeedPage, UsageBatchOfPage, UsagePage};
+pub use page::{FeedPage, UsageBatchOfPage, UsagePage, UsagePart};
 pub use postgres::PostgresFeed;
 pub use usage::UsageSource;
 

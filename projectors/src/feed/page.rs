@@ -7,7 +7,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Place;
+use super::corrections::{self, CorrectionSource, CorrectionsPage};
 use super::usage::{self, Span, UsageSource};
+use crate::projection::ProjectionError;
 
 /// The usage records of a page.
 #[derive(Debug, Clone)]
@@ -31,6 +33,23 @@ pub struct UsageBatchOfPage {
     pub recorded_at: DateTime<Utc>,
 }
 
+/// What a page has of a batch of usage records: the sender, and how many of its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsagePart {
+    /// The batch.
+    pub batch_id: Uuid,
+    /// Whose records they are.
+    pub organization_id: OrganizationId,
+    /// The position of the batch's first record, on this page or on one before.
+    pub first_position: i64,
+    /// How many of its records stand on this page.
+    pub records: i64,
+    /// When the log learned of it, whole.
+    pub recorded_at: DateTime<Utc>,
+    /// Who sent it, and the rest of the metadata; none where the message did not say.
+    pub metadata: Option<serde_json::Value>,
+}
+
 /// All that stands in the log after one position and up to another.
 #[derive(Debug, Clone)]
 pub struct FeedPage {
@@ -38,6 +57,8 @@ pub struct FeedPage {
     pub events: Vec<RecordedEvent>,
     /// The usage records, in order of position.
     pub usage: UsagePage,
+    /// What its events correct.
+    pub corrections: CorrectionsPage,
     /// The position that the page follows.
     pub after: i64,
     /// The position up to which it reaches; `after`, where it is empty.
@@ -84,12 +105,46 @@ impl FeedPage {
         batches
     }
 
+    /// The page's parts of batches of usage records, in order; of one batch there may be several.
+    pub fn usage_parts(&self) -> Vec<UsagePart> {
+        match &self.usage {
+            UsagePage::Runs(runs) => runs
+                .iter()
+                .map(|run| UsagePart {
+                    batch_id: run.batch_id,
+                    organization_id: run.organization_id,
+                    first_position: run.first_position,
+                    records: run.count,
+                    recorded_at: run.recorded_at,
+                    metadata: Some(run.metadata.clone()),
+                })
+                .collect(),
+            UsagePage::Records(batches) => batches
+                .iter()
+                .filter_map(|part| {
+                    let first = part.records.first()?;
+                    let last = part.first_position + count(&part.records) - 1;
+                    Some(UsagePart {
+                        batch_id: first.batch_id,
+                        organization_id: first.organization_id,
+                        first_position: part.first_position - i64::from(first.ordinal),
+                        records: last - self.after.max(part.first_position - 1),
+                        recorded_at: part.recorded_at,
+                        metadata: part.metadata.clone(),
+                    })
+                })
+                .filter(|part| part.records > 0)
+                .collect(),
+        }
+    }
+
     /// The page's usage records as something to select from, within the page's transaction; none
-    /// where it has none. Records that came with the page are put into a temporary table.
+    /// where it has none, and refused where some were archived. Records that came with the page are put
+    /// into a temporary table.
     pub async fn usage_source(
         &self,
         tx: &mut PgConnection,
-    ) -> Result<Option<UsageSource>, sqlx::Error> {
+    ) -> Result<Option<UsageSource>, ProjectionError> {
         let (table, spans) = match &self.usage {
             UsagePage::Runs(runs) => {
                 let span = |run: &UsageRun| Span {
@@ -99,7 +154,7 @@ impl FeedPage {
                     last_day: run.last_day,
                 };
                 if !runs.is_empty() {
-                    sqlx::query(usage::SETTINGS).execute(&mut *tx).await?;
+                    usage::prepare(tx, runs).await?;
                 }
                 ("log.usage_records", runs.iter().map(span).collect::<Vec<_>>())
             }
@@ -113,4 +168,17 @@ impl FeedPage {
         };
         Ok(UsageSource::of(table, &spans))
     }
+
+    /// What the page corrects as something to select from, within the page's transaction; none where it
+    /// corrects nothing.
+    pub async fn correction_source(
+        &self,
+        tx: &mut PgConnection,
+    ) -> Result<Option<CorrectionSource>, ProjectionError> {
+        corrections::source(tx, &self.events, &self.corrections).await
+    }
+}
+
+fn count(records: &[event_schemas::RecordedUsage]) -> i64 {
+    i64::try_from(records.len()).unwrap_or(i64::MAX)
 }

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike as _, Months, NaiveDate, Utc};
-use event_schemas::{RecordedUsage, Units, UsageBatch};
-use sqlx::{Executor, PgConnection};
+use event_log::UsageRun;
+use event_schemas::{Month, RecordedUsage, Units, UsageBatch};
+use sqlx::{Executor, PgConnection, Row as _};
 use uuid::Uuid;
+
+use crate::projection::ProjectionError;
 
 /// Where records that came with their page are put.
 pub(super) const STAGED: &str = "pg_temp.orgledger_usage_page";
@@ -17,7 +20,33 @@ pub(super) const STAGED: &str = "pg_temp.orgledger_usage_page";
 /// it looks as dear as can be, and would be compiled each time: half a second for a few records.
 pub(super) const SETTINGS: &str = "select set_config('work_mem', '64MB', true),
     set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
-    set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true)";
+    set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true),
+    (select string_agg(month::text, ',' order by month) from log.missing_usage_months() as m(month))
+        as missing";
+
+/// Keeps records from being detached while the transaction lasts. Then what is detached is known: the
+/// next statement sees it.
+const LOCK: &str = "lock table log.usage_records in access share mode";
+
+/// Prepares the transaction for reading the records of these batches, which are in the log's table;
+/// refused where some of them are not there any more.
+pub(super) async fn prepare(
+    tx: &mut PgConnection,
+    runs: &[UsageRun],
+) -> Result<(), ProjectionError> {
+    sqlx::query(LOCK).execute(&mut *tx).await?;
+    let row = sqlx::query(SETTINGS).fetch_one(&mut *tx).await?;
+    let missing: Option<String> = row.try_get("missing")?;
+    for month in missing.iter().flat_map(|months| months.split(',')) {
+        let month = month.parse().ok().and_then(Month::of);
+        let is_needed =
+            |month: &Month| runs.iter().any(|run| month.meets(run.first_day, run.last_day));
+        if let Some(month) = month.filter(is_needed) {
+            return Err(ProjectionError::Archived { month });
+        }
+    }
+    Ok(())
+}
 
 /// The columns of `log.usage_records` that a projection can ask for.
 const COLUMNS: &[(&str, &str)] = &[
@@ -115,30 +144,49 @@ pub(super) async fn stage(
     batches: &[UsageBatch],
     after: i64,
 ) -> Result<(), sqlx::Error> {
-    let columns: Vec<String> =
-        COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
-    let there: Option<String> =
-        sqlx::query_scalar("select to_regclass($1)::text").bind(STAGED).fetch_one(&mut *tx).await?;
-    if there.is_none() {
-        let create = format!(
-            "create temporary table {STAGED} ({}) on commit delete rows",
-            columns.join(", ")
-        );
-        tx.execute(create.as_str()).await?;
-    } else {
-        // A rebuild applies more than one page in its last transaction.
-        tx.execute(format!("truncate {STAGED}").as_str()).await?;
-    }
     let records: Vec<&RecordedUsage> = batches
         .iter()
         .flat_map(|batch| (batch.first_position..).zip(&batch.records))
         .filter(|(position, _)| *position > after)
         .map(|(_, record)| record)
         .collect();
-    insert(tx, &records).await
+    stage_records(tx, STAGED, &records).await
 }
 
-async fn insert(tx: &mut PgConnection, records: &[&RecordedUsage]) -> Result<(), sqlx::Error> {
+/// An empty temporary table, which the end of the transaction empties again.
+pub(super) async fn make_temporary(
+    tx: &mut PgConnection,
+    table: &str,
+    columns: &str,
+) -> Result<(), sqlx::Error> {
+    let there: Option<String> =
+        sqlx::query_scalar("select to_regclass($1)::text").bind(table).fetch_one(&mut *tx).await?;
+    if there.is_none() {
+        let create = format!("create temporary table {table} ({columns}) on commit delete rows");
+        tx.execute(create.as_str()).await?;
+    } else {
+        // A rebuild applies more than one page in its last transaction.
+        tx.execute(format!("truncate {table}").as_str()).await?;
+    }
+    Ok(())
+}
+
+/// The columns that a projection can ask for, of a table by that name, but for the price.
+pub(super) fn columns_but_price(table: &str) -> String {
+    let is_price = |name: &str| matches!(name, "price_version" | "cost_pico" | "currency");
+    let columns = COLUMNS.iter().filter(|(name, _)| !is_price(name));
+    columns.map(|(name, _)| format!("{table}.{name}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Puts records into a temporary table of that name.
+pub(super) async fn stage_records(
+    tx: &mut PgConnection,
+    table: &str,
+    records: &[&RecordedUsage],
+) -> Result<(), sqlx::Error> {
+    let columns: Vec<String> =
+        COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+    make_temporary(tx, table, &columns.join(", ")).await?;
     macro_rules! column {
         ($record:ident => $value:expr) => {
             records.iter().map(|$record| $value).collect::<Vec<_>>()
@@ -147,7 +195,7 @@ async fn insert(tx: &mut PgConnection, records: &[&RecordedUsage]) -> Result<(),
     let arrays: Vec<String> =
         COLUMNS.iter().zip(1..).map(|((_, kind), n)| format!("${n}::{kind}[]")).collect();
     let occurred_at: Vec<DateTime<Utc>> = column!(r => r.occurred_at);
-    sqlx::query(&format!("insert into {STAGED} select * from unnest({})", arrays.join(", ")))
+    sqlx::query(&format!("insert into {table} select * from unnest({})", arrays.join(", ")))
         .bind(column!(r => r.batch_id))
         .bind(column!(r => r.ordinal))
         .bind(column!(r => r.organization_id.0))

@@ -83,7 +83,10 @@ fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
         | Stream::Budget
         | Stream::PriceList
         | Stream::Name
-        | Stream::Person => return Ok(None),
+        | Stream::Person
+        | Stream::Usage
+        | Stream::UsageMonth
+        | Stream::SigningKey => return Ok(None),
     };
     // What the operator is refused that is about no organization is none's.
     let Some(organization_id) = recorded.organization_id else { return Ok(None) };

@@ -147,7 +147,7 @@ impl Spending {
 
     async fn use_some(&mut self, house: &House) {
         let of = self.random.pick(&organizations()[..2]).unwrap().into();
-        let records: Vec<_> = (0..1 + self.random.below(9)).map(|_| self.record()).collect();
+        let records: Vec<_> = (0..=self.random.below(9)).map(|_| self.record()).collect();
         house.use_up(of, &records).await;
     }
 }
@@ -211,6 +211,7 @@ pub(crate) fn set(
 /// of 23 and of 25 hours.
 #[tokio::test]
 async fn days_are_as_long_as_the_clocks_say() {
+    type Reached = (Uuid, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<i32>);
     let house = House::new().await;
     let of: OrganizationId = organizations()[0].into();
     let (daily, monthly) = (Uuid::from_u128(1), Uuid::from_u128(2));
@@ -258,14 +259,13 @@ async fn days_are_as_long_as_the_clocks_say() {
         (monthly, "2026-10-01", 4),
     ];
     assert_eq!(spent, expected.map(|(id, day, spent)| (id, day.to_owned(), spent)));
-    let reached: Vec<(Uuid, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<i32>)> =
-        sqlx::query_as(
-            "select budget_id, starts_at, ends_at, threshold from read.budget_crossings
+    let reached: Vec<Reached> = sqlx::query_as(
+        "select budget_id, starts_at, ends_at, threshold from read.budget_crossings
              where period in ('2026-03-29', '2026-10-25', '2026-10-01') order by 1, 2, 4",
-        )
-        .fetch_all(&house.reader)
-        .await
-        .unwrap();
+    )
+    .fetch_all(&house.reader)
+    .await
+    .unwrap();
     let at = |text: &str| Some(time(text));
     let expected = [
         (daily, at("2026-03-28T23:00:00Z"), at("2026-03-29T22:00:00Z"), Some(50)),

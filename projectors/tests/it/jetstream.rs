@@ -54,6 +54,7 @@ async fn both_feeds_give_the_same_tables() {
         house.happen(&story.tell(25)).await;
         let (organization_id, records) = usage.batch(1 + round * 40);
         house.use_up(organization_id, &records).await;
+        usage.reprice(&house).await;
     }
     house.catch_up().await;
     let expected = house.fingerprints().await;
@@ -97,6 +98,8 @@ async fn live_projections_follow_the_stream() {
             house.happen(&story.tell(10)).await;
             let (organization_id, records) = usage.batch(30);
             house.use_up(organization_id, &records).await;
+            usage.reprice(&house).await;
+            usage.reprice(&house).await;
             let head = house.head().await;
             loop {
                 let status = status(&read).await.unwrap();

@@ -42,6 +42,7 @@ async fn live_projections_follow_both_lanes_of_the_log() {
         house.happen(&story.tell(1 + round * 3)).await;
         let (organization_id, records) = usage.batch(1 + round);
         house.use_up(organization_id, &records).await;
+        usage.reprice(&house).await;
         house.wait_for_head().await;
     }
     as_if_rebuilt(&house).await;
@@ -59,6 +60,7 @@ async fn several_processes_apply_every_page_once() {
         house.happen(&story.tell(7)).await;
         let (organization_id, records) = usage.batch(20);
         house.use_up(organization_id, &records).await;
+        usage.reprice(&house).await;
     }
     house.wait_for_head().await;
     as_if_rebuilt(&house).await;
@@ -76,6 +78,7 @@ async fn what_is_killed_in_the_middle_goes_on_where_it_was() {
     for _ in 0..20 {
         let (organization_id, records) = usage.batch(30);
         house.use_up(organization_id, &records).await;
+        usage.reprice(&house).await;
     }
     let head = house.head().await;
     let mut random = Random::new(16);

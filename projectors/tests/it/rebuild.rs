@@ -19,6 +19,7 @@ async fn lived_in() -> House {
         house.happen(&story.tell(10 + round * 10)).await;
         let (organization_id, records) = usage.batch(10 + round);
         house.use_up(organization_id, &records).await;
+        usage.reprice(&house).await;
         house.catch_up().await;
     }
     house
@@ -146,11 +147,13 @@ async fn first_starts_at_once_build_one() {
     let expected = [
         "access_register",
         "access_reviews",
+        "audit_log",
         "balances",
         "budgets",
         "cost_per_feature",
         "last_use",
         "oversight",
+        "prices",
     ]
     .map(serving);
     assert_eq!(builds, expected);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use event_log::database::{self, Role};
+use event_log::usage::months;
 use event_schemas::{
     Amount, BudgetEvent, BudgetPeriod, CreditAccountEvent, Currency, OrganizationId,
 };
@@ -137,7 +138,7 @@ async fn two_organizations() -> (House, [Uuid; 2]) {
         "select string_agg('select organization_id from ' || oid::regclass, ' intersect ')
              || ' order by 1 limit 2'
          from pg_class where relnamespace = 'read'::regnamespace and relkind = 'v'
-             and relname !~ '^(usage_|credit_|budget|(last_use|balances)$)'",
+             and relname !~ '^(usage_|credit_|budget|(last_use|balances|price_lists_of_all)$)'",
     )
     .fetch_one(&house.owner)
     .await
@@ -251,6 +252,30 @@ async fn the_catalogue_has_nothing_against_the_wall() {
         tx.rollback().await.unwrap();
     }
     assert_eq!(wrong(&mut owner).await, [""; 0], "nothing of it stayed");
+}
+
+#[tokio::test]
+async fn an_archived_month_is_behind_the_wall_as_well() {
+    let house = House::new().await;
+    let (organization_id, records) = Usage::new(54).batch(300);
+    house.use_up(organization_id, &records).await;
+    let mut owner = house.owner.acquire().await.unwrap();
+    let month = "2026-01".parse().unwrap();
+    months::close(&mut owner, month).await.unwrap();
+    assert_eq!(wrong(&mut owner).await, [""; 0], "of a closed month");
+    months::detach(&mut owner, month).await.unwrap();
+    assert_eq!(wrong(&mut owner).await, [""; 0], "of a detached one");
+    let open = "alter table log.usage_archived_2026_01 disable row level security";
+    let mut tx = owner.begin().await.unwrap();
+    tx.execute(open).await.unwrap();
+    let found = wrong(&mut tx).await;
+    assert_eq!(found, ["log.usage_archived_2026_01 has an organization and is open"]);
+    tx.rollback().await.unwrap();
+    // A read model that is built now would be without those records, and is not built.
+    let refused = projectors::catch_up(&house.read, &house.feed(), &all(), 1).await.unwrap_err();
+    assert!(refused.to_string().contains("usage of 2026-01 is archived"), "{refused}");
+    let standing = projectors::status(&house.read).await.unwrap();
+    assert!(standing.iter().all(|one| one.projection != "cost_per_feature"), "{standing:?}");
 }
 
 #[tokio::test]

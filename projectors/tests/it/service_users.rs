@@ -204,7 +204,10 @@ async fn a_service_acts_as_the_roles_that_its_user_was_given_and_as_no_other() {
     let events = "select count(*) from log.events";
     (&mut table_owner).execute("alter table log.events owner to owner").await.unwrap();
     (&mut admin)
-        .execute("revoke orgledger_writer, orgledger_relay, orgledger_projector from owner")
+        .execute(
+            "revoke orgledger_writer, orgledger_relay, orgledger_projector, orgledger_replayer
+             from owner",
+        )
         .await
         .unwrap();
     let seen: i64 = sqlx::query_scalar(events).fetch_one(&mut table_owner).await.unwrap();

@@ -1,6 +1,6 @@
 //! The lines of an access review, with the latest names of things: of what is gone, its last one.
 
-use api_conventions::{Cursor, Limit, Page, Path, Position, Problem, Query};
+use api_conventions::{Cursor, Limit, Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use event_schemas::{AccessReviewId, OrganizationId, ReviewDecision, ReviewLineId};
@@ -8,16 +8,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::reviews::access_review;
+use super::reviews::{access_review, is_now, push_lines};
 use super::{READS, may_see};
 use crate::error::QueryError;
 use crate::keyset;
-use crate::parameters::{AccessReviewPath, Refusals};
+use crate::parameters::{AccessReviewLineListQuery, AccessReviewPath, Point as _, Refusals};
 use crate::snapshot::{Rows, Snapshot};
-use crate::state::{QueryState, Reflecting, highest};
+use crate::state::{QueryState, Reflecting};
+use crate::temporal::Temporal;
 use crate::viewer::Viewer;
 
 const NOUN: &str = "access review line";
@@ -91,13 +92,18 @@ pub struct LinesQuery {
     pub state: Option<LineState>,
     /// Those with this decision only.
     pub decision: Option<ReviewDecision>,
+    /// As they were at a time, and as the log knew them at a position. Names are the latest.
+    #[serde(default, skip_serializing_if = "is_now")]
+    pub temporal: Temporal,
 }
 
 const SELECT: &str = "select l.line_id, l.ordinal, l.kind, l.holder_kind, l.holder_id, \
      coalesce(m.login, hg.name, s.name) as holder, l.project_id, p.name as project, l.group_id, \
      g.name as group_name, l.role_id, r.name as role, l.api_key_id, k.name as api_key, l.held, \
      l.decision, l.reason, l.attested_by, l.attested_at, l.outcome \
-     from read.access_review_lines l \
+     from (";
+
+const NAMES: &str = ") l \
      left join lateral (select * from read.members x where l.holder_kind = 'member' and x.member_id = l.holder_id and x.known_to is null \
          order by x.valid_from desc limit 1) m on true \
      left join lateral (select * from read.groups x where l.holder_kind = 'group' and x.group_id = l.holder_id and x.known_to is null \
@@ -146,8 +152,11 @@ pub async fn access_review_lines(
     cursor: Option<&Cursor>,
 ) -> Result<Page<AccessReviewLine>, QueryError> {
     let after: Option<i32> = keyset::after(NOUN, &query, cursor)?;
-    access_review(snapshot, query.organization_id, query.access_review_id).await?;
+    let (of, id) = (query.organization_id, query.access_review_id);
+    access_review(snapshot, of, id, query.temporal).await?;
     let mut statement = QueryBuilder::<Postgres>::new(SELECT);
+    push_lines(&mut statement, query.temporal);
+    statement.push(NAMES);
     statement.push("where l.access_review_id = ").push_bind(query.access_review_id.0);
     match query.state {
         Some(LineState::Open) => statement.push(" and l.decision is null"),
@@ -164,48 +173,27 @@ pub async fn access_review_lines(
     keyset::page(NOUN, &query, lines, limit, |line| line.ordinal)
 }
 
-/// Which lines.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct LineListQuery {
-    /// Answer only from a picture that has this position of the log; waits a few seconds.
-    #[param(value_type = Option<i64>, minimum = 0)]
-    min_position: Option<Position>,
-    /// The most items of the page.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
-    limit: Option<Limit>,
-    /// The `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<Cursor>,
-    /// Those of which nobody has said anything yet, or those of which somebody has.
-    #[param(inline)]
-    state: Option<LineState>,
-    /// Those with this decision only.
-    #[param(inline)]
-    decision: Option<ReviewDecision>,
-}
-
 /// The lines of an access review, in its order.
 #[utoipa::path(get,
     path = "/v1/organizations/{organization_id}/access-reviews/{access_review_id}/lines",
     operation_id = "list_access_review_lines", tag = "access reviews",
-    params(AccessReviewPath, LineListQuery),
+    params(AccessReviewPath, AccessReviewLineListQuery),
     responses((status = 200, body = Page<AccessReviewLine>), Refusals))]
 pub(crate) async fn list_access_review_lines(
     State(state): State<QueryState>,
     Path(path): Path<AccessReviewPath>,
     viewer: Viewer,
-    Query(query): Query<LineListQuery>,
+    Query(query): Query<AccessReviewLineListQuery>,
 ) -> Result<Reflecting<Page<AccessReviewLine>>, Problem> {
     may_see(&viewer)?;
     let rows = Rows::Of(path.organization_id);
-    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
+    let mut snapshot = state.snapshot(rows, READS, query.position_min()).await?;
     let which = LinesQuery {
         organization_id: path.organization_id,
         access_review_id: path.access_review_id,
         state: query.state,
         decision: query.decision,
+        temporal: query.temporal(),
     };
     let limit = query.limit.unwrap_or_default();
     let body = access_review_lines(&mut snapshot, which, limit, query.cursor.as_ref()).await?;

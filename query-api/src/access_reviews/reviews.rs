@@ -1,6 +1,6 @@
 //! The access reviews of an organization.
 
-use api_conventions::{Cursor, Limit, Page, Path, Position, Problem, Query};
+use api_conventions::{Cursor, Limit, Page, Path, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use event_schemas::{AccessReviewId, OrganizationId, ReviewScope};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder, Row as _};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{READS, may_see};
@@ -16,10 +16,11 @@ use crate::error::QueryError;
 use crate::keyset;
 use crate::organizations;
 use crate::parameters::{
-    AccessReviewPath, NowQuery, OrganizationPath, PointHeaders, Refusals, Unmodified,
+    AccessReviewListQuery, AccessReviewPath, OrganizationPath, Point as _, PointHeaders,
+    PointQuery, Refusals, Unmodified,
 };
 use crate::snapshot::{Rows, Snapshot};
-use crate::state::{QueryState, Reflecting, highest};
+use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 use crate::viewer::Viewer;
 
@@ -92,15 +93,96 @@ pub struct ReviewsQuery {
     pub organization_id: OrganizationId,
     /// Those in this state only.
     pub state: Option<ReviewState>,
+    /// As they were at a time, and as the log knew them at a position.
+    #[serde(default, skip_serializing_if = "is_now")]
+    pub temporal: Temporal,
 }
 
-const SELECT: &str = "select r.access_review_id, r.title, r.scope, r.due_at, r.state, r.opened_by, \
-     r.opened_at, r.closed_by, r.closed_at, r.reason, r.sequence, n.lines, n.keep, n.revoke, n.revoked \
-     from read.access_reviews r cross join lateral ( \
-         select count(*) as lines, count(*) filter (where l.decision = 'keep') as keep, \
-             count(*) filter (where l.decision = 'revoke') as revoke, \
-             count(*) filter (where l.outcome = 'revoked') as revoked \
-         from read.access_review_lines l where l.access_review_id = r.access_review_id) n ";
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+pub(super) fn is_now(temporal: &Temporal) -> bool {
+    *temporal == Temporal::NOW
+}
+
+/// Reviews `r` as they were and as was known, with how many lines they have. What is now is as it
+/// stands; of another time or position it is what had happened by then.
+fn select(temporal: Temporal) -> QueryBuilder<'static, Postgres> {
+    let mut query = QueryBuilder::new("select r.*, n.lines, n.keep, n.revoke, n.revoked from (");
+    push_reviews(&mut query, temporal);
+    query.push(
+        ") r cross join lateral (
+             select count(*) as lines, count(*) filter (where l.decision = 'keep') as keep,
+                 count(*) filter (where l.decision = 'revoke') as revoke,
+                 count(*) filter (where l.outcome = 'revoked') as revoked
+             from (",
+    );
+    push_lines(&mut query, temporal);
+    query.push(") l where l.access_review_id = r.access_review_id) n ");
+    query
+}
+
+/// The rows of reviews.
+fn push_reviews(query: &mut QueryBuilder<'static, Postgres>, temporal: Temporal) {
+    if temporal == Temporal::NOW {
+        query.push("select * from read.access_reviews");
+        return;
+    }
+    // Closed at another time, or unknown as closed: still open then.
+    query.push(
+        "select access_review_id, organization_id, title, scope, due_at,
+             case when closed then state else 'open' end as state, opened_by, opened_at,
+             case when closed then closed_by end as closed_by,
+             case when closed then closed_at end as closed_at,
+             case when closed then reason end as reason, sequence
+         from (select a.*, coalesce(true",
+    );
+    push_by(query, temporal, "a.closed_at", "a.closed_position");
+    query.push(
+        " and a.closed_at is not null, false) as closed from read.access_reviews a where true",
+    );
+    push_by(query, temporal, "a.opened_at", "a.opened_position");
+    query.push(") known");
+}
+
+/// The rows of lines.
+pub(super) fn push_lines(query: &mut QueryBuilder<'static, Postgres>, temporal: Temporal) {
+    if temporal == Temporal::NOW {
+        query.push("select * from read.access_review_lines");
+        return;
+    }
+    query.push(
+        "select x.line_id, x.access_review_id, x.organization_id, x.ordinal, x.kind, x.holder_kind,
+             x.holder_id, x.project_id, x.group_id, x.role_id, x.api_key_id, x.held, s.decision,
+             s.reason, s.attested_by, s.attested_at,
+             case when coalesce(true",
+    );
+    push_by(query, temporal, "v.closed_at", "v.closed_position");
+    query.push(
+        " and v.closed_at is not null, false) then x.outcome end as outcome
+         from read.access_review_lines x
+         join read.access_reviews v on v.access_review_id = x.access_review_id
+         left join lateral (
+             select a.decision, a.reason, a.attested_by, a.attested_at
+             from read.access_review_attestations a where a.line_id = x.line_id",
+    );
+    push_by(query, temporal, "a.attested_at", "a.position");
+    query.push(" order by a.position desc limit 1) s on true where true");
+    push_by(query, temporal, "v.opened_at", "v.opened_position");
+}
+
+/// Adds `and …` for what had happened by a time, and was known at a position.
+fn push_by(
+    query: &mut QueryBuilder<'static, Postgres>,
+    temporal: Temporal,
+    at: &str,
+    position: &str,
+) {
+    if let Some(time) = temporal.as_of {
+        query.push(format_args!(" and {at} <= ")).push_bind(time);
+    }
+    if let Some(known) = temporal.at_position {
+        query.push(format_args!(" and {position} <= ")).push_bind(known);
+    }
+}
 
 fn read(row: &PgRow) -> Result<AccessReview, sqlx::Error> {
     let Json(scope) = row.try_get("scope")?;
@@ -131,8 +213,9 @@ pub async fn access_reviews(
     cursor: Option<&Cursor>,
 ) -> Result<Page<AccessReview>, QueryError> {
     let after = keyset::after::<_, (DateTime<Utc>, Uuid)>(NOUN, &query, cursor)?;
-    organizations::check_exists(snapshot, query.organization_id, Temporal::NOW).await?;
-    let mut statement = QueryBuilder::<Postgres>::new(SELECT);
+    query.temporal.check(snapshot)?;
+    organizations::check_exists(snapshot, query.organization_id, query.temporal).await?;
+    let mut statement = select(query.temporal);
     statement.push("where r.organization_id = ").push_bind(query.organization_id.0);
     if let Some(state) = query.state {
         statement.push(" and r.state = ").push_bind(state.as_str());
@@ -155,48 +238,35 @@ pub async fn access_review(
     snapshot: &mut Snapshot,
     organization_id: OrganizationId,
     access_review_id: AccessReviewId,
+    temporal: Temporal,
 ) -> Result<AccessReview, QueryError> {
-    let mut statement = QueryBuilder::<Postgres>::new(SELECT);
+    temporal.check(snapshot)?;
+    let mut statement = select(temporal);
     statement.push("where r.organization_id = ").push_bind(organization_id.0);
     statement.push(" and r.access_review_id = ").push_bind(access_review_id.0);
     let row = statement.build().fetch_optional(snapshot.connection()).await?;
     Ok(read(&row.ok_or(QueryError::NotFound(NOUN))?)?)
 }
 
-/// Which reviews.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ReviewListQuery {
-    /// Answer only from a picture that has this position of the log; waits a few seconds.
-    #[param(value_type = Option<i64>, minimum = 0)]
-    min_position: Option<Position>,
-    /// The most items of the page.
-    #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 100)]
-    limit: Option<Limit>,
-    /// The `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<Cursor>,
-    /// Those in this state only.
-    #[param(inline)]
-    state: Option<ReviewState>,
-}
-
 /// The access reviews, the newest first.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/access-reviews",
     operation_id = "list_access_reviews", tag = "access reviews",
-    params(OrganizationPath, ReviewListQuery),
+    params(OrganizationPath, AccessReviewListQuery),
     responses((status = 200, body = Page<AccessReview>), Refusals))]
 pub(crate) async fn list_access_reviews(
     State(state): State<QueryState>,
     Path(path): Path<OrganizationPath>,
     viewer: Viewer,
-    Query(query): Query<ReviewListQuery>,
+    Query(query): Query<AccessReviewListQuery>,
 ) -> Result<Reflecting<Page<AccessReview>>, Problem> {
     may_see(&viewer)?;
     let rows = Rows::Of(path.organization_id);
-    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
-    let which = ReviewsQuery { organization_id: path.organization_id, state: query.state };
+    let mut snapshot = state.snapshot(rows, READS, query.position_min()).await?;
+    let which = ReviewsQuery {
+        organization_id: path.organization_id,
+        state: query.state,
+        temporal: query.temporal(),
+    };
     let limit = query.limit.unwrap_or_default();
     let body = access_reviews(&mut snapshot, which, limit, query.cursor.as_ref()).await?;
     Ok(Reflecting::page(snapshot.position(), body))
@@ -205,19 +275,20 @@ pub(crate) async fn list_access_reviews(
 /// An access review.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/access-reviews/{access_review_id}",
     operation_id = "get_access_review", tag = "access reviews",
-    params(AccessReviewPath, NowQuery, PointHeaders),
+    params(AccessReviewPath, PointQuery, PointHeaders),
     responses((status = 200, body = AccessReview,
             headers(("ETag" = String, description = "Its version."))), Unmodified, Refusals))]
 pub(crate) async fn get_access_review(
     State(state): State<QueryState>,
     Path(path): Path<AccessReviewPath>,
     viewer: Viewer,
-    Query(query): Query<NowQuery>,
+    Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<AccessReview>, Problem> {
     may_see(&viewer)?;
     let rows = Rows::Of(path.organization_id);
-    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
-    let body = access_review(&mut snapshot, path.organization_id, path.access_review_id).await?;
-    let sequence = Some(body.sequence);
+    let mut snapshot = state.snapshot(rows, READS, query.position_min()).await?;
+    let (of, id, temporal) = (path.organization_id, path.access_review_id, query.temporal());
+    let body = access_review(&mut snapshot, of, id, temporal).await?;
+    let sequence = Some(body.sequence).filter(|_| temporal == Temporal::NOW);
     Ok(Reflecting::new(snapshot.position(), body).at(sequence))
 }

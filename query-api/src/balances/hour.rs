@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, Utc};
 
 /// Where a span of hours begins or ends: an RFC 3339 time, or a date, which means its start in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct HourBound(pub(super) DateTime<Utc>);
+pub(crate) struct HourBound(pub(crate) DateTime<Utc>);
 
 impl FromStr for HourBound {
     type Err = String;

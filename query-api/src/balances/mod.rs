@@ -2,7 +2,7 @@
 //! told.
 
 pub mod authorization;
-mod hour;
+pub(crate) mod hour;
 pub mod lots;
 pub mod movements;
 pub mod statement;

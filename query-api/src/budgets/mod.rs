@@ -73,7 +73,7 @@ pub struct Budget {
 
 impl Budget {
     /// What is spent is of now alone: of another time or position only what the budget was is told.
-    fn as_of(self, temporal: Temporal) -> Self {
+    fn at(self, temporal: Temporal) -> Self {
         if temporal == Temporal::NOW {
             return self;
         }
@@ -159,7 +159,7 @@ pub(crate) async fn list_budgets(
     let temporal = query.temporal();
     let page: Reflecting<Page<Budget>> = state.list(scope, visible, &query.list()).await?;
     Ok(page.map(|page| Page {
-        items: page.items.into_iter().map(|budget| budget.as_of(temporal)).collect(),
+        items: page.items.into_iter().map(|budget| budget.at(temporal)).collect(),
         next_cursor: page.next_cursor,
     }))
 }
@@ -180,5 +180,5 @@ pub(crate) async fn get_budget(
     let temporal = query.temporal();
     let budget: Reflecting<Budget> =
         state.get(organization_id, path.budget_id.0, &visible, &query).await?;
-    Ok(budget.map(|budget| budget.as_of(temporal)))
+    Ok(budget.map(|budget| budget.at(temporal)))
 }

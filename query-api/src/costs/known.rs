@@ -6,7 +6,8 @@
 
 use chrono::{DateTime, Utc};
 use event_schemas::OrganizationId;
-use sqlx::PgConnection;
+use sqlx::{Executor as _, PgConnection};
+use uuid::Uuid;
 
 use crate::error::QueryError;
 use crate::snapshot::Snapshot;
@@ -30,8 +31,8 @@ pub(super) enum Known {
     },
 }
 
-/// The batch that a position lies in, or follows.
-type LastBatch = (i64, i32, DateTime<Utc>, bool);
+/// The batch or the corrections that a position lies in, or follows.
+type LastEntry = (i64, i32, DateTime<Utc>, bool);
 
 /// What was known of the organization's usage. Positions are positions of the log, whichever
 /// organization's; a time is when the log learned of something.
@@ -61,13 +62,26 @@ pub(super) async fn known(
         return Err(QueryError::NotYetVisible { wanted: position, reached });
     }
     // Where rows of the same hour follow, the rollups have them in the same rows.
-    let last: Option<LastBatch> = sqlx::query_as(
-        "select first_position, count, hour, exists (
+    let last: Option<LastEntry> = sqlx::query_as(
+        "with entries as (
+             (select first_position, count, recorded_at from log.usage_batches
+              where organization_id = $1 and first_position <= $2
+              order by first_position desc limit 1)
+             union all
+             (select position, 1, recorded_at from log.usage_corrections
+              where organization_id = $1 and position <= $2
+              order by recorded_at desc, position desc limit 1)
+         )
+         select first_position, count, hour, exists (
              select from log.usage_batches later
-             where later.organization_id = $1 and later.first_position > batch.first_position
+             where later.organization_id = $1 and later.first_position > entry.first_position
                  and later.recorded_at < hour + interval '1 hour')
-         from log.usage_batches batch, date_bin('1 hour', recorded_at, '2000-01-01T00:00:00Z') hour
-         where organization_id = $1 and first_position <= $2
+             or exists (
+             select from log.usage_corrections later
+             where later.organization_id = $1 and later.position > entry.first_position
+                 and later.recorded_at >= entry.recorded_at
+                 and later.recorded_at < hour + interval '1 hour')
+         from entries entry, date_bin('1 hour', recorded_at, '2000-01-01T00:00:00Z') hour
          order by first_position desc limit 1",
     )
     .bind(organization_id.0)
@@ -82,26 +96,54 @@ pub(super) async fn known(
     Ok(Known::Upto { position, before, in_part })
 }
 
-/// The last position of the organization's usage that was recorded by then.
+/// The last position of the organization's usage, and of its corrections, that was recorded by then.
 async fn recorded_by(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
     time: DateTime<Utc>,
 ) -> Result<Option<i64>, QueryError> {
     let position = sqlx::query_scalar(
-        "select first_position + count - 1 from log.usage_batches
-         where organization_id = $1 and recorded_at <= $2
-         order by recorded_at desc, first_position desc limit 1",
+        "select greatest(
+             (select first_position + count - 1 from log.usage_batches
+              where organization_id = $1 and recorded_at <= $2
+              order by recorded_at desc, first_position desc limit 1),
+             (select position from log.usage_corrections
+              where organization_id = $1 and recorded_at <= $2
+              order by recorded_at desc, position desc limit 1))",
     )
     .bind(organization_id.0)
     .bind(time)
-    .fetch_optional(connection)
+    .fetch_one(connection)
     .await?;
     Ok(position)
 }
 
+/// Refuses where records of an organization's batches up to a position, or of one batch of them, may be in
+/// an archive. Whoever archives waits until the picture is closed.
+pub(crate) async fn none_is_archived(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    position: i64,
+    batch_id: Option<Uuid>,
+) -> Result<(), QueryError> {
+    connection.execute("lock table log.usage_records in access share mode").await?;
+    let archived: bool = sqlx::query_scalar(
+        "select exists (
+             select from log.missing_usage_months() as m(month) join log.usage_batches b
+                 on b.first_day < m.month + interval '1 month' and b.last_day >= m.month
+             where b.organization_id = $1 and b.first_position <= $2
+                 and ($3::uuid is null or b.batch_id = $3))",
+    )
+    .bind(organization_id.0)
+    .bind(position)
+    .bind(batch_id)
+    .fetch_one(connection)
+    .await?;
+    if archived { Err(QueryError::RecordsArchived) } else { Ok(()) }
+}
+
 /// Refuses where the records are in another database than the read models.
-pub(super) async fn records_are_here(connection: &mut PgConnection) -> Result<(), QueryError> {
+pub(crate) async fn records_are_here(connection: &mut PgConnection) -> Result<(), QueryError> {
     let here: bool = sqlx::query_scalar(
         "select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
                         where n.nspname = 'log' and c.relname = 'usage_records')",

@@ -56,6 +56,10 @@ pub(super) struct Stored {
 pub(super) fn lines(currency: Option<String>, stored: Stored) -> Vec<(Line, Sums)> {
     let line = |currency, price_status| Line { price_status, currency };
     let Stored { sums, unbilled_requests } = stored;
+    // All of it was priced again, and stands in another currency.
+    if sums.requests == 0 {
+        return Vec::new();
+    }
     if currency.is_some() {
         return vec![(line(currency, PriceStatus::Priced), sums)];
     }
@@ -134,6 +138,8 @@ mod tests {
             assert_eq!(found, expected);
         };
         check(Some("USD"), stored(5, 2, 0), &[(PriceStatus::Priced, 5, 2, 7)]);
+        check(Some("USD"), stored(0, 0, 0), &[]);
+        check(None, stored(0, 0, 0), &[]);
         check(None, stored(5, 2, 0), &[(PriceStatus::Unpriced, 5, 2, 7)]);
         check(
             None,

@@ -101,18 +101,39 @@ async fn prepare(connection: &mut PgConnection, plan: &Plan<'_>) -> Result<(), Q
         return Ok(());
     };
     records_are_here(connection).await?;
+    // Whoever archives waits until this is over, so what is not missing now is there.
+    connection.execute("lock table log.usage_records in access share mode").await?;
     let mut batches = QueryBuilder::<Postgres>::new(
-        "select coalesce(sum(count), 0)::bigint, coalesce(bool_or(not exists (
+        "with missing as materialized (select month from log.missing_usage_months() as m(month))
+         select coalesce(sum(count), 0)::bigint, coalesce(bool_or(exists (
+             select from missing
+             where month <= last_day and (month + interval '1 month')::date > first_day",
+    );
+    plan.push_months(&mut batches);
+    batches.push(
+        ")), false) or coalesce(bool_or(not exists (
              select from log.usage_records
-             where batch_id = batch.batch_id and ordinal = 0 and occurred_day = first_day)), false)
+             where batch_id = batch.batch_id and ordinal = 0 and occurred_day = first_day))
+                 filter (where not exists (select from missing)), false)
          from log.usage_batches batch where true",
     );
     plan.push_batches(&mut batches, recorded_from, position);
     let (records, are_archived): (i64, bool) =
         batches.build_query_as().fetch_one(&mut *connection).await?;
-    if are_archived {
+    let mut corrections = QueryBuilder::<Postgres>::new(
+        "select count(*), coalesce(bool_or(not exists (
+             select from log.usage_records record
+             where record.batch_id = corrected.batch_id and record.ordinal = record_ordinal
+                 and record.occurred_day = corrected.occurred_day)), false)
+         from log.usage_corrections corrected where true",
+    );
+    plan.push_corrections(&mut corrections, recorded_from, position);
+    let (corrected, of_archived): (i64, bool) =
+        corrections.build_query_as().fetch_one(&mut *connection).await?;
+    if are_archived || of_archived {
         return Err(QueryError::RecordsArchived);
     }
+    let records = records + corrected;
     if records > RECORDS_MAX {
         return Err(QueryError::TooManyRecords { records, records_max: RECORDS_MAX });
     }
@@ -162,9 +183,14 @@ async fn add_units(
     .await?;
     let Some(mut statement) = plan.units().filter(|_| any) else { return Ok(()) };
     for row in &statement.build().fetch_all(connection).await? {
+        let quantity: i64 = row.try_get("quantity")?;
+        if quantity == 0 {
+            // What was priced again is taken away in one currency and added in another.
+            continue;
+        }
         let group = groups.entry(values(row, plan.by)?).or_default();
         let stored = group.entry(row.try_get("currency")?).or_default();
-        stored.sums.units.insert(row.try_get("unit")?, row.try_get("quantity")?);
+        stored.sums.units.insert(row.try_get("unit")?, quantity);
     }
     Ok(())
 }

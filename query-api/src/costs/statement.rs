@@ -39,7 +39,7 @@ enum Recorded {
     BeforeDay(NaiveDate),
     /// In hours from one on and before another.
     InHours(Option<DateTime<Utc>>, DateTime<Utc>),
-    /// Records of batches from this time on, up to a position.
+    /// Records of batches from this time on, up to a position; or what was corrected from then on.
     UptoPosition(Option<DateTime<Utc>>, i64),
 }
 
@@ -55,20 +55,24 @@ impl Plan<'_> {
     fn parts(&self) -> Vec<Part> {
         let reading = self.reading;
         let part = |reading, recorded| Part { reading, recorded };
+        let one_by_one = |from, position| {
+            [Reading::Records, Reading::Corrections]
+                .map(|reading| part(reading, Recorded::UptoPosition(from, position)))
+        };
         let (position, before, in_part) = match self.known {
             Known::Nothing => return vec![],
             Known::All if reading == Reading::Records => {
-                return vec![part(reading, Recorded::UptoPosition(None, self.position))];
+                return one_by_one(None, self.position).into();
             }
             Known::All => return vec![part(reading, Recorded::AtAnyTime)],
             Known::Upto { position, .. } if reading == Reading::Records => {
-                return vec![part(reading, Recorded::UptoPosition(None, position))];
+                return one_by_one(None, position).into();
             }
             Known::Upto { position, before, in_part } => (position, before, in_part),
         };
         let day = before.date_naive();
         let midnight = day.and_time(chrono::NaiveTime::MIN).and_utc();
-        let mut parts = Vec::with_capacity(3);
+        let mut parts = Vec::with_capacity(4);
         if reading == Reading::QuarterHourly {
             parts.push(part(reading, Recorded::InHours(None, before)));
         } else {
@@ -79,7 +83,7 @@ impl Plan<'_> {
             }
         }
         if in_part {
-            parts.push(part(Reading::Records, Recorded::UptoPosition(Some(before), position)));
+            parts.extend(one_by_one(Some(before), position));
         }
         parts
     }
@@ -118,6 +122,11 @@ impl Plan<'_> {
             Reading::Records => (
                 "log.usage_records".to_owned(),
                 "sum(used.value::bigint)::bigint as quantity".to_owned(),
+                "used.key",
+            ),
+            Reading::Corrections => (
+                part.reading.table().to_owned(),
+                "sum(sign * used.value::bigint)::bigint as quantity".to_owned(),
                 "used.key",
             ),
             Reading::DailyByFeature
@@ -174,13 +183,16 @@ impl Plan<'_> {
         unit: &str,
     ) {
         let time = part.reading.time();
+        let used =
+            if unit.is_empty() { "" } else { " cross join lateral json_each_text(units) as used" };
         match part.recorded {
+            Recorded::UptoPosition(recorded_from, position)
+                if part.reading == Reading::Corrections =>
+            {
+                statement.push(format_args!("{table}{used} where true"));
+                self.push_corrections(statement, recorded_from, position);
+            }
             Recorded::UptoPosition(recorded_from, position) => {
-                let used = if unit.is_empty() {
-                    ""
-                } else {
-                    " cross join lateral json_each_text(units) as used"
-                };
                 statement.push("(select batch_id, first_position, first_day, last_day");
                 statement.push(" from log.usage_batches where true");
                 self.push_batches(statement, recorded_from, position);
@@ -219,6 +231,39 @@ impl Plan<'_> {
             // Postgres takes no NUL, and no record holds a control character: it finds nothing either way.
             let value = value.replace('\0', "\u{1}");
             statement.push(format_args!(" and ({column})::text = ")).push_bind(value);
+        }
+    }
+
+    /// `and …`: the corrections that count.
+    pub(super) fn push_corrections(
+        &self,
+        statement: &mut QueryBuilder<'static, Postgres>,
+        recorded_from: Option<DateTime<Utc>>,
+        position: i64,
+    ) {
+        statement.push(" and position <= ").push_bind(position);
+        statement.push(" and organization_id = ").push_bind(self.organization_id.0);
+        if let Some(from) = recorded_from {
+            statement.push(" and recorded_at >= ").push_bind(from);
+        }
+        if let Some(from) = self.from {
+            statement.push(" and occurred_at >= ").push_bind(from);
+        }
+        if let Some(to) = self.to {
+            statement.push(" and occurred_at < ").push_bind(to);
+        }
+    }
+
+    /// `and …`: the months that the report looks at.
+    pub(super) fn push_months(&self, statement: &mut QueryBuilder<'static, Postgres>) {
+        if let Some(from) = self.from {
+            statement
+                .push(" and (month + interval '1 month')::date > ")
+                .push_bind(from.date_naive());
+        }
+        if let Some(to) = self.to {
+            let last = to - TimeDelta::microseconds(1);
+            statement.push(" and month <= ").push_bind(last.date_naive());
         }
     }
 

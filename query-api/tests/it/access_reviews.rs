@@ -181,3 +181,32 @@ async fn once_it_is_closed_lines_say_what_became_of_them() {
     let first = world.found(&path(ACME, &format!("/access-reviews/{}", id(FIRST)))).await;
     assert_eq!((first.at("/state"), first.at("/revoked")), (json!("completed"), json!(2)));
 }
+
+#[tokio::test]
+async fn a_review_is_as_it_was_and_as_it_was_known() {
+    let world = acme().await;
+    close(&world, FIRST, ReviewOutcome::Completed, &[]).await;
+    world.project_all().await;
+    let decided = async |query: &str| {
+        let lines = world.found(&lines_of(FIRST, query)).await.at("/items");
+        (lines[0]["decision"].clone(), lines[0]["outcome"].clone(), lines[1]["decision"].clone())
+    };
+    let none = || Value::Null;
+    // What was said first of the first line is not forgotten.
+    assert_eq!(decided("").await, (json!("keep"), json!("kept"), json!("revoke")));
+    assert_eq!(decided("?at_position=9").await, (json!("revoke"), none(), none()));
+    assert_eq!(decided("?at_position=10").await, (json!("keep"), none(), none()));
+    assert_eq!(decided("?as_of=2026-02-15").await, (none(), none(), none()));
+    assert_eq!(decided("?as_of=2026-03-15").await, (json!("keep"), none(), json!("revoke")));
+    let state = async |query: &str| {
+        let review = path(ACME, &format!("/access-reviews/{}{query}", id(FIRST)));
+        let review = world.found(&review).await;
+        (review.at("/state"), review.at("/keep"), review.at("/closed_at"))
+    };
+    assert_eq!(state("?as_of=2026-03-15").await, (json!("open"), json!(1), none()));
+    assert_eq!(state("?as_of=2026-04-15").await.0, json!("completed"));
+    let open = world.found(&path(ACME, "/access-reviews?as_of=2026-02-01")).await.at("/items");
+    assert_eq!(column(&open, "title"), ["Review 40"]);
+    let early = path(ACME, &format!("/access-reviews/{}?as_of=2026-01-15", id(FIRST)));
+    world.get(&early).await.assert_problem(404, "not-found", "before it was opened");
+}

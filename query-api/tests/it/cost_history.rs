@@ -4,12 +4,18 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike as _, Duration, DurationRound as _, TimeDelta, Utc};
-use event_log::usage::{Fate, NewUsage};
-use event_schemas::{Amount, MemberId, OrganizationEvent, ProjectId, Unit, Units};
+use event_log::usage::{
+    Fate, NewCorrection, NewUsage, RecordsOf, corrections_hash, price_of, read_as_priced,
+};
+use event_log::{Append, NewEvent};
+use event_schemas::{
+    Amount, MemberId, OrganizationEvent, OrganizationId, ProjectId, RepricingScope, Unit, Units,
+    UsageRepricingEvent,
+};
 use serde_json::{Value, json};
 
 use crate::costs::{priced, record};
-use crate::support::{World, id, path, time};
+use crate::support::{World, id, metadata, path, time};
 
 const ACME: u128 = 1;
 const OTHER: u128 = 2;
@@ -39,8 +45,10 @@ impl Dice {
     }
 }
 
-/// What was recorded, with when the log learned of it.
+/// What was recorded, or taken away when it was priced again, with when the log learned of it.
 struct Entry {
+    /// 1, or -1 of what was taken away.
+    sign: i64,
     position: i64,
     recorded_at: DateTime<Utc>,
     usage: NewUsage,
@@ -126,11 +134,94 @@ async fn history(dice: &mut Dice) -> (World, Vec<Entry>) {
         let recorded_at = recorded_at.fetch_one(&world.owner).await.expect("a head");
         for (usage, fate) in usage.into_iter().zip(written.fates) {
             let Fate::Recorded { position } = fate else { panic!("{fate:?}") };
-            entries.push(Entry { position, recorded_at, usage });
+            entries.push(Entry { sign: 1, position, recorded_at, usage });
+        }
+        if dice.one_in(2) {
+            reprice(&world, dice, &mut entries).await;
         }
     }
     world.project_all().await;
     (world, entries)
+}
+
+/// Prices some records again, in one event or two.
+async fn reprice(world: &World, dice: &mut Dice, entries: &mut Vec<Entry>) {
+    let organization_id = OrganizationId(id(ACME));
+    let day = |text: &str| time(text).date_naive();
+    let of = RecordsOf {
+        organization_id,
+        after: 0,
+        upto: world.log.head().await.expect("a head"),
+        first_day: day("2026-03-27T00:00:00Z"),
+        last_day: day("2026-04-03T00:00:00Z"),
+    };
+    let mut connection = world.log.pool().acquire().await.expect("a connection");
+    let found = read_as_priced(&mut connection, of, 10_000).await.expect("records");
+    let mut append = Append::default();
+    let mut changes = Vec::new();
+    for records in found.records.chunks(1 + found.records.len() / 2) {
+        let mut corrections = Vec::new();
+        for (_, record) in records {
+            if !dice.one_in(4) || record.failed_without_use() {
+                continue;
+            }
+            let currency = if dice.one_in(3) { "EUR" } else { "USD" };
+            let after = priced(1 + dice.small(999_999_999_999), currency);
+            corrections.push(NewCorrection {
+                event: append.events.len(),
+                organization_id,
+                batch_id: record.batch_id,
+                record_ordinal: record.ordinal,
+                occurred_at: record.occurred_at,
+                before: price_of(record),
+                after,
+            });
+            changes.push((append.events.len(), record.request_id.clone(), price_of(record), after));
+        }
+        if !corrections.is_empty() {
+            append.events.push(repriced(organization_id, &corrections));
+            append.corrections.extend(corrections);
+        }
+    }
+    if append.events.is_empty() {
+        return;
+    }
+    let appended = world.log.append(append).await.expect("it is appended");
+    for (event, request_id, before, after) in changes {
+        let first = entries.iter().find(|entry| entry.usage.request_id == request_id);
+        let usage = first.expect("it was recorded").usage.clone();
+        let position = appended.first_position + i64::try_from(event).expect("few");
+        for (sign, price) in [(-1, before), (1, Some(after))] {
+            let usage = NewUsage { price, ..usage.clone() };
+            entries.push(Entry { sign, position, recorded_at: appended.recorded_at, usage });
+        }
+    }
+}
+
+fn repriced(organization_id: OrganizationId, corrections: &[NewCorrection]) -> NewEvent {
+    let event = UsageRepricingEvent::Repriced {
+        repricing_id: id(ACME).into(),
+        scope: RepricingScope {
+            from: time("2026-03-27T00:00:00Z"),
+            to: time("2026-04-03T00:00:00Z"),
+            project_id: None,
+            provider: None,
+            model: None,
+            only_unpriced: false,
+        },
+        prices_at: 0,
+        price_list_id: None,
+        price_list_version: None,
+        reason: None,
+        corrections: u32::try_from(corrections.len()).expect("few"),
+        corrections_hash: corrections_hash(corrections),
+        totals: Vec::new(),
+    };
+    let metadata = serde_json::to_string(&metadata()).expect("it serialises").into();
+    let stream = organization_id.to_string().into();
+    let of = Some(organization_id);
+    NewEvent::new(&event, stream, of, metadata, time("2026-04-03T00:00:00Z"))
+        .expect("it serialises")
 }
 
 /// How far a zone is from UTC, in minutes.
@@ -180,7 +271,7 @@ type Sums = BTreeMap<String, (i64, i64, i64, i128, BTreeMap<String, i64>)>;
 
 fn folded<'a>(entries: impl Iterator<Item = &'a Entry>, by: &[&str], zone: &str) -> Sums {
     let mut sums = Sums::new();
-    for Entry { usage, .. } in entries {
+    for Entry { sign, usage, .. } in entries {
         let group: Vec<Value> = by.iter().map(|by| value(usage, by, zone)).collect();
         let used = usage.input_tokens + usage.output_tokens > 0 || !usage.units.is_empty();
         let status = match (usage.price, &usage.error_type) {
@@ -190,13 +281,19 @@ fn folded<'a>(entries: impl Iterator<Item = &'a Entry>, by: &[&str], zone: &str)
         };
         let currency = usage.price.map(|price| price.currency);
         let sum = sums.entry(json!([group, status, currency]).to_string()).or_default();
-        sum.0 += 1;
-        sum.1 += i64::from(usage.error_type.is_some());
-        sum.2 += usage.input_tokens;
-        sum.3 += usage.price.map_or(0, |price| i128::from(price.cost_pico));
+        sum.0 += sign;
+        sum.1 += sign * i64::from(usage.error_type.is_some());
+        sum.2 += sign * usage.input_tokens;
+        let cost = usage.price.map_or(0, |price| i128::from(price.cost_pico));
+        sum.3 += i128::from(*sign) * cost;
         for (unit, count) in usage.units.iter() {
-            *sum.4.entry(unit.to_string()).or_default() += count;
+            *sum.4.entry(unit.to_string()).or_default() += sign * count;
         }
+    }
+    // What was taken away as often as it was added is nothing.
+    sums.retain(|_, sum| sum.0 != 0);
+    for sum in sums.values_mut() {
+        sum.4.retain(|_, count| *count != 0);
     }
     sums
 }
@@ -319,7 +416,7 @@ async fn what_is_attributed_to_nobody_is_a_line_of_its_own() {
             (nobodys + if row["unattributed"] == true { requests } else { 0 }, of_all + requests)
         });
         assert!(nobodys > 0 && nobodys < of_all, "{by}: {nobodys} of {of_all}");
-        assert_eq!(of_all, i64::try_from(entries.len()).expect("few"), "{by}");
+        assert_eq!(of_all, entries.iter().map(|entry| entry.sign).sum::<i64>(), "{by}");
     }
 }
 
@@ -332,6 +429,30 @@ async fn ready_made_reports_group_by_what_they_say() {
     };
     check("weekly_by_project", ["week", "project_id"]).await;
     check("monthly_by_organization", ["month", "organization_id"]).await;
+}
+
+#[tokio::test]
+async fn an_archived_month_is_refused_where_it_is_looked_at_and_nowhere_else() {
+    let (world, entries) = history(&mut Dice(19)).await;
+    let ask = async |query: &str| world.get(&path(ACME, &format!("/costs?{query}"))).await;
+    let march = |entry: &&Entry| entry.usage.occurred_at >= time("2026-03-01T00:00:00Z");
+    assert!(entries.iter().filter(march).count() > 0, "there is usage of March");
+    let mut owner = world.owner.acquire().await.expect("a connection");
+    let month = "2026-03".parse().expect("a month");
+    event_log::usage::months::close(&mut owner, month).await.expect("it is open");
+    assert_eq!(ask("by=end_user").await.status, 200, "all of it is still there");
+    event_log::usage::months::detach(&mut owner, month).await.expect("it is closed");
+    for query in [
+        "by=end_user",
+        "by=end_user&from=2026-03-31",
+        "by=tag:team&to=2026-03-28",
+        "by=end_user&from=2026-02-01&to=2026-05-01",
+    ] {
+        ask(query).await.assert_problem(422, "records-archived", query);
+    }
+    for query in ["by=feature", "by=end_user&to=2026-03-01", "by=end_user&from=2026-04-01"] {
+        assert_eq!(ask(query).await.status, 200, "{query}");
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod access_register;
 mod access_reviews;
+mod audit_log;
 mod balances;
 mod budgets;
 mod cost_exports;
@@ -11,7 +12,9 @@ mod every_route;
 mod explained;
 mod inherited;
 mod lists;
+mod price_lists;
 mod rows;
+mod seals;
 mod suggestions;
 mod support;
 mod versions;

@@ -31,6 +31,11 @@ pub(crate) fn time(text: &str) -> DateTime<Utc> {
     text.parse().expect("it is a time")
 }
 
+/// What seals the log.
+pub(crate) fn sealing_key() -> proofs::SigningKey {
+    proofs::SigningKey::of("ledger.example", [1; 32]).expect("a key")
+}
+
 /// An id that is the same in every run.
 pub(crate) fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
@@ -43,7 +48,7 @@ pub(crate) struct World {
     pub(crate) owner: PgPool,
     usage: UsageWriter,
     wait_max: Duration,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 pub(crate) struct Answer {
@@ -84,8 +89,15 @@ impl World {
             owner: database.pool().await,
             log,
             wait_max: Duration::from_secs(30),
-            _database: database,
+            database,
         }
+    }
+
+    /// Seals what is there.
+    pub(crate) async fn seal(&self) {
+        let options = self.database.connect_options();
+        let log = database::pool(&options, Role::Projector, 2).await.expect("a projector");
+        projectors::seals::catch_up(&log, &[sealing_key()]).await.expect("it seals");
     }
 
     /// With another bound on waiting for a position.
@@ -281,7 +293,7 @@ impl World {
     }
 }
 
-fn metadata() -> EventMetadata {
+pub(crate) fn metadata() -> EventMetadata {
     EventMetadata {
         actor: Actor::operator("ops"),
         correlation_id: "c".to_owned(),

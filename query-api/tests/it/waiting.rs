@@ -158,11 +158,13 @@ async fn status_says_how_far_each_read_model_is() {
         [
             "access_register",
             "access_reviews",
+            "audit_log",
             "balances",
             "budgets",
             "cost_per_feature",
             "last_use",
-            "oversight"
+            "oversight",
+            "prices"
         ]
         .map(Some)
     );
@@ -178,7 +180,9 @@ fn a_snapshot_holds_back_a_switch_at_the_first_view_that_it_replaces() {
         query_api::Projection::Oversight,
         query_api::Projection::AccessReviews,
         query_api::Projection::LastUse,
+        query_api::Projection::AuditLog,
         query_api::Projection::Budgets,
+        query_api::Projection::Prices,
     ];
     for registered in projectors::all() {
         let projection = projections.iter().find(|p| p.name() == registered.name);

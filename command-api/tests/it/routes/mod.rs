@@ -20,6 +20,7 @@ mod personal_data;
 mod price_lists;
 mod projects;
 mod refusals;
+mod repricing;
 mod roles;
 mod service_accounts;
 mod settings;

@@ -6,14 +6,16 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 /// Every read model.
-pub(crate) const READ_MODELS: [&str; 7] = [
+pub(crate) const READ_MODELS: [&str; 9] = [
     "access_register",
     "access_reviews",
+    "audit_log",
     "balances",
     "budgets",
     "cost_per_feature",
     "last_use",
     "oversight",
+    "prices",
 ];
 
 /// The database of an installation that runs on a data directory.

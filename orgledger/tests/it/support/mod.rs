@@ -1,5 +1,6 @@
 //! Running the binary, asking what it serves, and looking into its databases.
 
+pub(crate) mod examples;
 pub(crate) mod histories;
 mod http;
 pub(crate) mod log;

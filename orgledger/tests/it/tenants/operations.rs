@@ -137,6 +137,8 @@ fn bodies(operation: &str) -> Vec<Value> {
                     "occurred_at": "2026-01-31T12:00:00Z", "input_tokens": 1}]})
             })
             .to_vec(),
+        "reprice_usage" => vec![json!({"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z",
+            "project_id": "{project_id}"})],
         // A project's key records in its project, whatever is named: each asking is a request of its
         // own, or the second would be told that it was there.
         "record_litellm_usage" => vec![json!([{"id": ANEW, "custom_llm_provider": "p",
@@ -294,7 +296,10 @@ impl Operation {
     pub(super) fn fill(&self, ids: &Ids) -> Filled {
         let fill = |text: &str| {
             self.gaps().iter().fold(text.to_owned(), |text, name| {
-                let id = ids.get(name).unwrap_or_else(|| panic!("{}: no {name}", self.id));
+                // A number stands in many texts, so it is none of the ids that are looked for.
+                let first =
+                    || if name == "position" { "1" } else { panic!("{}: no {name}", self.id) };
+                let id = ids.get(name).map_or_else(first, String::as_str);
                 text.replace(&format!("{{{name}}}"), id)
             })
         };

@@ -107,10 +107,13 @@ pub(super) async fn assert_seen_by_its_own(reads: &[Operation], own: &Tenant, ot
     }
     // The operator's, and what has no text of anybody's.
     let expected = [
+        "get_checkpoint",
         "get_credit_authorization",
+        "get_entry_proof",
         "get_status",
         "list_approvals",
         "list_credit_lots",
+        "list_price_lists",
         "list_refusals",
     ];
     assert_eq!(Vec::from_iter(without), expected, "reads without a text of their own organization");

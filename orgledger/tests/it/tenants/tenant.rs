@@ -51,6 +51,7 @@ impl Tenant {
         founding.settings(issuer).await;
         founding.oversight(&reader).await;
         founding.review().await;
+        founding.audited().await;
         let Founding { canary, base, ids, secrets, owner, position, .. } = founding;
         let at = |secret: &str| owner.presenting(secret);
         let (reader, account, invited) = (at(&reader), at(&account), at(&invited));
@@ -288,5 +289,15 @@ impl Founding {
         let attested = json!({ "decision": "revoke", "reason": self.word("moved") });
         self.make(&attest, &attested).await;
         self.keep("line_id", &open);
+    }
+
+    /// A line of the audit log, and a batch of usage records in it.
+    async fn audited(&mut self) {
+        for (name, kind) in [("event_id", "api_key.created"), ("batch_id", "usage.recorded")] {
+            let path = format!("/audit-log?type={kind}&min_position={}", self.position);
+            let lines = self.command(Method::GET, &path, None).await;
+            self.keep(name, &lines["items"][0]["event_id"]);
+        }
+        self.ids.insert("subject_id".to_owned(), self.id("api_key_id"));
     }
 }

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 /// The roles that services act as.
 const ROLES: &str = "(select oid, rolname from pg_roles where rolname in ('orgledger_writer',
     'orgledger_relay', 'orgledger_projector', 'orgledger_reader', 'orgledger_operator',
-    'orgledger_analyst'))";
+    'orgledger_analyst', 'orgledger_replayer'))";
 
 /// Tables that are somebody's for longer than a session. What a session keeps for itself is seen by
 /// nobody else.

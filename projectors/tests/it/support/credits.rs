@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::history::{beginning, minute};
 use super::random::Random;
+use super::repricing::reprice;
 use super::usage::{Usage, organizations};
 use super::{House, metadata};
 
@@ -31,6 +32,10 @@ impl Dealings {
     pub(crate) async fn go_on(&mut self, house: &House) {
         if self.random.one_in(2) {
             return self.use_some(house).await;
+        }
+        if self.random.one_in(4) {
+            let organization_id = self.random.pick(&organizations()[..2]).unwrap().into();
+            return reprice(house, &mut self.random, organization_id, 30).await;
         }
         let lot = self.random.pick(&self.lots).filter(|_| self.random.one_in(2));
         let (organization_id, currency, event) = match lot {
@@ -98,7 +103,8 @@ impl Dealings {
         let expires_at = match self.random.below(5) {
             0 => Some(beginning() - Duration::days(1)),
             // Few times, so that it often takes the priority to tell who comes first.
-            1..=3 => Some(minute(30 * 24 * 60 * i64::try_from(1 + self.random.below(4)).unwrap())),
+            1 => Some(minute(60 * 365 * 24 * 60 + i64::from(self.random.one_in(2)))),
+            2..=3 => Some(minute(30 * 24 * 60 * i64::try_from(1 + self.random.below(4)).unwrap())),
             _ => None,
         };
         let (lot_id, amount) = (lot.into(), pico(1 + self.random.below(150)));

@@ -5,8 +5,8 @@ use event_log::NewEvent;
 use event_schemas::{
     AccessReviewEvent, Actor, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent,
     CreditAccountId, Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId,
-    OrganizationRole, OrganizationSettings, ProjectEvent, ProjectGrant, ProjectRole, RefusalEvent,
-    SecuritySettings, SensitiveAction, ServiceAccountEvent, StreamEvent,
+    OrganizationRole, OrganizationSettings, PriceListEvent, ProjectEvent, ProjectGrant,
+    ProjectRole, RefusalEvent, SecuritySettings, SensitiveAction, ServiceAccountEvent, StreamEvent,
 };
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use super::random::Random;
 mod budgets;
 mod credits;
 mod oversight;
+mod prices;
 mod reviews;
 mod shared;
 
@@ -38,6 +39,8 @@ pub(crate) enum Event {
     AccessReview(Uuid, AccessReviewEvent),
     /// Of an actor.
     Refusal(String, RefusalEvent),
+    /// Of an organization, or of all.
+    Prices(PriceListEvent),
 }
 
 /// An event, when it happened, and in which organization.
@@ -60,6 +63,12 @@ impl Happening {
             Event::Approval(id, event) => self.on(&id.to_string(), event),
             Event::AccessReview(id, event) => self.on(&id.to_string(), event),
             Event::Refusal(actor, event) => self.on(actor, event),
+            Event::Prices(event) => {
+                let PriceListEvent::Published { price_list_id, organization_id, .. } = event;
+                let (id, at) = (price_list_id.0.as_str(), self.occurred_at);
+                NewEvent::new(event, id.into(), *organization_id, metadata(&self.actor), at)
+                    .unwrap()
+            }
             Event::Credits(currency, event) => {
                 self.on(&CreditAccountId::of(self.organization_id, *currency).to_string(), event)
             }
@@ -88,6 +97,8 @@ pub(crate) fn minute(n: i64) -> DateTime<Utc> {
 pub(crate) struct Story {
     random: Random,
     minutes: i64,
+    /// Minutes from one thing to the next.
+    pace: i64,
     organizations: Vec<Uuid>,
     members: Vec<(Uuid, Uuid)>,
     projects: Vec<(Uuid, Uuid)>,
@@ -107,6 +118,7 @@ impl Story {
         Self {
             random: Random::new(seed),
             minutes: 0,
+            pace: 1,
             organizations: vec![],
             members: vec![],
             projects: vec![],
@@ -122,11 +134,16 @@ impl Story {
         }
     }
 
+    /// The same with so many minutes from one thing to the next.
+    pub(crate) fn with_pace(self, pace: i64) -> Self {
+        Self { pace, ..self }
+    }
+
     /// The next `count` things that happen.
     pub(crate) fn tell(&mut self, count: usize) -> Vec<Happening> {
         let mut happenings = Vec::with_capacity(count);
         while happenings.len() < count {
-            self.minutes += 1;
+            self.minutes += self.pace;
             if let Some((organization_id, event)) = self.anything() {
                 let late = if self.random.one_in(5) { self.random.below(200) } else { 0 };
                 let external = Actor::external(&format!("actor{}", self.random.below(5)));
@@ -136,7 +153,7 @@ impl Story {
                 happenings.push(Happening {
                     organization_id: OrganizationId(organization_id),
                     actor,
-                    occurred_at: minute(self.minutes - i64::try_from(late).unwrap()),
+                    occurred_at: minute(self.minutes - self.pace * i64::try_from(late).unwrap()),
                     event,
                 });
             }
@@ -148,7 +165,7 @@ impl Story {
         if self.organizations.is_empty() {
             return Some(self.organization());
         }
-        match self.random.below(72) {
+        match self.random.below(74) {
             0 => Some(self.organization()),
             1 => self.organization_changes(),
             2..=5 => self.invite(),
@@ -164,7 +181,8 @@ impl Story {
             44..=51 => self.custom_role(),
             52..=57 => self.overseen(),
             58..=59 => self.review(),
-            60..=65 => self.budget(),
+            60..=61 => self.prices(),
+            62..=67 => self.budget(),
             _ => self.credits(),
         }
     }

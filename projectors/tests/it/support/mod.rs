@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod naive;
 pub(crate) mod probe;
 pub(crate) mod random;
+pub(crate) mod repricing;
 pub(crate) mod usage;
 
 use std::sync::Arc;

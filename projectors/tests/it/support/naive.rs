@@ -184,7 +184,8 @@ impl State {
             | Event::Budget(..)
             | Event::Approval(..)
             | Event::AccessReview(..)
-            | Event::Refusal(..) => {}
+            | Event::Refusal(..)
+            | Event::Prices(..) => {}
         }
     }
 

@@ -39,6 +39,15 @@ impl Usage {
         (OrganizationId(organization), (0..count).map(|_| self.record()).collect())
     }
 
+    /// Prices some records of one of the organizations again.
+    pub(crate) async fn reprice(&mut self, house: &House) {
+        let organization = self.random.pick(&self.organizations).unwrap();
+        // As large as a cost can be, so that sums leave what a bigint holds.
+        let pico_max = usize::try_from(i64::MAX).unwrap();
+        super::repricing::reprice(house, &mut self.random, OrganizationId(organization), pico_max)
+            .await;
+    }
+
     /// One record at that cost, or at none.
     pub(crate) fn at_cost(&mut self, price: Option<(i64, Currency)>) -> NewUsage {
         let price = price.map(|(cost_pico, currency)| Price { version: 1, cost_pico, currency });

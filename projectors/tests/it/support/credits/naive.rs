@@ -1,7 +1,7 @@
 //! What credits come to record by record, in whole pico-units, by the rules as a person would apply
 //! them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use event_schemas::{Amount, CreditAccountEvent, Currency, OrganizationId};
@@ -28,6 +28,7 @@ pub(crate) struct NaiveLot {
 pub(crate) struct NaiveBalance {
     pub(crate) consumed: i128,
     pub(crate) overdraft: i128,
+    pub(crate) returned: i128,
     pub(crate) balance: i128,
     pub(crate) exhausted: bool,
 }
@@ -36,7 +37,17 @@ pub(crate) struct NaiveBalance {
 enum What {
     Event(CreditAccountEvent),
     Used(String, i128),
+    Corrected(Vec<Corrected>),
 }
+
+/// A record that costs something else: what it did in which account, and does.
+struct Corrected {
+    used_at: DateTime<Utc>,
+    before: Option<(String, i128)>,
+    after: (String, i128),
+}
+
+type CorrectedRow = (i64, DateTime<Utc>, DateTime<Utc>, Option<String>, Option<i64>, String, i64);
 
 type LotRow = (Uuid, String, Option<DateTime<Utc>>, i32, i64, Vec<String>);
 
@@ -73,10 +84,21 @@ impl Naive {
         all.extend(
             records.into_iter().map(|(p, at, of, cost)| (p, (at, What::Used(of, cost.into())))),
         );
+        for (position, at, corrected) in corrections(house).await {
+            let entry = all.entry(position).or_insert((at, What::Corrected(vec![])));
+            let What::Corrected(of_event) = &mut entry.1 else { panic!("{position} is taken") };
+            of_event.push(corrected);
+        }
         let mut naive = Self::default();
         for (position, (at, what)) in all {
             let of = match what {
                 What::Event(event) => naive.event(position, at, &event),
+                What::Corrected(corrected) => {
+                    for of in naive.correct(at, &corrected) {
+                        naive.look(position, of);
+                    }
+                    continue;
+                }
                 What::Used(of, cost) => {
                     naive.balances.entry(of.clone()).or_default().consumed += cost;
                     naive.draw(&of, at, cost);
@@ -88,8 +110,60 @@ impl Naive {
         naive
     }
 
+    /// What cost too much goes back first, all of it; then what cost too little is drawn. Answers whose
+    /// accounts that were.
+    fn correct(&mut self, at: DateTime<Utc>, corrected: &[Corrected]) -> BTreeSet<String> {
+        let mut changes: Vec<(&str, DateTime<Utc>, i128)> = vec![];
+        for Corrected { used_at, before, after } in corrected {
+            match before {
+                Some(before) if before.0 == after.0 => {
+                    changes.push((&after.0, *used_at, after.1 - before.1));
+                }
+                Some(before) => {
+                    changes.push((&before.0, *used_at, -before.1));
+                    changes.push((&after.0, *used_at, after.1));
+                }
+                None => changes.push((&after.0, *used_at, after.1)),
+            }
+        }
+        for (of, _, change) in &changes {
+            self.balances.entry((*of).to_owned()).or_default().consumed += change;
+            for _ in 0..(-change).max(0) {
+                self.give_back(of, at);
+            }
+        }
+        for (of, used_at, change) in &changes {
+            self.draw(of, *used_at, (*change).max(0));
+        }
+        changes.into_iter().map(|(of, ..)| of.to_owned()).collect()
+    }
+
+    fn give_back(&mut self, of: &str, at: DateTime<Utc>) {
+        let account = self.balances.entry(of.to_owned()).or_default();
+        if account.overdraft > 0 {
+            account.overdraft -= 1;
+            return;
+        }
+        let drawn = self.lots.values_mut().filter(|lot| {
+            let has_ended = lot.expired > 0 || lot.order.1.is_some_and(|end| end <= at);
+            lot.of == of && lot.drawn > 0 && !has_ended
+        });
+        match drawn.max_by_key(|lot| lot.order) {
+            Some(lot) => {
+                lot.drawn -= 1;
+                lot.remaining += 1;
+            }
+            None => account.returned += 1,
+        }
+    }
+
     fn draw(&mut self, of: &str, at: DateTime<Utc>, amount: i128) {
         for _ in 0..amount {
+            let account = self.balances.entry(of.to_owned()).or_default();
+            if account.returned > 0 {
+                account.returned -= 1;
+                continue;
+            }
             let open = self.lots.values_mut().filter(|lot| {
                 lot.of == of && lot.remaining > 0 && lot.order.1.is_none_or(|end| end > at)
             });
@@ -166,7 +240,7 @@ impl Naive {
             self.lots.values().filter(|lot| lot.of == of).map(|lot| lot.remaining).sum();
         let account = self.balances.get_mut(&of).unwrap();
         let before = account.balance;
-        account.balance = lots - account.overdraft;
+        account.balance = lots + account.returned - account.overdraft;
         let ran_out = before > 0 && account.balance <= 0 && !account.exhausted;
         let is_back = account.exhausted && account.balance > 0;
         if ran_out || is_back {
@@ -178,16 +252,17 @@ impl Naive {
     /// What the tables say.
     pub(crate) async fn read(reader: &PgPool) -> Self {
         let mut read = Self::default();
-        let balances: Vec<(String, String, String, String, bool)> = sqlx::query_as(
+        let balances: Vec<(String, String, String, String, String, bool)> = sqlx::query_as(
             "select organization_id || ' ' || currency, consumed::text, overdraft::text,
-                 balance::text, exhausted from read.balances",
+                 returned::text, balance::text, exhausted from read.balances",
         )
         .fetch_all(reader)
         .await
         .unwrap();
-        for (of, consumed, overdraft, balance, exhausted) in balances {
+        for (of, consumed, overdraft, returned, balance, exhausted) in balances {
             let (consumed, overdraft) = (whole(&consumed), whole(&overdraft));
-            let balance = NaiveBalance { consumed, overdraft, balance: whole(&balance), exhausted };
+            let (returned, balance) = (whole(&returned), whole(&balance));
+            let balance = NaiveBalance { consumed, overdraft, returned, balance, exhausted };
             read.balances.insert(of, balance);
         }
         let lots: Vec<LotRow> = sqlx::query_as(
@@ -229,4 +304,22 @@ impl Naive {
 
 fn whole(amount: &str) -> i128 {
     amount.parse::<Amount>().unwrap().pico()
+}
+
+/// Every correction, with its position and when it was recorded.
+async fn corrections(house: &House) -> Vec<(i64, DateTime<Utc>, Corrected)> {
+    let rows: Vec<CorrectedRow> = sqlx::query_as(
+        "select position, recorded_at, occurred_at, organization_id || ' ' || currency_before,
+             cost_pico_before, organization_id || ' ' || currency, cost_pico
+         from log.usage_corrections order by position, ordinal",
+    )
+    .fetch_all(&house.owner)
+    .await
+    .unwrap();
+    let corrected = |row: CorrectedRow| {
+        let (position, recorded_at, used_at, of_before, before, of, after) = row;
+        let before = of_before.zip(before).map(|(of, cost)| (of, i128::from(cost)));
+        (position, recorded_at, Corrected { used_at, before, after: (of, after.into()) })
+    };
+    rows.into_iter().map(corrected).collect()
 }

@@ -1,0 +1,376 @@
+//! Somebody with all rights over the database changes what is recorded: it is found and named, by who has
+//! the public key and a file of evidence, and by who asks the log itself.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use embedded::testing::programs_dir;
+use embedded::{DataDir, Postgres};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use tempfile::TempDir;
+
+use crate::support::{Directory, Place};
+
+/// What the demonstration's organization is called.
+const ORGANIZATION: &str = "Acme Corp";
+
+/// A data directory in which much has happened and all is sealed, its public key, and the evidence of it.
+struct Original {
+    directory: Directory,
+    key: String,
+}
+
+impl Original {
+    async fn new() -> Self {
+        let directory = Directory::new();
+        let place = directory.place();
+        place.print(&["demo", "--exit", "--listen", "127.0.0.1:0"]).await;
+        if let Some(file) = crate::real_data::real_data("membership/rust-lang.jsonl") {
+            place.print(&["import", "membership", file.to_str().unwrap()]).await;
+        }
+        let evidence = directory.path().with_extension("tar");
+        let out = evidence.to_str().unwrap();
+        place.print(&["evidence", "export", "--organization", ORGANIZATION, "--out", out]).await;
+        let key = place.print(&["signing-key", "show"]).await.trim().to_owned();
+        Self { directory, key }
+    }
+
+    /// A copy to do something to.
+    fn copy(&self) -> Copied {
+        let temporary = embedded::testing::temporary_data_dir();
+        let path = temporary.path().join("data");
+        // As it is, owners too: the private Postgres runs as somebody else where this runs as root.
+        let done = Command::new("cp").arg("-a").arg(self.directory.path()).arg(&path).status();
+        assert!(done.unwrap().success());
+        Copied { path, key: self.key.clone(), _temporary: temporary }
+    }
+}
+
+/// A copy of the data directory; its server is stopped before it is removed.
+struct Copied {
+    path: PathBuf,
+    key: String,
+    _temporary: TempDir,
+}
+
+impl Copied {
+    fn place(&self) -> Place {
+        Place::data_dir(&self.path)
+    }
+
+    async fn serve(&self) -> Postgres {
+        let data_dir = DataDir::new(&self.path).with_programs(programs_dir());
+        Postgres::start(&data_dir).await.unwrap()
+    }
+
+    /// Runs statements as a superuser whom no trigger stops.
+    async fn tamper(postgres: &Postgres, statements: &str) {
+        let mut superuser = PgConnection::connect(&postgres.url("orgledger")).await.unwrap();
+        superuser.execute("set session_replication_role = replica").await.unwrap();
+        superuser.execute(statements).await.unwrap_or_else(|e| panic!("{statements}: {e}"));
+        superuser.close().await.unwrap();
+    }
+
+    /// What `verify` says of the log, with further arguments.
+    async fn live(&self, arguments: &[&str]) -> Result<String, String> {
+        let ended = self.place().run(&[&["verify"], arguments].concat()).await;
+        if ended.status.success() { Ok(ended.succeeded()) } else { Err(ended.refused()) }
+    }
+
+    /// Exports evidence and says what the verifier says of that, with the original's key.
+    async fn evidence(&self) -> Result<String, String> {
+        let out = self.path.join("evidence.tar");
+        let out = out.to_str().unwrap();
+        let export = ["evidence", "export", "--organization", ORGANIZATION, "--out", out];
+        let ended = self.place().run(&export).await;
+        if !ended.status.success() {
+            return Err(ended.refused());
+        }
+        // Elsewhere, without a data directory.
+        let ended = Place::default().run(&["verify", out, "--key", &self.key]).await;
+        if ended.status.success() { Ok(ended.succeeded()) } else { Err(ended.refused()) }
+    }
+}
+
+/// The position of a middle event of the organization.
+const MIDDLE: &str = "(select position from log.events where organization_id = (
+    select organization_id from log.events where event_type = 'organization.created'
+        and payload ->> 'name' = 'Acme Corp') order by position offset 20 limit 1)";
+
+/// Something done, and what is said of it: of the log, and of evidence that is exported afterwards.
+struct Drill {
+    what: &'static str,
+    statements: String,
+    live: &'static str,
+    evidence: Evidence,
+}
+
+/// What evidence shows.
+enum Evidence {
+    /// It is refused with these words.
+    Says(&'static str),
+    /// It is refused, or it has nothing of what was changed.
+    Any,
+    /// It holds: what was changed is none of it.
+    Holds,
+}
+
+fn drill(what: &'static str, statements: &str, live: &'static str, evidence: Evidence) -> Drill {
+    Drill { what, statements: statements.replace("MIDDLE", MIDDLE), live, evidence }
+}
+
+/// What an entry is changed to.
+fn contents() -> Vec<Drill> {
+    use Evidence::Says;
+    let changed = "is not what was sealed as leaf";
+    vec![
+        drill(
+            "one byte of a payload",
+            "update log.events set payload = overlay(payload::text placing
+                 case substr(payload::text, position('-' in payload::text) + 1, 1) when '0' then '1' else '0' end
+                 from position('-' in payload::text) + 1 for 1)::json where position = MIDDLE",
+            changed,
+            Says("was changed"),
+        ),
+        drill(
+            "a usage record's cost",
+            "update log.usage_records set cost_pico = cost_pico + 1 where (batch_id, ordinal) = (
+                 select batch_id, ordinal from log.usage_records where cost_pico is not null
+                 order by occurred_at, batch_id, ordinal limit 1)",
+            changed,
+            Says("was changed"),
+        ),
+        drill(
+            "who did it",
+            "update log.events set metadata = replace(metadata::text, '\"actor_id\":\"', '\"actor_id\":\"x')::json
+             where position = MIDDLE",
+            changed,
+            Says("was changed"),
+        ),
+    ]
+}
+
+/// What is taken out, put in or moved.
+fn places() -> Vec<Drill> {
+    use Evidence::{Any, Holds, Says};
+    let changed = "is not what was sealed as leaf";
+    vec![
+        drill(
+            "an event is deleted",
+            "delete from log.events where position = MIDDLE",
+            "is missing",
+            Says("the entry at position"),
+        ),
+        drill(
+            "an event is put in at the end",
+            "insert into log.events select h.position + 1, gen_random_uuid(), organization_id,
+                 aggregate_type, aggregate_id, 100000, event_type, event_version, payload, metadata,
+                 occurred_at, e.recorded_at from log.events e, log.head h where e.position = MIDDLE",
+            "beyond the log's head",
+            Holds,
+        ),
+        drill(
+            "an event is put in instead of another",
+            "update log.events set event_id = gen_random_uuid() where position = MIDDLE",
+            changed,
+            Says("was changed"),
+        ),
+        drill(
+            "two events change places",
+            "create temporary table pair as select min(position) as a, max(position) as b from (
+                 select position from log.events where position >= MIDDLE order by position limit 2) two;
+             update log.events e set position = 1000000000 + case e.position when a then b else a end
+                 from pair where e.position in (a, b);
+             update log.events set position = position - 1000000000 where position > 1000000000",
+            changed,
+            Says("was changed"),
+        ),
+        drill(
+            "an event is backdated",
+            "update log.events set occurred_at = occurred_at - interval '1 day' where position = MIDDLE",
+            changed,
+            Says("was changed"),
+        ),
+        drill(
+            "the log learned of it earlier",
+            "update log.events set recorded_at = recorded_at - interval '1 microsecond' where position = MIDDLE",
+            changed,
+            // Where it is that far out of order, that is said.
+            Says("leaf "),
+        ),
+        drill(
+            "the tail is cut off",
+            "delete from log.events where position > (select position from log.head) - 5;
+             delete from log.usage_batches where first_position + count > (select position from log.head) - 5;
+             update log.head set position = greatest((select max(position) from log.events),
+                 (select max(first_position + count - 1) from log.usage_batches))",
+            "the log's end was cut off",
+            Any,
+        ),
+        drill(
+            "events are renumbered",
+            "update log.events set position = position + 1000000000 where position >= MIDDLE;
+             update log.events set position = position - 999999999 where position > 1000000000",
+            "",
+            Says(""),
+        ),
+        drill(
+            "a record is taken out of its batch",
+            "update log.usage_records set batch_id = gen_random_uuid() where (batch_id, ordinal) = (
+                 select batch_id, ordinal from log.usage_records order by occurred_at, batch_id, ordinal limit 1)",
+            "usage batch",
+            Says("usage batch"),
+        ),
+        drill(
+            "a record is put in without a batch",
+            "insert into log.usage_records select gen_random_uuid(), ordinal, organization_id, project_id,
+                 api_key_id, member_id, service_account_id, end_user, feature, provider, model, request_id,
+                 occurred_at, occurred_day, gen_random_uuid(), content_key, input_tokens, cached_input_tokens,
+                 cache_write_tokens, output_tokens, reasoning_tokens, price_version, cost_pico, currency, tags,
+                 units, service_tier, error_type, duration_ms
+             from log.usage_records order by occurred_at limit 1",
+            "usage records are in the log",
+            Holds,
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn every_change_is_found_and_named() {
+    let original = Original::new().await;
+    let clean = original.copy();
+    let postgres = clean.serve().await;
+    clean.live(&[]).await.expect("nothing was changed");
+    let said = clean.evidence().await.expect("nothing was changed");
+    assert!(said.contains(": VERIFIED"), "{said}");
+    postgres.stop().await.unwrap();
+    for drill in contents().into_iter().chain(places()) {
+        let copied = original.copy();
+        let postgres = copied.serve().await;
+        Copied::tamper(&postgres, &drill.statements).await;
+        let said = copied.live(&[]).await.expect_err(drill.what);
+        assert!(
+            said.contains("NOT VERIFIED") && said.contains(drill.live),
+            "{}: {said}",
+            drill.what
+        );
+        match (drill.evidence, copied.evidence().await) {
+            (Evidence::Says(expected), Err(said)) => {
+                assert!(said.contains(expected), "{}: {said}", drill.what);
+            }
+            (Evidence::Holds, Ok(_)) | (Evidence::Any, _) => {}
+            (Evidence::Says(_), Ok(said)) | (Evidence::Holds, Err(said)) => {
+                panic!("{}: {said}", drill.what)
+            }
+        }
+        postgres.stop().await.unwrap();
+    }
+}
+
+/// Somebody who has nothing but the file and the key does what its README says.
+#[tokio::test]
+async fn evidence_is_verified_elsewhere_by_its_own_readme() {
+    let original = Original::new().await;
+    let evidence = original.directory.path().with_extension("tar");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("from-them.tar");
+    std::fs::copy(&evidence, &file).unwrap();
+    drop(evidence);
+    let unpacked = Command::new("tar").arg("-xf").arg(&file).current_dir(&elsewhere).status();
+    assert!(unpacked.unwrap().success());
+    let readme = std::fs::read_to_string(elsewhere.path().join("README.md")).unwrap();
+    assert!(readme.contains(&format!("    {}\n", original.key)), "it names the key to compare");
+    let command = readme.lines().find_map(|line| line.trim().strip_prefix("orgledger ")).unwrap();
+    let command = command.replace("THIS-FILE.tar", file.to_str().unwrap());
+    let arguments: Vec<String> = command
+        .split(' ')
+        .map(|word| word.trim_matches('\'').replace("KEY", &original.key))
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let said = Place::default().print(&arguments).await;
+    assert!(said.contains(": VERIFIED") && said.contains("all "), "{said}");
+    let json = Place::default().json(&[&arguments[..], &["--json"]].concat()).await;
+    assert_eq!((&json["verified"], &json["complete"]), (&true.into(), &true.into()));
+    assert!(json["usage_records"].as_u64() > Some(20) && json["events"].as_u64() > Some(20));
+    // Without the key nothing is verified, nor with another.
+    let refused = Place::default().run(&["verify", file.to_str().unwrap()]).await.refused();
+    assert!(refused.contains("name it with --key"), "{refused}");
+    let other = proofs::SigningKey::of("orgledger.localhost/other", [1; 32]).unwrap();
+    let key = other.verifying_key().to_string();
+    let with_other = ["verify", file.to_str().unwrap(), "--key", &key];
+    let refused = Place::default().run(&with_other).await.refused();
+    assert!(refused.contains("NOT VERIFIED") && refused.contains("none of the keys"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_row_of_a_read_model_that_was_replaced_is_found() {
+    let original = Original::new().await;
+    let copied = original.copy();
+    let postgres = copied.serve().await;
+    let replace = "do $$ declare build bigint; begin
+        select b.build into build from read.builds b where projection = 'access_register' and state = 'serving';
+        execute format('update read_access_register_%s.members set role = ''owner'' where known_to is null', build);
+    end $$";
+    Copied::tamper(&postgres, replace).await;
+    let said = copied.live(&[]).await.unwrap_err();
+    let named =
+        "the read model access_register is not what the log says: in members, there is a row";
+    assert!(said.contains(named) && said.contains("orgledger rebuild access_register"), "{said}");
+    copied.place().print(&["rebuild", "access_register"]).await;
+    copied.live(&[]).await.expect("it was mended");
+    postgres.stop().await.unwrap();
+}
+
+/// Writes what was signed so far to a file, as an anchor does.
+async fn keep(postgres: &Postgres, path: &Path) {
+    let mut connection = PgConnection::connect(&postgres.url("orgledger")).await.unwrap();
+    let notes: Vec<String> = sqlx::query_scalar("select note from seal.checkpoints order by size")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    std::fs::write(path, notes.join("\n")).unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_signs_anew_with_a_stolen_key_is_found_by_a_kept_checkpoint() {
+    let original = Original::new().await;
+    let copied = original.copy();
+    let anchor = copied.path.join("kept");
+    let kept = anchor.to_str().unwrap();
+    let postgres = copied.serve().await;
+    keep(&postgres, &anchor).await;
+    copied.live(&["--anchor", kept]).await.expect("nothing was changed");
+    let anew = "truncate seal.tiles, seal.log_tiles, seal.heads, seal.organizations;
+        truncate seal.checkpoints cascade; update seal.state set position = 0, size = 0;
+        update log.events set payload = regexp_replace(payload::text, '^\\{', '{ ')::json where position = MIDDLE";
+    Copied::tamper(&postgres, &anew.replace("MIDDLE", MIDDLE)).await;
+    // The key lies in the directory that was stolen.
+    let evidence = copied.evidence().await.expect("all of it is signed");
+    assert!(evidence.contains("VERIFIED") && evidence.contains("only a checkpoint that was kept"));
+    copied.live(&[]).await.expect("all of it is signed");
+    let said = copied.live(&["--anchor", kept]).await.unwrap_err();
+    assert!(said.contains("WRITTEN ANEW") || said.contains("PUT BACK"), "{said}");
+    postgres.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_was_put_back_is_found_by_a_kept_checkpoint() {
+    let original = Original::new().await;
+    let (older, newer) = (original.copy(), original.copy());
+    let postgres = newer.serve().await;
+    let history = newer.path.join("history.jsonl");
+    let line = r#"{"ts":"2024-05-01T00:00:00Z","kind":"org_created","org":"Later Ltd"}"#;
+    std::fs::write(&history, format!("{line}\n")).unwrap();
+    newer.place().print(&["import", "membership", history.to_str().unwrap()]).await;
+    newer.evidence().await.expect("it is sealed with all else");
+    let anchor = newer.path.join("kept");
+    keep(&postgres, &anchor).await;
+    newer.live(&["--anchor", anchor.to_str().unwrap()]).await.expect("nothing was changed");
+    postgres.stop().await.unwrap();
+    let postgres = older.serve().await;
+    older.live(&[]).await.expect("by itself an older state is sound");
+    let said = older.live(&["--anchor", anchor.to_str().unwrap()]).await.unwrap_err();
+    assert!(said.contains("PUT BACK"), "{said}");
+    postgres.stop().await.unwrap();
+}

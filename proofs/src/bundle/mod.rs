@@ -1,0 +1,81 @@
+//! Evidence bundles: what an organization's tree holds, in a tar file that is verified offline.
+//!
+//! The entries, in this order:
+//!
+//! - `README.md`: for the person who opens it;
+//! - `manifest.json`: a [`Manifest`];
+//! - `head.tlog-proof`: that the organization's tree stands where the manifest says, under a signed
+//!   checkpoint; the proof's extra data are the [`crate::HeadLeaf`]'s record;
+//! - `schemas/…`: the schemas of events;
+//! - and for each part of the leaves, numbered from 1: `proofs/000001.tlog-proof` where the tree was
+//!   sealed within the part, `events/000001.ndjson` with a [`Line`] for each leaf, and
+//!   `usage/000001.copy` with the records of the part's batches, where it has any.
+
+mod line;
+mod part;
+mod reading;
+mod trouble;
+mod verify;
+mod write;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use line::{EventLine, Line, UsageLine};
+pub use trouble::{Suspect, Trouble, Verified};
+pub use verify::verify;
+pub use write::BundleWriter;
+
+use crate::hash::Hash;
+
+/// What a bundle says of itself. Nothing of it is believed before it is verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`Manifest::FORMAT`].
+    pub format: String,
+    /// Which log.
+    pub origin: String,
+    /// Whose events; the nil id for those that belong to no organization.
+    pub organization_id: Uuid,
+    /// What the organization's name in the log's tree is salted with, in base64.
+    pub salt: String,
+    /// How many leaves the organization's tree has.
+    pub size: u64,
+    /// The first leaf that the bundle has.
+    pub first: u64,
+    /// The leaf after the last that it has.
+    pub end: u64,
+    /// The complete subtrees before the first leaf, from the left, in base64.
+    pub before: Vec<String>,
+    /// Those after the last leaf.
+    pub after: Vec<String>,
+}
+
+impl Manifest {
+    /// The format that this program writes and reads.
+    pub const FORMAT: &str = "orgledger evidence 1";
+
+    /// Hashes as they stand in a manifest.
+    pub fn texts(hashes: &[Hash]) -> Vec<String> {
+        hashes.iter().map(Hash::to_string).collect()
+    }
+}
+
+/// The names of entries.
+const README: &str = "README.md";
+const MANIFEST: &str = "manifest.json";
+const HEAD: &str = "head.tlog-proof";
+const SCHEMAS: &str = "schemas/";
+
+fn proof_name(part: u64) -> String {
+    format!("proofs/{part:06}.tlog-proof")
+}
+
+fn events_name(part: u64) -> String {
+    format!("events/{part:06}.ndjson")
+}
+
+fn usage_name(part: u64) -> String {
+    format!("usage/{part:06}.copy")
+}

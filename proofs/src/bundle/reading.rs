@@ -1,0 +1,322 @@
+//! The leaves and records of a bundle, as they are read.
+
+use std::collections::VecDeque;
+use std::io::Read;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use uuid::Uuid;
+
+use super::line::Line;
+use super::part::{Lines, NextLine};
+use super::trouble::{Suspect, Trouble, Verified};
+use super::verify::read_head;
+use super::{HEAD, Manifest};
+use crate::checkpoint::Checkpoint;
+use crate::copy::CopyRows;
+use crate::hash::Hash;
+use crate::keys::VerifyingKey;
+use crate::leaf::{HeadLeaf, organization_hash};
+use crate::tree::{Frontier, Span};
+
+/// How many batches of usage a part may have; the writer makes parts of fewer leaves.
+const PART_BATCHES_MAX: usize = 65_536;
+
+/// How much of `usage/…` is read at once.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// A batch whose records are still to come.
+struct Batch {
+    leaf: Suspect,
+    id: Uuid,
+    count: u64,
+    records: Hash,
+}
+
+/// A bundle that is being verified.
+pub(super) struct Reading<'k> {
+    pub(super) manifest: Manifest,
+    keys: &'k [VerifyingKey],
+    organization: Hash,
+    /// Over the leaves as they are.
+    frontier: Frontier,
+    /// Over the leaves as they are claimed to be, since one is not.
+    claimed: Option<(Frontier, Suspect)>,
+    /// All leaves before this one are proven.
+    proven: u64,
+    batches: VecDeque<Batch>,
+    checkpoints: Vec<Checkpoint>,
+    found: Verified,
+}
+
+impl<'k> Reading<'k> {
+    /// Begins, with the proof of where the tree stands.
+    pub(super) fn begin(
+        manifest: Manifest,
+        head: impl Read,
+        keys: &'k [VerifyingKey],
+    ) -> Result<Self, Trouble> {
+        let malformed = || Trouble::Manifest("its hashes are none".to_owned());
+        let salt = STANDARD.decode(&manifest.salt).map_err(|_| malformed())?;
+        let before = hashes(&manifest.before).ok_or_else(malformed)?;
+        let frontier = Frontier::of(manifest.first, before).ok_or_else(malformed)?;
+        let organization = organization_hash(&salt, manifest.organization_id);
+        let (head, checkpoint, signers) = read_head(HEAD, head, keys)?;
+        if head.organization != organization || head.size != manifest.size {
+            return Err(Trouble::OtherHead(HEAD.to_owned()));
+        }
+        if checkpoint.origin != manifest.origin {
+            return Err(Trouble::OtherHead(HEAD.to_owned()));
+        }
+        let found = Verified {
+            origin: manifest.origin.clone(),
+            organization_id: manifest.organization_id,
+            first: manifest.first,
+            end: manifest.end,
+            size: manifest.size,
+            events: 0,
+            usage_records: 0,
+            positions: None,
+            recorded_at: None,
+            head,
+            checkpoint,
+            signers,
+            checkpoints: Vec::new(),
+        };
+        let proven = manifest.first;
+        Ok(Self {
+            manifest,
+            keys,
+            organization,
+            frontier,
+            claimed: None,
+            proven,
+            batches: VecDeque::new(),
+            checkpoints: Vec::new(),
+            found,
+        })
+    }
+
+    /// How many leaves of the tree have been read, those before the bundle counted.
+    pub(super) fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    /// Whether records of batches are to come.
+    pub(super) fn wants_records(&self) -> bool {
+        !self.batches.is_empty()
+    }
+
+    /// An earlier place of this organization's tree.
+    pub(super) fn proven_head(
+        &mut self,
+        name: &str,
+        entry: impl Read,
+    ) -> Result<HeadLeaf, Trouble> {
+        let (head, checkpoint, _) = read_head(name, entry, self.keys)?;
+        let is_here = head.organization == self.organization
+            && head.size > self.frontier.size()
+            && head.size <= self.manifest.end
+            && checkpoint.origin == self.manifest.origin;
+        if !is_here {
+            return Err(Trouble::OtherHead(name.to_owned()));
+        }
+        self.checkpoints.push(checkpoint);
+        Ok(head)
+    }
+
+    /// The leaves of a part.
+    pub(super) fn lines(
+        &mut self,
+        entry: impl Read,
+        head: Option<HeadLeaf>,
+    ) -> Result<(), Trouble> {
+        let mut lines = Lines::of(entry);
+        let begun = self.frontier.size();
+        loop {
+            let number = self.frontier.size();
+            let broken = |reason: &str| Trouble::Line { number, reason: reason.to_owned() };
+            match lines.next_line()? {
+                NextLine::End => break,
+                NextLine::Broken => return Err(broken("the line has no end")),
+                NextLine::Line(line) => {
+                    let line =
+                        serde_json::from_slice(line).map_err(|error| broken(&error.to_string()))?;
+                    self.leaf(&line)?;
+                }
+            }
+            if let Some(head) = head.filter(|head| head.size == self.frontier.size()) {
+                self.prove(self.frontier.root(), head)?;
+            }
+        }
+        if self.frontier.size() == begun {
+            let reason = "the part has no leaves".to_owned();
+            return Err(Trouble::Line { number: begun, reason });
+        }
+        match head {
+            Some(head) if head.size > self.frontier.size() => {
+                let reason = "the part ends before it".to_owned();
+                Err(Trouble::Line { number: self.frontier.size(), reason })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn leaf(&mut self, line: &Line<'_>) -> Result<(), Trouble> {
+        let expected = self.frontier.size();
+        let (first, count) = line.positions();
+        let suspect = || Suspect { number: line.number(), position: first, name: line.name() };
+        if line.number() != expected || expected >= self.manifest.end {
+            return Err(Trouble::Missing { expected, found: suspect() });
+        }
+        let unreadable =
+            |reason: &str| Trouble::Line { number: expected, reason: reason.to_owned() };
+        let hash = line.hash(self.manifest.organization_id);
+        let hash = hash.ok_or_else(|| unreadable("its records have no root"))?;
+        let claimed = line.claimed().ok_or_else(|| unreadable("its hash is none"))?;
+        if let Some((frontier, _)) = &mut self.claimed {
+            frontier.push(claimed);
+        } else if claimed != hash {
+            let mut frontier = self.frontier.clone();
+            frontier.push(claimed);
+            self.claimed = Some((frontier, suspect()));
+        }
+        self.frontier.push(hash);
+        let last = count.checked_sub(1).and_then(|more| first.checked_add(more));
+        let last = last.ok_or_else(|| unreadable("its positions are none"))?;
+        let is_later = self.found.positions.is_none_or(|(_, before)| first > before)
+            && self.found.recorded_at.is_none_or(|before| line.recorded_at() >= before);
+        if !is_later {
+            return Err(Trouble::Order(suspect()));
+        }
+        self.found.positions = Some((self.found.positions.map_or(first, |(start, _)| start), last));
+        self.found.recorded_at = Some(line.recorded_at());
+        match line {
+            Line::Event(_) => self.found.events += 1,
+            Line::Usage(usage) => {
+                self.found.usage_records = self.found.usage_records.saturating_add(usage.count);
+                let records = Hash::from_base64(&usage.records)
+                    .ok_or_else(|| unreadable("its records have no root"))?;
+                let (id, leaf) = (usage.batch_id, suspect());
+                self.batches.push_back(Batch { leaf, id, count, records });
+                if self.batches.len() > PART_BATCHES_MAX {
+                    return Err(unreadable("the part has too many batches"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the leaves so far with where the tree stood.
+    fn prove(&mut self, root: Hash, head: HeadLeaf) -> Result<(), Trouble> {
+        let (from, to) = (self.proven, head.size);
+        self.proven = to;
+        match (root == head.root, self.claimed.take()) {
+            (true, None) => Ok(()),
+            (true, Some((_, suspect))) => Err(Trouble::ChangedHash(suspect)),
+            (false, Some((claimed, suspect))) => {
+                let after = hashes(&self.manifest.after).unwrap_or_default();
+                let claimed = completed(claimed, head.size, &after);
+                let is_claimed = claimed.is_some_and(|claimed| claimed.root() == head.root);
+                Err(if is_claimed {
+                    Trouble::Changed(suspect)
+                } else {
+                    Trouble::ChangedSome { from, to, suspect: Some(suspect) }
+                })
+            }
+            (false, None) => Err(Trouble::ChangedSome { from, to, suspect: None }),
+        }
+    }
+
+    /// The records of the part's batches.
+    pub(super) fn records(&mut self, mut entry: impl Read) -> Result<(), Trouble> {
+        let mut rows = CopyRows::default();
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut tree = Frontier::default();
+        loop {
+            let read = entry.read(&mut piece)?;
+            rows.push(&piece[..read]);
+            loop {
+                let of = |batches: &VecDeque<Batch>, what: String| {
+                    let leaf = batches.front().map(|batch| batch.leaf.clone());
+                    let none = Suspect { number: 0, position: 0, name: "no batch".to_owned() };
+                    Trouble::Records { batch: leaf.unwrap_or(none), what }
+                };
+                let row = match rows.next_row() {
+                    Ok(row) => row,
+                    Err(error) => return Err(of(&self.batches, error.to_string())),
+                };
+                let Some((place, row)) = row else { break };
+                let is_next = self.batches.front().is_some_and(|batch| {
+                    batch.id == place.batch_id && u64::try_from(place.ordinal) == Ok(tree.size())
+                });
+                if !is_next {
+                    let what = format!(
+                        "record {} is missing, and record {} of batch {} stands in its place",
+                        tree.size(),
+                        place.ordinal,
+                        place.batch_id
+                    );
+                    return Err(of(&self.batches, what));
+                }
+                tree.push(Hash::leaf(row));
+                let is_last = self.batches.front().is_some_and(|batch| batch.count == tree.size());
+                if let Some(batch) = is_last.then(|| self.batches.pop_front()).flatten() {
+                    if tree.root() != batch.records {
+                        let what = "one of them was changed".to_owned();
+                        return Err(Trouble::Records { batch: batch.leaf, what });
+                    }
+                    tree = Frontier::default();
+                }
+            }
+            if read == 0 {
+                break;
+            }
+        }
+        match self.batches.pop_front() {
+            Some(batch) => {
+                let what = format!("record {} is missing", tree.size());
+                Err(Trouble::Records { batch: batch.leaf, what })
+            }
+            None if !rows.has_ended() => {
+                let end = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+                Err(end.into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Ends, where all of it holds.
+    pub(super) fn end(mut self) -> Result<Verified, Trouble> {
+        let malformed = || Trouble::Manifest("its hashes are none".to_owned());
+        let after = hashes(&self.manifest.after).ok_or_else(malformed)?;
+        let whole = completed(self.frontier.clone(), self.manifest.size, &after);
+        let whole = whole.ok_or_else(malformed)?;
+        let head = self.found.head;
+        self.prove(whole.root(), head)?;
+        self.checkpoints.push(self.found.checkpoint.clone());
+        self.found.checkpoints = self.checkpoints;
+        Ok(self.found)
+    }
+}
+
+fn hashes(texts: &[String]) -> Option<Vec<Hash>> {
+    texts.iter().map(|text| Hash::from_base64(text)).collect()
+}
+
+/// A tree with the complete subtrees that follow, up to its size; none where they do not fit.
+fn completed(mut tree: Frontier, size: u64, after: &[Hash]) -> Option<Frontier> {
+    if tree.size() == size {
+        return Some(tree);
+    }
+    let subtrees = Span { start: tree.size(), end: size }.subtrees();
+    if subtrees.len() != after.len() {
+        return None;
+    }
+    for (subtree, root) in subtrees.iter().zip(after) {
+        if !tree.push_subtree(subtree.level, *root) {
+            return None;
+        }
+    }
+    Some(tree)
+}
