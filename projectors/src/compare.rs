@@ -71,6 +71,11 @@ async fn against(
     let fresh = builds::lock(&mut tx, projection.name, State::Building).await?;
     let fresh = fresh.filter(|fresh| fresh.id == build.id).ok_or_else(replaced)?;
     let mut place = fresh.place;
+    if place.position > live.place.position {
+        // Nobody runs the live one, or it is slow.
+        tx.rollback().await?;
+        return up_to(read, feed, projection, build).await;
+    }
     let mut pages = Pages::after(feed, place);
     while place.position < live.place.position {
         let page = pages.next().await?;
