@@ -167,7 +167,8 @@ async fn a_budget_is_used_up_and_told_of_once() {
         sqlx::query_as(
             "select event_type, (payload ->> 'threshold')::bigint, payload ->> 'spent',
                  (payload ->> 'crossed_at')::bigint
-             from log.events where aggregate_type = 'budget' and event_type <> 'budget.set'
+             from log.events
+             where event_type in ('budget.threshold_reached', 'budget.exhausted')
              order by position",
         )
         .fetch_all(&log)

@@ -156,7 +156,9 @@ async fn compare(
 async fn sweep(operations: &[Operation], asker: &Asker, own: &Tenant, other: &Tenant) {
     for operation in operations {
         let asker = if operation.id == "accept_invite" { &own.invited } else { asker };
-        let gaps: Vec<String> = operation.gaps().into_iter().collect();
+        // A number is no id: whose a position is, the organization beside it says.
+        let gaps: Vec<String> =
+            operation.gaps().into_iter().filter(|gap| gap != "position").collect();
         let inner: Vec<String> =
             gaps.iter().filter(|gap| *gap != "organization_id").cloned().collect();
         let mut sets: Vec<Vec<String>> = gaps.iter().map(|gap| vec![gap.clone()]).collect();
