@@ -21,8 +21,8 @@ fn a_clean_bundle_holds() {
     assert_eq!((size, found.checkpoint.size), (SIZE, 3));
     assert_eq!(found.signers, keys());
     assert_eq!(found.positions, Some((10, 10 + 257 + 128 - 1)));
-    // One for the part before each place, and the last.
-    assert_eq!(found.checkpoints.len(), 4);
+    // One for each part in which it was sealed, and the last.
+    assert_eq!(found.checkpoints.len(), 5);
 }
 
 #[test]
