@@ -36,7 +36,7 @@ pub(crate) struct EntryPath {
     organization_id: OrganizationId,
     /// The entry's position in the log.
     #[param(value_type = i64, minimum = 0)]
-    position: Position,
+    position: u64,
 }
 
 /// Up to where it must be sealed.
@@ -107,7 +107,8 @@ pub(crate) async fn get_entry_proof(
     Query(query): Query<SealedQuery>,
 ) -> Result<Reflecting<EntryProof>, Problem> {
     viewer.must(Permission::AuditRead)?;
-    let Position(position) = path.position;
+    // Beyond what a log can have there is nothing.
+    let position = i64::try_from(path.position).unwrap_or(i64::MAX);
     if query.min_position.is_some() {
         state.sealed(query.position_min()).await?;
     }

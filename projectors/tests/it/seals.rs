@@ -50,14 +50,18 @@ async fn tamper(house: &House, statements: &str) {
     superuser.execute("set session_replication_role = origin").await.unwrap();
 }
 
-async fn checkpoints(house: &House) -> Vec<Checkpoint> {
-    let notes: Vec<String> = sqlx::query_scalar("select note from seal.checkpoints order by size")
+/// What was signed, in order.
+async fn notes(house: &House) -> Vec<String> {
+    sqlx::query_scalar("select note from seal.checkpoints order by size")
         .fetch_all(&house.owner)
         .await
-        .unwrap();
+        .unwrap()
+}
+
+async fn checkpoints(house: &House) -> Vec<Checkpoint> {
     let read =
         |note: &String| Checkpoint::verify(&Note::parse(note).unwrap(), &trusted()).unwrap().0;
-    notes.iter().map(read).collect()
+    notes(house).await.iter().map(read).collect()
 }
 
 #[tokio::test]
@@ -118,9 +122,9 @@ async fn any_number_of_sealers_seals_each_entry_once() {
 
 /// What the sealer says, and that it has signed nothing.
 async fn refused(house: &House) -> SealError {
-    let before = checkpoints(house).await;
+    let before = notes(house).await;
     let error = seal(house).await.expect_err("it must not sign");
-    assert_eq!(checkpoints(house).await, before, "{error}");
+    assert_eq!(notes(house).await, before, "{error}");
     error
 }
 
