@@ -47,7 +47,10 @@ async fn a_key_is_made_and_takes_the_place_of_another() {
         let client = commands.client(CREDENTIAL);
         let name = format!("organization-{number}");
         let body = serde_json::json!({ "name": name });
-        let created = client.post("/v1/organizations", &format!("organization-{number}"), &body).await.expect(201);
+        let created = client
+            .post("/v1/organizations", &format!("organization-{number}"), &body)
+            .await
+            .expect(201);
         let position = created["position"].as_i64().unwrap();
         until("it is sealed", || async {
             let sealed: Option<i64> =

@@ -41,7 +41,8 @@ fn entries_that_are_missing_doubled_or_moved_are_named() {
     let entries = entries();
     let names_wrong = |bytes: Vec<u8>| match verify(&bytes[..], &keys()) {
         // A proof or a schema that is not there is not missed; the others prove the same.
-        Err(Trouble::OtherEntry { .. } | Trouble::Line { .. } | Trouble::Missing { .. }) | Ok(_) => {}
+        Err(Trouble::OtherEntry { .. } | Trouble::Line { .. } | Trouble::Missing { .. })
+        | Ok(_) => {}
         Err(other) => panic!("{other}"),
     };
     let mut accepted = 0;

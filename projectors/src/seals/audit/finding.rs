@@ -1,6 +1,5 @@
 //! What an audit finds.
 
-use event_schemas::Month;
 use proofs::Hash;
 use uuid::Uuid;
 
@@ -158,13 +157,4 @@ pub enum AuditError {
         "the log is not sealed yet: `orgledger dev`, or `orgledger serve projectors` with a signing key, seals it"
     )]
     NotSealed,
-    /// Records that were sealed are in an archive.
-    #[error(
-        "usage of {month} is archived, and what was sealed of it cannot be compared: restore it (`orgledger \
-         usage restore`), and verify again"
-    )]
-    Archived {
-        /// The first of the months that are needed.
-        month: Month,
-    },
 }
