@@ -186,7 +186,8 @@ impl<'k> Reading<'k> {
         let last = last.ok_or_else(|| unreadable("its positions are none"))?;
         let is_later = self.found.positions.is_none_or(|(_, before)| first > before)
             && self.found.recorded_at.is_none_or(|before| line.recorded_at() >= before);
-        if !is_later {
+        // Where a leaf was changed already, that is what is to be said.
+        if !is_later && self.claimed.is_none() {
             return Err(Trouble::Order(suspect()));
         }
         self.found.positions = Some((self.found.positions.map_or(first, |(start, _)| start), last));
