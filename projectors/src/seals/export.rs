@@ -57,8 +57,8 @@ pub enum ExportError {
     NotSealed,
     /// An entry cannot be evidence.
     #[error(
-        "the entry at position {0} has no text that orgledger writes: it was changed; `orgledger verify` \
-         says more"
+        "the entry at position {0} is missing, or is nothing that orgledger writes: it was taken out or \
+         changed; `orgledger verify` says more"
     )]
     NotOurs(i64),
 }
