@@ -219,7 +219,8 @@ async fn of_key(
         return Err(QueryError::NotFound("API key"));
     }
     if project_id.is_some() && asked.project_id.is_some() && asked.project_id != project_id {
-        return Err(QueryError::invalid("api_key_id", "it is a key of another project"));
+        // In the project that is asked about it is not there.
+        return Err(QueryError::NotFound("API key"));
     }
     asked.project_id = asked.project_id.or(project_id);
     asked.member_id = asked.member_id.or(member_id);

@@ -88,7 +88,10 @@ pub(super) async fn read_everything(
 ) {
     let replies = reads_of(reads, asker, &own.ids, [own.position, other.position]).await;
     for (what, reply) in replies {
-        assert!(reply.status < 500, "{what}: {} {}", reply.status, reply.text);
+        // Without a signing key nothing is sealed.
+        let of_seals = ["get_checkpoint", "get_entry_proof"];
+        let is_early = reply.status == 503 && of_seals.iter().any(|id| what.starts_with(id));
+        assert!(reply.status < 500 || is_early, "{what}: {} {}", reply.status, reply.text);
         let found = other.ids.iter().find(|(_, id)| reply.text.contains(*id));
         assert!(found.is_none(), "{what} shows {found:?}: {}", reply.text);
     }
