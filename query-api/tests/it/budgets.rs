@@ -193,7 +193,7 @@ async fn a_gateway_is_told_which_budget_stands_against_going_on() {
     unknown.assert_problem(404, "not-found", "a key that is not there");
     let elsewhere = format!("/credits/authorization{key}&project_id={}", id(77));
     let elsewhere = world.get(&path(ACME, &elsewhere)).await;
-    elsewhere.assert_problem(400, "invalid-request", "a key of another project");
+    elsewhere.assert_problem(404, "not-found", "a key of another project");
 
     // Ten dollars are spent for the feature with the first to the last cent, in all thirteen.
     use_up(&world, 2, 599, "search").await;
