@@ -93,6 +93,8 @@ pub fn mapped(event_type: &str) -> Option<Mapped> {
         | "group.created"
         | "api_key.created"
         | "invite.sent"
+        | "budget.set"
+        | "signing_key.introduced"
         | "access_review.opened"
         | "approval.requested"
         | "break_glass.requested" => (EntityManagement, 1),
@@ -117,11 +119,16 @@ pub fn mapped(event_type: &str) -> Option<Mapped> {
         | "break_glass.invited"
         | "break_glass.reviewed"
         | "break_glass.declined"
+        | "budget.changed"
+        | "budget.threshold_reached"
+        | "budget.exhausted"
         | "price_list.published" => (EntityManagement, 3),
         "organization.archived"
         | "project.archived"
         | "role.removed"
         | "group.removed"
+        | "budget.removed"
+        | "signing_key.retired"
         | "invite.revoked" => (EntityManagement, 4),
         "api_key.revoked" => (EntityManagement, 9),
         "break_glass.approved" => (EntityManagement, 10),
@@ -132,11 +139,17 @@ pub fn mapped(event_type: &str) -> Option<Mapped> {
         | "credits.transferred_in"
         | "name.claimed" => (ApiActivity, 1),
         "person.exported" | "person.export_granted" => (ApiActivity, 2),
-        "credits.policy_changed" | "credits.exhausted" | "credits.restored" => (ApiActivity, 3),
+        "credits.policy_changed"
+        | "credits.exhausted"
+        | "credits.restored"
+        | "usage.repriced"
+        | "usage.archived"
+        | "usage.restored" => (ApiActivity, 3),
         "credits.refunded"
         | "credits.transferred_out"
         | "credits.expired"
         | "person.erased"
+        | "usage.dropped"
         | "name.released" => (ApiActivity, 4),
         "refusal.recorded" => (ApiActivity, OTHER),
         _unknown => return None,
