@@ -22,7 +22,7 @@ use sqlx::{Executor as _, PgConnection};
 use uuid::Uuid;
 
 /// Nothing in these tests takes nearly as long, unless it never comes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A database with a log in it.
 pub(crate) struct TestLog {
