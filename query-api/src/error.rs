@@ -59,6 +59,12 @@ pub enum QueryError {
     /// No build of the read model is in service.
     #[error("no build of {0} is in service yet")]
     NotReady(&'static str),
+    /// There is no checkpoint.
+    #[error(
+        "nothing is sealed yet; where it stays so, whoever runs orgledger has set no \
+         ORGLEDGER_SIGNING_KEY"
+    )]
+    NotSealed,
     /// The answer would be too long.
     #[error("the answer would have more than {rows_max} rows: ask for less at once")]
     TooManyRows {
@@ -108,7 +114,7 @@ impl From<QueryError> for Problem {
                 .with_detail(error.to_string())
                 .with("position", reached)
                 .retry_after_seconds(1),
-            QueryError::NotReady(_) => {
+            QueryError::NotReady(_) | QueryError::NotSealed => {
                 Self::new(NOT_READY).with_detail(error.to_string()).retry_after_seconds(1)
             }
             QueryError::TooManyRows { rows_max } => {

@@ -134,7 +134,7 @@ impl QueryState {
                 Some(_) => {
                     return Err(QueryError::NotYetVisible { wanted: position_min, reached });
                 }
-                None => return Err(QueryError::NotReady("seals")),
+                None => return Err(QueryError::NotSealed),
             }
         }
     }
@@ -177,7 +177,7 @@ fn not_here(error: sqlx::Error) -> QueryError {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     match code.as_deref() {
         // No such table, no such schema.
-        Some("42P01" | "3F000") => QueryError::NotReady("seals"),
+        Some("42P01" | "3F000") => QueryError::NotSealed,
         Some(_) | None => error.into(),
     }
 }

@@ -116,9 +116,13 @@ async fn checkpoints_are_kept_outside_and_fit_the_log() {
         })
         .await;
     }
-    // What the witness said goes out with the checkpoint; whom nobody asked is left out.
-    let note = client.get("/v1/checkpoint").await.text;
-    assert!(note.contains("— witness.example ") && !note.contains("unknown.example"), "{note}");
+    // What the witness said goes out with the checkpoint, once it is written down here; whom
+    // nobody asked is left out.
+    until("the witness's signature goes out", || async {
+        client.get("/v1/checkpoint").await.text.contains("— witness.example ")
+    })
+    .await;
+    assert!(!client.get("/v1/checkpoint").await.text.contains("unknown.example"));
     assert!(places.lock().unwrap().cosigned >= 3);
     service.stop().await;
     let kept_file = kept.to_str().unwrap();

@@ -119,6 +119,27 @@ impl World {
         archives.first().map_or(json!("open"), |one| one["state"].clone())
     }
 
+    /// A usage record of no batch, in February: as a superuser puts one in.
+    async fn put_in_a_stray(&self) {
+        let put_in = r#"set local session_replication_role = replica;
+            insert into log.usage_records
+            select (jsonb_populate_record(u, '{
+                "batch_id": "ffffffff-0000-4000-8000-000000000001",
+                "request_key": "ffffffff-0000-4000-8000-000000000002"}')).*
+            from log.usage_records u where occurred_at >= '2026-02-05' limit 1"#;
+        let mut tx = self.log.begin().await.unwrap();
+        tx.execute(put_in).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn take_out_the_stray(&self) {
+        let take_out = "set local session_replication_role = replica;
+            delete from log.usage_records where batch_id = 'ffffffff-0000-4000-8000-000000000001'";
+        let mut tx = self.log.begin().await.unwrap();
+        tx.execute(take_out).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     /// The events of the month's own stream, with the manifest that each names.
     async fn on_record(&self) -> Vec<(String, Option<String>)> {
         sqlx::query_as(
@@ -178,6 +199,13 @@ async fn totals_stay_what_needs_records_is_refused_and_a_restored_month_is_as_it
         verified.contains("balances (not compared: usage of 2026-01 is archived)"),
         "{verified}"
     );
+
+    // A record that somebody put into another month is found all the same.
+    world.put_in_a_stray().await;
+    let refused = world.place.run(&["verify"]).await.refused();
+    assert!(refused.contains("some were put in"), "{refused}");
+    world.take_out_the_stray().await;
+    world.place.print(&["verify"]).await;
 
     // Sent again, nothing of the month counts.
     let again: Vec<Value> = (0..300).map(|n| world.record(2, n)).collect();

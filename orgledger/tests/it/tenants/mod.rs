@@ -42,6 +42,11 @@ const READ: [Option<Condition>; 2] = [None, Some(("if-none-match", "*"))];
 /// A header, and what it says.
 type Condition = (&'static str, &'static str);
 
+/// What their log is sealed with.
+fn signing_key() -> proofs::SigningKey {
+    proofs::SigningKey::of("ledger.example/tenants", [6; 32]).unwrap()
+}
+
 /// An installation that two organizations share.
 struct Shared {
     servers: TestServers,
@@ -63,6 +68,7 @@ impl Shared {
         let place = Place::database(&url)
             .with("NATS_URL", &servers.nats().url())
             .with("ORGLEDGER_OIDC_ISSUERS", &format!("{}={AUDIENCE}", issuer.url()))
+            .with("ORGLEDGER_SIGNING_KEY", &signing_key().reveal())
             .with("RUST_LOG", "debug");
         place.print(&["migrate"]).await;
         let rate = ["--rate-limit-per-second", "100000", "--rate-burst", "100000"];
@@ -213,6 +219,9 @@ async fn nothing_of_one_organization_is_in_anothers_sight() {
     let (reads, commands): (Vec<_>, Vec<_>) =
         operations.iter().cloned().partition(Operation::reads);
     sight::repeat_their_keys(b, a).await;
+    for tenant in [a, b] {
+        sight::wait_for_seals(tenant).await;
+    }
     let before = shared.recorded_of(a).await;
     sight::assert_seen_by_its_own(&reads, a, b).await;
     for asker in [&b.owner, &b.reader, &b.account] {

@@ -25,6 +25,8 @@ pub(super) struct Tenant {
     pub(super) invited: Asker,
     /// Where the log was when all this was there.
     pub(super) position: i64,
+    /// Where an event of the organization stands.
+    pub(super) entry: i64,
 }
 
 /// An organization while it is set up.
@@ -36,6 +38,7 @@ struct Founding {
     operator: Asker,
     owner: Asker,
     position: i64,
+    entry: i64,
 }
 
 impl Tenant {
@@ -52,10 +55,10 @@ impl Tenant {
         founding.oversight(&reader).await;
         founding.review().await;
         founding.audited().await;
-        let Founding { canary, base, ids, secrets, owner, position, .. } = founding;
+        let Founding { canary, base, ids, secrets, owner, position, entry, .. } = founding;
         let at = |secret: &str| owner.presenting(secret);
         let (reader, account, invited) = (at(&reader), at(&account), at(&invited));
-        Self { canary, base, ids, secrets, owner, reader, account, invited, position }
+        Self { canary, base, ids, secrets, owner, reader, account, invited, position, entry }
     }
 }
 
@@ -75,6 +78,7 @@ impl Founding {
             operator: operator.clone(),
             owner: operator.clone(),
             position: 0,
+            entry: 0,
         };
         let invite = json!({ "email": founding.address("olga"), "role": "owner" });
         let invite = founding.make("/invites", &invite).await;
@@ -297,6 +301,7 @@ impl Founding {
             let path = format!("/audit-log?type={kind}&min_position={}", self.position);
             let lines = self.command(Method::GET, &path, None).await;
             self.keep(name, &lines["items"][0]["event_id"]);
+            self.entry = lines["items"][0]["position"].as_i64().unwrap();
         }
         self.ids.insert("subject_id".to_owned(), self.id("api_key_id"));
     }
