@@ -99,9 +99,8 @@ pub(crate) async fn refuse(
             );
             false
         }
-        ExecuteError::Refused(_) => true,
-        ExecuteError::IdempotencyKeyReused
-        | ExecuteError::Contended
+        ExecuteError::Refused(_) | ExecuteError::IdempotencyKeyReused => true,
+        ExecuteError::Contended
         | ExecuteError::Overloaded
         | ExecuteError::UsageQueueFull
         | ExecuteError::BalancesBehind

@@ -147,8 +147,11 @@ pub enum AccessReviewError {
     /// A line stands twice in what is said.
     #[error("the line {0} is attested twice at once")]
     LineTwice(ReviewLineId),
-    /// Nobody says whether they keep what they have.
-    #[error("the line {0} is about the access of the one who asks; somebody else attests it")]
+    /// Nobody says whether they keep what they have, or somebody who let them in.
+    #[error(
+        "the line {0} is about the access of the one who asks, or of a member by whose invite they \
+         came; somebody else attests it"
+    )]
     OwnAccess(ReviewLineId),
     /// What is to end has a reason.
     #[error("the line {0} cannot be revoked without a reason")]

@@ -143,6 +143,13 @@ pub enum OrganizationCommand {
         /// The time.
         now: DateTime<Utc>,
     },
+    /// Say who else may know the token of an invite that is just sent.
+    ShareInviteToken {
+        /// The invite.
+        invite_id: InviteId,
+        /// Who has been shown the secret that it was sent with.
+        shown_to: Vec<MemberId>,
+    },
     /// Take up an invite: its address becomes a member.
     AcceptInvite {
         /// The invite.

@@ -200,6 +200,13 @@ fn length(what: &'static str, text: &str, max: usize) -> Result<(), TextError> {
     Ok(())
 }
 
+/// A regular expression that a whole text must match, where the text is one.
+pub(crate) fn whole(pattern: &str) -> Option<regex_lite::Regex> {
+    // By itself, too: what closes a bracket that it did not open is none.
+    regex_lite::Regex::new(pattern).ok()?;
+    regex_lite::Regex::new(&format!("^(?:{pattern})$")).ok()
+}
+
 /// Whether a text has more than `max` characters; counts them only where the bytes do not tell.
 pub(crate) fn longer_than(text: &str, max: usize) -> bool {
     text.len() > max && text.chars().count() > max

@@ -11,8 +11,10 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
-/// How many usage records one page may span, so that a page bounds a reader's memory and time.
-const PAGE_USAGE_MAX: i64 = 50_000;
+/// How many usage records one page may span, so that a page bounds a reader's time. They are not read with
+/// it: projections have Postgres group them where they lie, and adding the groups up takes the same time
+/// for many records as for few. Who is far behind so catches up in large steps.
+const PAGE_USAGE_MAX: i64 = 200_000;
 
 /// How many batches of usage records one page may span.
 const USAGE_RUNS_MAX: usize = 1_000;

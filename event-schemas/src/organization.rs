@@ -50,7 +50,7 @@ pub struct OrganizationSettings {
     pub default_project_role: ProjectRole,
     /// The domains whose addresses may be invited and added, compared without case; none for any.
     pub invite_domains: Vec<String>,
-    /// The regular expression that names of new API keys must match; none for any name.
+    /// The regular expression that the whole name of a new API key must match; none for any name.
     pub api_key_name_pattern: Option<String>,
     /// Within how many days a new API key's secret must be rotated, where nothing shorter is asked.
     pub api_key_rotation_days: Option<u32>,
@@ -360,6 +360,14 @@ stream_events! {
             break_glass_id: BreakGlassId,
             /// The invite.
             invite_id: InviteId,
+        }
+        /// The token of an invite may be known to more members than the one who sent it: they were shown
+        /// the secret that it was sent with. Whoever accepts it came in by any of them.
+        InviteTokenShared = "invite.token_shared" "1" {
+            /// The invite.
+            invite_id: InviteId,
+            /// Who else may know the token.
+            shown_to: Vec<MemberId>,
         }
         /// A second person did not let the operator in.
         BreakGlassDeclined = "break_glass.declined" "1" {

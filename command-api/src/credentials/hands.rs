@@ -124,12 +124,20 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Records that an invite was sent, where that is by the operator's access.
+    /// Records that an invite was sent, where that is by the operator's access, or with a secret that
+    /// others have been shown: they may have done it.
     pub(crate) async fn invites(
         &mut self,
         organization_id: OrganizationId,
         invite_id: InviteId,
     ) -> Result<(), Refusal> {
+        if let Authority::Member(_) | Authority::ApiKey { .. } = self.authority() {
+            let shown_to = self.hands(organization_id).await?.shown_to;
+            if !shown_to.is_empty() {
+                let command = OrganizationCommand::ShareInviteToken { invite_id, shown_to };
+                self.execute::<Organization>(organization_id, command).await?;
+            }
+        }
         let Some(break_glass_id) = self.access_used(organization_id).await? else { return Ok(()) };
         let command = BreakGlassCommand::Invite { break_glass_id, invite_id };
         let command = OrganizationCommand::BreakGlass(command);

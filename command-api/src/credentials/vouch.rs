@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use domain::api_key::{ApiKey, Hands, UsableKey};
 use domain::organization::Organization;
 use domain::project::Project;
+use domain::service_account::ServiceAccount;
 use event_schemas::{KeyOwner, OrganizationId, PermissionSet};
 
 use crate::execute::Session;
@@ -109,8 +110,8 @@ impl Session<'_> {
     }
 
     /// What a key opens with a secret, of what its owner may do: what its scopes allow, and everybody
-    /// else may do who was shown the secret. Refused where its owner or one of those may not act, and while one of
-    /// them or the secret rests until an access of the operator was reviewed.
+    /// else may do who was shown the secret. Refused where its owner or one of those may not act, or its
+    /// project is closed, and while one of them or the secret rests until an access of the operator was reviewed.
     pub(crate) async fn acting_holder(
         &mut self,
         key: &UsableKey,
@@ -119,6 +120,9 @@ impl Session<'_> {
     ) -> Result<Opens, NotActing> {
         let (organization_id, owner) = (key.organization_id(), key.owner());
         self.acting_owner(organization_id, owner).await?;
+        if let Some(project_id) = key.project_id() {
+            self.open_project(organization_id, project_id).await?;
+        }
         let organization = self.read::<Organization>(organization_id).await?;
         let owner_rests = match owner {
             KeyOwner::Member { member_id } => organization.member_rests(member_id, now),
@@ -159,6 +163,10 @@ impl Session<'_> {
             KeyOwner::ServiceAccount { service_account_id } => {
                 self.open_organization(organization_id).await?;
                 self.active_service_account(organization_id, service_account_id).await?;
+                let account = self.read::<ServiceAccount>(service_account_id).await?;
+                if let Some(project_id) = account.project_id() {
+                    self.open_project(organization_id, project_id).await?;
+                }
             }
         }
         Ok(())

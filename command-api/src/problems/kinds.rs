@@ -165,7 +165,7 @@ problem_kinds! { pub(super) OWN:
     ///
     /// Attest the rest (`line_id` is one of them), or close it with `revoke_unattested`.
     LINES_UNATTESTED = "lines-unattested" CONFLICT "Lines of the access review are not attested";
-    /// Nobody attests their own access.
+    /// Nobody attests their own access, nor that of a member by whose invite they came in.
     ///
     /// Have somebody else attest the line that `line_id` names.
     OWN_ACCESS = "own-access" FORBIDDEN "Somebody else must attest your own access";

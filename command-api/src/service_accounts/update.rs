@@ -56,6 +56,9 @@ impl Command for UpdateServiceAccount {
         let account = session.read::<ServiceAccount>(self.service_account_id).await?;
         let project_id = account.project_id();
         let old_name = account.name().unwrap_or_default().to_owned();
+        if let Some(project_id) = project_id {
+            session.open_project(self.organization_id, project_id).await?;
+        }
         let UpdateServiceAccountRequest { name, purpose } = self.request.clone();
         let update = ServiceAccountCommand::Update { organization, name, purpose };
         session.execute::<ServiceAccount>(self.service_account_id, update).await?;

@@ -79,7 +79,7 @@ pub(super) fn name(rules: &OrganizationSettings, given: &str) -> Result<String, 
     let name = text::name(given)?;
     let Some(pattern) = &rules.api_key_name_pattern else { return Ok(name) };
     // A pattern that the settings accepted can be read.
-    let matches = regex_lite::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(&name));
+    let matches = text::whole(pattern).is_some_and(|pattern| pattern.is_match(&name));
     if !matches {
         return Err(ApiKeyError::NameAgainstConvention { pattern: pattern.clone() });
     }

@@ -1,5 +1,7 @@
 //! What may happen to an organization, and what has: which rule answers which command.
 
+use std::collections::BTreeSet;
+
 use event_schemas::{OrganizationEvent, OrganizationId};
 
 use super::members::NewMember;
@@ -54,11 +56,15 @@ impl Decider for Organization {
                     expires_at,
                     token_hash,
                     invited_by,
+                    shown_to: BTreeSet::new(),
                 };
                 self.open_roster()?.send_invite(by, invite, now)
             }
             Ask::ResendInvite { by, invite_id, expires_at, token_hash, now } => {
                 self.open_roster()?.resend_invite(by, invite_id, expires_at, token_hash, now)
+            }
+            Ask::ShareInviteToken { invite_id, shown_to } => {
+                self.open_roster()?.share_invite_token(invite_id, shown_to)
             }
             Ask::AcceptInvite { invite_id, member_id, login, now } => {
                 self.open_roster()?.accept_invite(invite_id, member_id, &login, now)
@@ -128,6 +134,7 @@ impl Decider for Organization {
             | Was::BreakGlassApproved { .. }
             | Was::BreakGlassTookIn { .. }
             | Was::BreakGlassInvited { .. }
+            | Was::InviteTokenShared { .. }
             | Was::BreakGlassDeclined { .. }
             | Was::BreakGlassEnded { .. }
             | Was::BreakGlassReviewed { .. } => {

@@ -91,7 +91,7 @@ impl Organization {
     /// Whether a member who is no owner came in by the invite of another, or of somebody whom that one
     /// has invited: a person who sent it to themselves would be both.
     pub fn came_in_by(&self, member_id: MemberId, inviter: MemberId) -> bool {
-        self.open_roster().is_ok_and(|roster| roster.came_in_by(member_id, inviter))
+        self.open_roster().is_ok_and(|roster| roster.inviters_of(member_id).contains(&inviter))
     }
 
     /// Whether the invite was accepted by whoever held the token with this hash.

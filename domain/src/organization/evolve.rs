@@ -35,9 +35,13 @@ impl Roster {
                 expires_at: *expires_at,
                 token_hash: token_hash.clone(),
                 invited_by: *invited_by,
+                shown_to: BTreeSet::new(),
             }),
             Was::InviteResent { invite_id, expires_at, token_hash, resent_by } => {
                 self.invite_resent(*invite_id, *expires_at, token_hash, *resent_by);
+            }
+            Was::InviteTokenShared { invite_id, shown_to } => {
+                self.invite_token_shared(*invite_id, shown_to);
             }
             Was::InviteAccepted { invite_id, member_id } => {
                 self.came_in_by_invite(*invite_id, *member_id);

@@ -37,6 +37,7 @@ impl Roster {
             expires_at,
             token_hash,
             invited_by,
+            shown_to: _,
         } = invite;
         let sent = OrganizationEvent::InviteSent {
             invite_id,
@@ -73,6 +74,8 @@ impl Roster {
                 None => Err(Refused::InviteNotFound(invite_id)),
             };
         };
+        // As if it were sent today.
+        self.allows_address(by, &invite.email)?;
         // Who gets the new token can become what the invite offers.
         self.not_an_owner_in_passing(by, invite.role)?;
         reach.grants_role(invite.role)?;
@@ -81,6 +84,18 @@ impl Roster {
         }
         let resent_by = by.member_id();
         Ok(vec![OrganizationEvent::InviteResent { invite_id, expires_at, token_hash, resent_by }])
+    }
+
+    pub(super) fn share_invite_token(
+        &self,
+        invite_id: InviteId,
+        shown_to: Vec<MemberId>,
+    ) -> Decision {
+        let invite = self.open_invite(invite_id).ok_or(Refused::InviteNotOpen(invite_id))?;
+        if shown_to.iter().all(|member_id| invite.shown_to.contains(member_id)) {
+            return Ok(vec![]);
+        }
+        Ok(vec![OrganizationEvent::InviteTokenShared { invite_id, shown_to }])
     }
 
     /// The invites, past their time, that must be recorded as expired before one more can be
@@ -165,11 +180,13 @@ impl Roster {
     /// or for the organization since.
     fn still_stands(&self, invite: &Invite) -> Result<(), OrganizationError> {
         let Some(inviter) = invite.invited_by else { return Ok(()) };
-        let may = self.present(inviter).is_some_and(|member| self.may_offer(member, invite));
+        let by = Authority::Member(inviter);
+        let may = self.present(inviter).is_some_and(|member| self.may_offer(member, invite))
+            && self.allows_address(by, &invite.email).is_ok();
         if !may {
             return Err(Refused::InviteNotOffered(invite.invite_id));
         }
-        self.not_an_owner_in_passing(Authority::Member(inviter), invite.role)
+        self.not_an_owner_in_passing(by, invite.role)
     }
 
     fn acceptable_invite(

@@ -15,7 +15,9 @@ use super::{Authority, Organization, OrganizationError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reviewer {
     organization_id: OrganizationId,
-    member_id: Option<MemberId>,
+    /// Themselves, and who may be them: by whose invite they came in. Not owners, though they invite
+    /// everybody at first: their own access is for others in any case.
+    own: BTreeSet<MemberId>,
     groups: BTreeSet<GroupId>,
 }
 
@@ -25,9 +27,10 @@ impl Reviewer {
         self.organization_id
     }
 
-    /// Whether the access is theirs: by themselves, or through a group that they are in.
+    /// Whether the access is theirs, by themselves or through a group that they are in, or that of a member
+    /// by whose invite they came.
     pub fn holds(&self, held: &HeldAccess) -> bool {
-        let is_me = |member_id: &MemberId| self.member_id == Some(*member_id);
+        let is_me = |member_id: &MemberId| self.own.contains(member_id);
         match held {
             HeldAccess::MemberRole { member_id, .. }
             | HeldAccess::GroupMembership { member_id, .. }
@@ -42,6 +45,15 @@ impl Reviewer {
     }
 }
 
+impl Roster {
+    fn one_with(&self, member_id: MemberId) -> BTreeSet<MemberId> {
+        let mut own = self.inviters_of(member_id);
+        own.retain(|inviter| !self.is_owner(*inviter));
+        own.insert(member_id);
+        own
+    }
+}
+
 impl Organization {
     /// The evidence that the one who asks may review access.
     pub fn reviewer(&self, by: Authority) -> Result<Reviewer, OrganizationError> {
@@ -50,7 +62,7 @@ impl Organization {
         let member = by.member_id().and_then(|member_id| roster.present(member_id));
         Ok(Reviewer {
             organization_id: roster.organization_id(),
-            member_id: member.map(|member| member.member_id),
+            own: member.map(|member| roster.one_with(member.member_id)).unwrap_or_default(),
             groups: member.map(|member| member.groups.clone()).unwrap_or_default(),
         })
     }

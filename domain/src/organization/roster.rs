@@ -62,6 +62,8 @@ pub struct Invite {
     pub token_hash: Option<String>,
     /// The member who invited, where it was one.
     pub invited_by: Option<MemberId>,
+    /// Who else may know the token.
+    pub shown_to: BTreeSet<MemberId>,
 }
 
 impl Invite {
@@ -105,8 +107,8 @@ pub struct Roster {
     /// The members with a folded address.
     addresses: BTreeMap<String, BTreeSet<MemberId>>,
     former_members: BTreeSet<MemberId>,
-    /// The member whose invite somebody has accepted.
-    invited_by: BTreeMap<MemberId, MemberId>,
+    /// The members who may have known the token that somebody came in by.
+    invited_by: BTreeMap<MemberId, BTreeSet<MemberId>>,
     pub(super) persons: Persons,
     /// Groups that were removed: what projects gave them must not come back to life.
     pub(super) former_groups: BTreeSet<GroupId>,
@@ -239,22 +241,22 @@ impl Roster {
         self.used_tokens.get(&invite_id).is_some_and(|used| used == token_hash)
     }
 
-    /// Whether a member who is no owner came in by another's invite, or by that of somebody who did,
-    /// with no owner in between: the other has had a token that opened the way for them.
-    pub(super) fn came_in_by(&self, member_id: MemberId, inviter: MemberId) -> bool {
-        let is_owner = |member_id: MemberId| {
-            self.present(member_id).is_some_and(|member| member.role == OrganizationRole::Owner)
-        };
-        let mut next = member_id;
-        // Nobody is invited by somebody who came later, so this ends.
-        while !is_owner(next) {
-            match self.invited_by.get(&next) {
-                Some(by) if *by == inviter => return true,
-                Some(by) => next = *by,
-                None => return false,
+    /// By whom a member who is no owner came in: by their invite, or by that of somebody who did, with
+    /// no owner in between. They have had a token that opened the way for the member.
+    pub(super) fn inviters_of(&self, member_id: MemberId) -> BTreeSet<MemberId> {
+        let (mut inviters, mut next) = (BTreeSet::new(), vec![member_id]);
+        while let Some(member_id) = next.pop() {
+            if self.is_owner(member_id) {
+                continue;
             }
+            let by = self.invited_by.get(&member_id).into_iter().flatten();
+            next.extend(by.filter(|inviter| inviters.insert(**inviter)));
         }
-        false
+        inviters
+    }
+
+    pub(super) fn is_owner(&self, member_id: MemberId) -> bool {
+        self.present(member_id).is_some_and(|member| member.role == OrganizationRole::Owner)
     }
 
     /// Whether somebody else than this member could still do everything. Whom an operator has taken in
@@ -295,15 +297,23 @@ impl Roster {
         if let Some(invite) = self.open_invites.get_mut(&invite_id) {
             // The earlier token is worth nothing any more: the offer is theirs now.
             invite.invited_by = resent_by.or(invite.invited_by);
+            invite.shown_to = BTreeSet::new();
             invite.expires_at = expires_at;
             invite.token_hash = Some(token_hash.to_owned());
         }
     }
 
+    pub(super) fn invite_token_shared(&mut self, invite_id: InviteId, shown_to: &[MemberId]) {
+        if let Some(invite) = self.open_invites.get_mut(&invite_id) {
+            invite.shown_to.extend(shown_to);
+        }
+    }
+
     pub(super) fn invite_accepted(&mut self, invite_id: InviteId, member_id: MemberId) {
         let invite = self.open_invites.get(&invite_id);
-        if let Some(inviter) = invite.and_then(|invite| invite.invited_by) {
-            self.invited_by.insert(member_id, inviter);
+        if let Some(invite) = invite {
+            let known_to = invite.shown_to.iter().copied().chain(invite.invited_by);
+            self.invited_by.insert(member_id, known_to.collect());
         }
         if let Some(token_hash) = invite.and_then(|invite| invite.token_hash.clone()) {
             self.used_tokens.insert(invite_id, token_hash);
@@ -393,11 +403,12 @@ impl Roster {
         }
         self.former_members.insert(member_id);
         // Whom they had invited came in by whoever had invited them.
-        let by = self.invited_by.remove(&member_id);
-        for inviter in self.invited_by.values_mut().filter(|inviter| **inviter == member_id) {
-            *inviter = by.unwrap_or(member_id);
+        let by = self.invited_by.remove(&member_id).unwrap_or_default();
+        for inviters in self.invited_by.values_mut() {
+            if inviters.remove(&member_id) {
+                inviters.extend(&by);
+            }
         }
-        self.invited_by.retain(|_, inviter| *inviter != member_id);
     }
 
     fn address_given_up(&mut self, folded: &str, member_id: MemberId) {

@@ -253,7 +253,7 @@ fn groups() -> [OrganizationEvent; 6] {
     ]
 }
 
-fn invites() -> [OrganizationEvent; 5] {
+fn invites() -> [OrganizationEvent; 6] {
     use OrganizationEvent as Was;
     let invite_id = invite();
     [
@@ -273,6 +273,7 @@ fn invites() -> [OrganizationEvent; 5] {
             token_hash: hash("4c"),
             resent_by: Some(ada()),
         },
+        Was::InviteTokenShared { invite_id, shown_to: vec![id(12)] },
         Was::InviteAccepted { invite_id, member_id: ada() },
         Was::InviteRevoked { invite_id },
         Was::InviteExpired { invite_id },

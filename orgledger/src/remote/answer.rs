@@ -60,6 +60,8 @@ fn refusal(request: &Request, answer: &Answer) -> String {
         line.push_str(&format!(" [{kind}]"));
     }
     match (status, &request.key, member("instance")) {
+        // Where the server says what is the matter, there is no need to guess.
+        (401, _, _) if member("detail").is_some_and(|said| said != UNKNOWN) => {}
         (401, _, _) => line.push_str(unknown(answer.asked_with)),
         (500.., Some(key), _) => line.push_str(&format!(
             "\nwith --idempotency-key {key} the same command can be sent again"
@@ -70,6 +72,9 @@ fn refusal(request: &Request, answer: &Answer) -> String {
     // What others wrote cannot move the cursor or colour the terminal.
     line.replace(|letter: char| letter.is_control() && letter != '\n', " ")
 }
+
+/// What a server says of a credential of which it knows no more.
+const UNKNOWN: &str = "Send a credential that is known here: Authorization: Bearer …";
 
 /// What may be the matter with a credential that is not known. What exactly it is, only the server's log
 /// says.

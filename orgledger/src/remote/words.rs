@@ -93,7 +93,7 @@ fn singular(words: &str) -> String {
         "person".to_owned()
     } else if let Some(stem) = last.strip_suffix("ies") {
         format!("{stem}y")
-    } else if ["sses", "xes"].iter().any(|end| last.ends_with(end)) {
+    } else if ["sses", "xes", "ches"].iter().any(|end| last.ends_with(end)) {
         last[..last.len() - 2].to_owned()
     } else if ["ss", "us", "is"].iter().any(|end| last.ends_with(end)) {
         last.to_owned()

@@ -209,6 +209,7 @@ impl TouchedIds {
             | OrganizationEvent::BreakGlassEnded { .. }
             | OrganizationEvent::BreakGlassTookIn { .. }
             | OrganizationEvent::BreakGlassInvited { .. }
+            | OrganizationEvent::InviteTokenShared { .. }
             | OrganizationEvent::BreakGlassReviewed { .. } => {}
             OrganizationEvent::GroupMemberAdded { group_id: _, member_id }
             | OrganizationEvent::GroupMemberRemoved { group_id: _, member_id } => {

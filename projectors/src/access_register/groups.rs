@@ -105,6 +105,7 @@ impl Register {
             | OrganizationEvent::BreakGlassEnded { .. }
             | OrganizationEvent::BreakGlassTookIn { .. }
             | OrganizationEvent::BreakGlassInvited { .. }
+            | OrganizationEvent::InviteTokenShared { .. }
             | OrganizationEvent::BreakGlassReviewed { .. }
             | OrganizationEvent::Created { .. }
             | OrganizationEvent::Updated { .. }

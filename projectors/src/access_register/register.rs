@@ -240,6 +240,7 @@ impl Register {
             | OrganizationEvent::BreakGlassEnded { .. }
             | OrganizationEvent::BreakGlassTookIn { .. }
             | OrganizationEvent::BreakGlassInvited { .. }
+            | OrganizationEvent::InviteTokenShared { .. }
             | OrganizationEvent::BreakGlassReviewed { .. } => {}
             OrganizationEvent::RoleDefined { .. }
             | OrganizationEvent::RoleUpdated { .. }

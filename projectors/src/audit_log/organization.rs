@@ -127,6 +127,9 @@ pub(super) fn told(of: Uuid, event: &OrganizationEvent) -> Told {
         OrganizationEvent::BreakGlassInvited { break_glass_id, invite_id } => {
             Told::of("break_glass", break_glass_id.0).about(invite_id.0)
         }
+        OrganizationEvent::InviteTokenShared { invite_id, shown_to } => shown_to
+            .iter()
+            .fold(Told::of("invite", invite_id.0), |told, member_id| told.about(member_id.0)),
         OrganizationEvent::BreakGlassDeclined { break_glass_id, reason } => {
             now("break_glass", break_glass_id.0, "declined").because(reason.as_ref())
         }

@@ -117,6 +117,7 @@ pub fn mapped(event_type: &str) -> Option<Mapped> {
         | "approval.withdrawn"
         | "break_glass.took_in"
         | "break_glass.invited"
+        | "invite.token_shared"
         | "break_glass.reviewed"
         | "break_glass.declined"
         | "budget.changed"

@@ -166,6 +166,15 @@ impl Judge<'_> {
                     covered(self.tables.of_project_role(role), &asker.inside(id))
                 })
             }
+            // It says of a token who can know it, beside what sent it.
+            "invite.token_shared" => {
+                let sends = ["invite.sent", "invite.resent"];
+                let sent = self.command.iter().any(|other| {
+                    sends.contains(&&*other.event_type)
+                        && other.given("invite_id") == entry.given("invite_id")
+                });
+                sent.then_some(()).ok_or_else(|| "no invite was sent with it".to_owned())
+            }
             "invite.resent" => {
                 asker.may("members.invite")?;
                 asker.gives_role(&self.open_invite(entry).role)

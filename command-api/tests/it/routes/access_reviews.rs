@@ -309,6 +309,23 @@ async fn scopes_and_bounds() {
     assert_eq!(refused["max"], 20);
 }
 
+/// Whoever sent the invite could have accepted it, and speak about themselves.
+#[tokio::test]
+async fn nobody_attests_the_access_of_who_let_them_in() {
+    let house = House::new().await;
+    let House { app, ada, bea, .. } = &house;
+    let invite = json!({"email": "puppet@example.com", "role": "admin"});
+    let invite = ada.1.post(&house.path("/invites"), invite).await.ok();
+    let puppet = app.accept(&house.organization, &invite, "puppet").await.ok();
+    let puppet = app.first().presenting(&puppet);
+    let review = house.open(json!({"kind": "admins"})).await;
+    let keep = json!({"decision": "keep"});
+    let line = review.member(&ada.0);
+    review.attest(&puppet, line, keep.clone()).await.refused(403, "own-access");
+    review.attest(&puppet, review.member(&bea.0), keep.clone()).await.ok();
+    review.attest(&bea.1, line, keep).await.ok();
+}
+
 /// Else who holds access says by another's key that it stays.
 #[tokio::test]
 async fn nobody_attests_with_a_key_that_another_can_know() {

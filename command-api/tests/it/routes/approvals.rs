@@ -182,6 +182,36 @@ async fn an_owner_does_not_approve_what_they_may_have_asked_for() {
     careful.approve(&olga.1, &asked).await.ok();
 }
 
+/// Whoever knows the key that it was sent with could have accepted it, too.
+#[tokio::test]
+async fn nor_what_somebody_asks_who_came_in_by_a_key_that_they_know() {
+    let careful = Careful::new(json!(["export_personal_data"])).await;
+    let Careful { app, organization, path, olga, zoe, ada } = &careful;
+    let (bob, _) = app.joined(organization, "bob", "admin").await;
+    let (_, made_for_bob) = careful.key(&olga.1, &bob, None).await;
+    let invite = |name: &str| json!({"email": format!("{name}@example.com"), "role": "admin"});
+    let sent = made_for_bob.post(&format!("{path}/invites"), invite("puppet")).await.ok();
+    let accepted = app.accept(organization, &sent, "puppet").await.ok();
+    let puppet = app.first().presenting(&accepted);
+    // One that somebody else sent, and that was sent again with it.
+    let first = ada.1.post(&format!("{path}/invites"), invite("second")).await.ok();
+    let again = format!("{path}/invites/{}/resend", first["invite_id"].as_str().unwrap());
+    let mut again = made_for_bob.post(&again, json!({})).await.ok();
+    again["invite_id"] = first["invite_id"].clone();
+    let accepted = app.accept(organization, &again, "second").await.ok();
+    let second = app.first().presenting(&accepted);
+    for puppet in [&puppet, &second] {
+        let asked = careful.ask_export(puppet).await.ok();
+        careful.approve(&olga.1, &asked).await.refused(403, "second-person-needed");
+        careful.approve(&zoe.1, &asked).await.ok();
+    }
+    assert_eq!(app.count("invite.token_shared").await, 2);
+    // Who was let in with Bob's key is no more his than hers when he has gone.
+    olga.1.delete(&format!("{path}/members/{bob}")).await.ok();
+    let asked = careful.ask_export(&puppet).await.ok();
+    careful.approve(&olga.1, &asked).await.refused(403, "second-person-needed");
+}
+
 /// Else an admin who made a key for somebody would have, with it, whatever that one is given later, and
 /// would keep it when they are gone.
 #[tokio::test]

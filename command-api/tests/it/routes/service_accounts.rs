@@ -31,6 +31,33 @@ async fn a_service_account_is_created_disabled_and_removed() {
     operator.post(&accounts, create).await.ok();
 }
 
+/// Closed with their project: they are not changed, and their keys open nothing of the rest either.
+#[tokio::test]
+async fn with_the_project_its_accounts_and_keys_are_closed() {
+    let app = App::new().await;
+    let organization = app.organization().await;
+    let project = app.project(&organization, "alpha").await;
+    let account = app.service_account(&organization, &project).await;
+    let member = app.member(&organization, "ada", "admin").await;
+    let path = format!("/v1/organizations/{organization}");
+    let mut clients = Vec::new();
+    for owner in [("service_account_id", account.as_str()), ("member_id", member.as_str())] {
+        let key = app.api_key(&organization, &project, owner).await;
+        clients.push(app.stranger(key["secret"].as_str()));
+    }
+    let leave = format!("{path}/leave");
+    for client in &clients {
+        assert_ne!(client.post(&leave, json!({})).await.status.as_u16(), 401);
+    }
+    app.admin().post(&format!("{path}/projects/{project}/archive"), json!({})).await.ok();
+    for client in &clients {
+        let refused = client.post(&leave, json!({})).await.refused(401, "unauthorized");
+        assert!(refused["detail"].as_str().unwrap().contains("project is closed"), "{refused}");
+    }
+    let account = format!("{path}/service-accounts/{account}");
+    app.admin().patch(&account, json!({"name": "x"})).await.refused(409, "project-archived");
+}
+
 #[tokio::test]
 async fn a_name_that_was_changed_is_free_again() {
     let app = App::new().await;

@@ -42,6 +42,20 @@ async fn settings_are_replaced_as_a_whole_and_count_at_once() {
     acme.olga.post(&invites, json!({"email": "bob@evil.example"})).await.ok();
 }
 
+/// Neither sent again nor accepted: it would not be sent today.
+#[tokio::test]
+async fn an_invite_to_a_domain_that_is_allowed_no_more_is_worth_nothing() {
+    let acme = Acme::new().await;
+    let invites = format!("{}/invites", acme.path);
+    let sent = acme.olga.post(&invites, json!({"email": "eve@elsewhere.example"})).await.ok();
+    acme.olga.replace(&format!("{}/settings", acme.path), settings()).await.ok();
+    let resend = format!("{invites}/{}/resend", sent["invite_id"].as_str().unwrap());
+    let refused = acme.olga.post(&resend, json!({})).await;
+    refused.refused_field(422, "domain-not-allowed", "email");
+    let accepted = acme.app.accept(&acme.organization, &sent, "eve").await;
+    accepted.refused(409, "invite-not-offered");
+}
+
 #[tokio::test]
 async fn nothing_whole_is_replaced_unseen() {
     let acme = Acme::new().await;

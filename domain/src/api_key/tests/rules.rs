@@ -123,12 +123,17 @@ fn scopes_limit_a_key_to_something() {
 #[test]
 fn names_follow_the_organizations_pattern() {
     let rules = || OrganizationSettings {
-        api_key_name_pattern: Some("^[a-z]+-[0-9]+$".to_owned()),
+        api_key_name_pattern: Some("[a-z]+-[0-9]+|cd".to_owned()),
         ..OrganizationSettings::default()
     };
-    let refused = || Err(Refused::NameAgainstConvention { pattern: "^[a-z]+-[0-9]+$".to_owned() });
+    let refused = || Err(Refused::NameAgainstConvention { pattern: "[a-z]+-[0-9]+|cd".to_owned() });
     check(&[], asked(|key| key.rules = rules()), refused());
     check(&[created(None)], Ask::Rename { rules: rules(), name: "Build 1".to_owned() }, refused());
+    // The whole name.
+    for name in ["my build-1", "build-1x", "cds"] {
+        let renamed = Ask::Rename { rules: rules(), name: name.to_owned() };
+        check(&[created(None)], renamed, refused());
+    }
     let named = Ask::Rename { rules: rules(), name: " build-1 ".to_owned() };
     check(&[created(None)], named, Ok(vec![Was::Renamed { name: "build-1".to_owned() }]));
 }

@@ -225,6 +225,7 @@ fn asked_by(command: &Ask) -> Option<Authority> {
         | Ask::Update { .. }
         | Ask::Archive
         | Ask::AcceptInvite { .. }
+        | Ask::ShareInviteToken { .. }
         | Ask::ExpireInvite { .. } => None,
     }
 }
@@ -276,6 +277,7 @@ fn rank_at_stake(before: &Organization, event: &Was) -> u8 {
         | Was::BreakGlassEnded { .. }
         | Was::BreakGlassTookIn { .. }
         | Was::BreakGlassInvited { .. }
+        | Was::InviteTokenShared { .. }
         | Was::BreakGlassReviewed { .. } => 0,
     }
 }

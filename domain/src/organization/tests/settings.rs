@@ -78,7 +78,7 @@ fn what_cannot_be_a_setting_is_refused() {
         let invite_domains = domains(&[domain]);
         check_field(OrganizationSettings { invite_domains, ..settings() }, "invite_domains");
     }
-    for pattern in ["(", &"a".repeat(201)] {
+    for pattern in ["(", "a)|(b", &"a".repeat(201)] {
         let api_key_name_pattern = Some(pattern.to_owned());
         let wanted = OrganizationSettings { api_key_name_pattern, ..settings() };
         check_field(wanted, "api_key_name_pattern");
@@ -134,6 +134,10 @@ fn who_is_vouched_for_is_the_one_member_with_that_address() {
         |events: &[Was], issuer: &str, email: &str| organization(events).signed_in(issuer, email);
     assert_eq!(signed_in(&given, ISSUER, "CYD@acme.example"), Some(cyd()));
     assert_eq!(signed_in(&given, "https://id.acme.example/", "cyd@acme.example"), None);
+    // What folds to the address is somebody else's: whoever has it can have it verified.
+    for alike in ["ｃyd@acme.example", "cyd@ａcme.example", "cyd@acme.exampl\u{ff45}"] {
+        assert_eq!(signed_in(&given, ISSUER, alike), None, "{alike}");
+    }
     assert_eq!(signed_in(&given, ISSUER, "dan@acme.example"), None);
     assert_eq!(signed_in(&staffed(), ISSUER, "cyd@acme.example"), None, "nobody is trusted");
     let away = with(given.clone(), [suspended(cyd())]);

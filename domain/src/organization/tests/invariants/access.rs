@@ -137,6 +137,7 @@ fn role_given(before: &Organization, event: &Was) -> Option<Role> {
         | Was::BreakGlassEnded { .. }
         | Was::BreakGlassTookIn { .. }
         | Was::BreakGlassInvited { .. }
+        | Was::InviteTokenShared { .. }
         | Was::BreakGlassReviewed { .. } => None,
     }
 }
