@@ -292,7 +292,9 @@ impl Organization {
                 };
                 self.invites.insert(id.to_owned(), invite);
             }
-            "invite.resent" => assert!(self.invites.contains_key(id), "not open: {entry:?}"),
+            "invite.resent" | "invite.token_shared" => {
+                assert!(self.invites.contains_key(id), "not open: {entry:?}");
+            }
             _ => assert!(self.invites.remove(id).is_some(), "not open: {entry:?}"),
         }
     }
