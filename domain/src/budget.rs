@@ -121,9 +121,11 @@ pub struct BudgetCrossing {
     pub amount: Amount,
     /// The threshold, in percent; none for all of the amount.
     pub threshold: Option<u16>,
-    /// What had been spent, in units of the budget's currency.
+    /// What had been spent with it, in units of the budget's currency. Where it is told, a correction may
+    /// have taken some of it away already: what was reached once is told all the same.
     pub spent: Amount,
-    /// The position of what crossed it.
+    /// The position of what crossed it: a usage record's, or that of the event that set or changed the
+    /// budget or priced usage again.
     pub crossed_at: i64,
 }
 

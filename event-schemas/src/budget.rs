@@ -167,8 +167,8 @@ stream_events! {
             threshold: u16,
             /// What had been spent in the period with what crossed it.
             spent: Amount,
-            /// The position of the usage record, or of the event that set or changed the budget, that
-            /// crossed it.
+            /// The position of what crossed it: of the usage record, or of the event that set or changed
+            /// the budget or priced usage again.
             crossed_at: i64,
         }
         /// What was spent in a period came to the budget's amount, or above it.
@@ -196,8 +196,8 @@ stream_events! {
             action: BudgetAction,
             /// What had been spent in the period with what crossed it.
             spent: Amount,
-            /// The position of the usage record, or of the event that set or changed the budget, that
-            /// crossed it.
+            /// The position of what crossed it: of the usage record, or of the event that set or changed
+            /// the budget or priced usage again.
             crossed_at: i64,
         }
     }

@@ -128,7 +128,7 @@ pub(crate) enum Command {
     Statement(StatementArgs),
     /// Every event of an organization: who did what, to what, from where and why
     AuditLog(AuditLogArgs),
-    /// What changed between two dates in access, keys and money, with who did it and why
+    /// What changed between two dates in access, keys, budgets and money, with who did it and why
     Diff(DiffArgs),
     /// From what is so to the events behind it: who granted it, why, and who attested it
     Why(WhyArgs),

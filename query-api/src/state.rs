@@ -116,12 +116,6 @@ impl<T> Reflecting<T> {
         Self { position, body, next_page: None, sequence: None }
     }
 
-    /// The same, of something else that is made of it.
-    pub(crate) fn map<U>(self, made: impl FnOnce(T) -> U) -> Reflecting<U> {
-        let Self { position, body, next_page, sequence } = self;
-        Reflecting { position, body: made(body), next_page, sequence }
-    }
-
     /// With the version of what it shows, where it has one.
     pub(crate) fn at(self, sequence: Option<i64>) -> Self {
         Self { sequence, ..self }

@@ -27,7 +27,8 @@ pub struct RecordBudgetCrossing {
     pub threshold: Option<u16>,
     /// What had been spent with what crossed it.
     pub spent: Amount,
-    /// The position of what crossed it.
+    /// The position of what crossed it: a usage record's, or that of the event that set or changed the
+    /// budget or priced usage again.
     pub crossed_at: i64,
 }
 

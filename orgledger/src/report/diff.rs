@@ -42,8 +42,12 @@ fn lines_of(found: &OrganizationDiff, area: Area) -> Vec<&DiffLine> {
     found.lines.iter().filter(|line| line.area == area).collect()
 }
 
-const AREAS: [(Area, &str); 3] =
-    [(Area::Access, "Access"), (Area::Keys, "Keys"), (Area::Money, "Money")];
+const AREAS: [(Area, &str); 4] = [
+    (Area::Access, "Access"),
+    (Area::Keys, "Keys"),
+    (Area::Budgets, "Budgets"),
+    (Area::Money, "Money"),
+];
 
 const HEADINGS: [&str; 8] =
     ["when", "what", "who or which", "change", "position", "event", "by", "why"];

@@ -232,6 +232,95 @@ async fn a_budget_is_used_up_and_told_of_once() {
     business.dev.stop().await;
 }
 
+/// Usage is recorded before its price is right: what it costs then is spent in the period of its own, and
+/// what that comes to is told of, once.
+#[tokio::test]
+async fn a_budget_follows_what_is_priced_again() {
+    type Told = (String, Option<i64>, String, i64);
+    let (servers, place) = installation().await;
+    let business = Business::new(&place).await;
+    let budget = json!({ "name": "all", "scope": { "kind": "organization" }, "currency": "USD",
+        "period": "monthly", "amount": "10", "thresholds": [50], "action": "block" });
+    let set = business.post("/budgets", "b", &budget).await;
+    let path = format!("/budgets/{}", set["budget_id"].as_str().unwrap());
+    let used = business.use_up("r-1", 3).await;
+    assert_eq!(
+        business.get(&format!("{path}?min_position={used}")).await["current"]["left"],
+        "7.000000000000"
+    );
+    // The price of a million tokens, from long ago on, and what was recorded at it.
+    let reprice = async |dollars: &str| -> i64 {
+        let prices = json!({ "provider": "p", "currency": "USD", "models": [
+            { "model": "m", "matches": { "equals": "m" },
+              "rates": { "input_tokens": dollars } }],
+            "effective_from": "2020-01-01T00:00:00Z" });
+        let lists = format!("{}/price-lists", business.base);
+        business.owner.post(&lists, &format!("p{dollars}"), &prices).await.expect(200);
+        let scope = json!({ "from": "2026-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z" });
+        let again = format!("{}/usage/reprice", business.base);
+        let done = business.owner.post(&again, &format!("r{dollars}"), &scope).await.expect(200);
+        assert_eq!(done["changed"], 1, "{done}");
+        done["position"].as_i64().unwrap()
+    };
+    let authorized = async |position: i64| {
+        let asked = format!("/credits/authorization?min_position={position}");
+        business.get(&asked).await["allowed"].clone()
+    };
+    let dear = reprice("4").await;
+    assert_eq!(authorized(dear).await, false);
+    let log = database_of(servers.postgres()).await;
+    let told = async || -> Vec<Told> {
+        sqlx::query_as(
+            "select event_type, (payload ->> 'threshold')::bigint, payload ->> 'spent',
+                 (payload ->> 'crossed_at')::bigint
+             from log.events
+             where event_type in ('budget.threshold_reached', 'budget.exhausted')
+             order by position",
+        )
+        .fetch_all(&log)
+        .await
+        .unwrap()
+    };
+    until("both are on record", async || told().await.len() == 2).await;
+    let corrected: i64 = sqlx::query_scalar(
+        "select max(position) from log.events where event_type = 'usage.repriced'",
+    )
+    .fetch_one(&log)
+    .await
+    .unwrap();
+    let spent = "12.000000000000".to_owned();
+    let both = [
+        ("budget.threshold_reached".to_owned(), Some(50), spent.clone(), corrected),
+        ("budget.exhausted".to_owned(), None, spent, corrected),
+    ];
+    assert_eq!(told().await, both);
+    let cheap = reprice("2").await;
+    assert_eq!(authorized(cheap).await, true);
+    let current = business.get(&path).await["current"].clone();
+    assert_eq!(
+        (&current["spent"], &current["left"], &current["reached"], &current["exhausted"]),
+        (&json!("6.000000000000"), &json!("4.000000000000"), &json!([50]), &json!(false)),
+    );
+    let known = business.get(&format!("{path}?at_position={used}")).await;
+    assert_eq!(known["current"]["spent"], "3.000000000000");
+    // It comes to all of it again, by usage: that was told of, and is not again.
+    let over = business.use_up("r-2", 3).await;
+    assert_eq!(authorized(over).await, false);
+    let diff = place.print(&["diff", "--organization", "Acme", "--format", "markdown"]).await;
+    assert!(diff.contains("## Budgets") && diff.contains("budget threshold began"), "{diff}");
+    // Another crossing is told of later, so these would have been by now.
+    let late = json!({ "name": "late", "scope": { "kind": "organization" }, "currency": "USD",
+        "period": "total", "amount": "1", "thresholds": [] });
+    business.post("/budgets", "late", &late).await;
+    until("the late one is on record", async || told().await.len() > 2).await;
+    assert_eq!(told().await.len(), 3);
+    place.print(&["rebuild", "budgets"]).await;
+    let again = business.get(&format!("{path}?min_position={over}")).await["current"].clone();
+    assert_eq!(again["spent"], "12.000000000000");
+    place.print(&["replay", "--only", "budgets"]).await;
+    business.dev.stop().await;
+}
+
 /// A line of a shell as words: in quotes, or not.
 fn words(line: &str, ids: &BTreeMap<&str, String>) -> Vec<String> {
     let mut words = vec![String::new()];

@@ -1,4 +1,4 @@
-//! Usage, held against budgets.
+//! Usage and its corrections, held against budgets.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,10 @@ use uuid::Uuid;
 
 use super::crossings::{self, Crossing};
 use super::periods;
-use crate::feed::{UsageBatchOfPage, UsageSource};
+use super::spending::{self, Counted, Key, pico};
+use super::uncounted::Stretch;
+use crate::feed::UsageSource;
 use crate::projection::ProjectionError;
-
-/// A budget's period.
-type Key = (Uuid, NaiveDate);
-
-/// What a batch used of a budget in a period, as far as it stands on the page.
-struct Counted {
-    first_position: i64,
-    batch_id: Uuid,
-    key: Key,
-    used: Amount,
-}
 
 /// What stands of a budget in a period.
 struct Standing {
@@ -45,13 +36,14 @@ impl Standing {
     }
 }
 
-/// Adds batches of the page, which follow one another in the log with no event of a budget between.
+/// Adds what stands on the page with no event of a budget between: records one by one, and all that an
+/// event corrects at once. What is given back un-reaches nothing.
 pub(super) async fn count(
     tx: &mut PgConnection,
-    source: &UsageSource,
-    batches: &[UsageBatchOfPage],
+    source: Option<&UsageSource>,
+    stretch: &Stretch,
 ) -> Result<(), ProjectionError> {
-    let counted = add(tx, source, batches).await?;
+    let counted = spending::add(tx, source, stretch).await?;
     if counted.is_empty() {
         return Ok(());
     }
@@ -66,8 +58,13 @@ pub(super) async fn count(
             .filter(|(_, limit)| before < *limit && *limit <= standing.spent)
             .collect();
         for (threshold, limit) in reached {
-            // Rare: only then the records are looked at one by one.
-            let (position, used) = record(tx, source, part, standing, limit - before).await?;
+            let (position, used) = match (part.batch_id, source) {
+                // Rare: only then the records are looked at one by one.
+                (Some(batch_id), Some(source)) => {
+                    record(tx, source, (part, batch_id), standing, limit - before).await?
+                }
+                (None, _) | (_, None) => (part.position, part.used),
+            };
             crossed.push(Crossing {
                 budget_id: part.key.0,
                 period: part.key.1,
@@ -81,68 +78,6 @@ pub(super) async fn count(
     store(tx, &standings).await?;
     crossings::write(tx, &crossed).await?;
     Ok(())
-}
-
-/// Adds the records to what is kept for budgets yet to come; answers what each batch used of the
-/// budgets that are there, in the log's order.
-///
-/// A sum of whole pico-units is exact, and so is its product with one of them: twelve places.
-async fn add(
-    tx: &mut PgConnection,
-    source: &UsageSource,
-    batches: &[UsageBatchOfPage],
-) -> Result<Vec<Counted>, ProjectionError> {
-    let rows = sqlx::query(&format!(
-        "with used as materialized (
-             select batch_id, organization_id, project_id, api_key_id, member_id, feature, currency,
-                 date_bin('15 minutes', occurred_at, '2000-01-01T00:00:00Z') as quarter_hour,
-                 sum(cost_pico) as pico
-             from {table}
-             where batch_id = any($1) and occurred_day between $2 and $3 and cost_pico <> 0
-             group by 1, 2, 3, 4, 5, 6, 7, 8
-         ), kept as (
-             insert into budget_usage as k (organization_id, currency, quarter_hour, project_id,
-                 api_key_id, member_id, feature, cost)
-             select organization_id, currency, quarter_hour, project_id, api_key_id, member_id,
-                 feature, sum(pico) * 0.000000000001
-             from used group by 1, 2, 3, 4, 5, 6, 7
-             on conflict (organization_id, currency, quarter_hour, project_id, api_key_id, member_id,
-                 feature) do update set cost = k.cost + excluded.cost
-         ), budgeted as materialized (
-             select distinct organization_id, currency from budget_counts
-             where organization_id = any($5)
-         ), counted as (
-             select u.batch_id, c.budget_id, c.first_period, {period} as in_period, u.pico
-             from used u join budgeted using (organization_id, currency)
-             cross join lateral (values ('organization', ''), ('project', u.project_id::text),
-                 ('api_key', u.api_key_id::text), ('member', u.member_id::text),
-                 ('feature', u.feature)) as s(scope, subject)
-             join budget_counts c using (organization_id, currency, scope, subject)
-         )
-         select f.first_position, batch_id, budget_id, in_period, sum(pico)::text
-         from counted join unnest($1::uuid[], $4::bigint[]) as f(batch_id, first_position)
-             using (batch_id)
-         where in_period >= first_period
-         group by 1, 2, 3, 4 order by 1, 3, 4",
-        table = source.table,
-        period = periods::of("u.quarter_hour"),
-    ))
-    .bind(batches.iter().map(|batch| batch.batch_id).collect::<Vec<_>>())
-    .bind(source.first_day)
-    .bind(source.last_day)
-    .bind(batches.iter().map(|batch| batch.first_position).collect::<Vec<_>>())
-    .bind(batches.iter().map(|batch| batch.organization_id.0).collect::<Vec<_>>())
-    .fetch_all(tx)
-    .await?;
-    let read = |row: &PgRow| {
-        Ok(Counted {
-            first_position: row.try_get(0)?,
-            batch_id: row.try_get(1)?,
-            key: (row.try_get(2)?, row.try_get(3)?),
-            used: pico(row.try_get(4)?)?,
-        })
-    };
-    rows.iter().map(read).collect()
 }
 
 async fn load(
@@ -187,7 +122,7 @@ async fn load(
 async fn record(
     tx: &mut PgConnection,
     source: &UsageSource,
-    part: &Counted,
+    (part, batch_id): (&Counted, Uuid),
     standing: &Standing,
     limit: Amount,
 ) -> Result<(i64, Amount), ProjectionError> {
@@ -202,7 +137,7 @@ async fn record(
         table = source.table,
         counts = periods::COUNTS,
     ))
-    .bind(part.batch_id)
+    .bind(batch_id)
     .bind(source.first_day)
     .bind(source.last_day)
     .bind(part.key.0)
@@ -212,7 +147,7 @@ async fn record(
     .fetch_one(tx)
     .await?;
     let ordinal: i64 = row.try_get(0)?;
-    Ok((part.first_position + ordinal, pico(row.try_get(1)?)?))
+    Ok((part.position + ordinal, pico(row.try_get(1)?)?))
 }
 
 async fn store(
@@ -232,12 +167,6 @@ async fn store(
     .execute(tx)
     .await?;
     Ok(())
-}
-
-/// Whole pico-units, as text.
-fn pico(text: &str) -> Result<Amount, ProjectionError> {
-    let pico = text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(Amount::from_pico(pico))
 }
 
 fn amount(text: &str) -> Result<Amount, ProjectionError> {

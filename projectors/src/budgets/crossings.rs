@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::periods;
 use crate::temporal::Moment;
 
-/// A threshold that usage came to.
+/// A threshold that usage or a correction of it came to.
 #[derive(Debug)]
 pub(super) struct Crossing {
     pub(super) budget_id: Uuid,
@@ -127,11 +127,12 @@ pub(super) async fn on_record(
         };
     sqlx::query(&format!(
         "insert into budget_crossings as x (budget_id, organization_id, period, starts_at, ends_at,
-             amount, threshold, spent, position, recorded_at_position)
-         values ($1, $2, coalesce($3, {}), $4, $5, $6::numeric, $7, $8::numeric, $9, $10)
+             amount, threshold, spent, position, recorded_at_position, told_at)
+         values ($1, $2, coalesce($3, {}), $4, $5, $6::numeric, $7, $8::numeric, $9, $10, $11)
          on conflict (budget_id, period, amount, threshold) do update
              set recorded_at_position =
-                 coalesce(x.recorded_at_position, excluded.recorded_at_position)",
+                     coalesce(x.recorded_at_position, excluded.recorded_at_position),
+                 told_at = coalesce(x.told_at, excluded.told_at)",
         periods::TOTAL
     ))
     .bind(budget_id)
@@ -144,6 +145,7 @@ pub(super) async fn on_record(
     .bind(spent.to_string())
     .bind(crossed_at)
     .bind(at.position)
+    .bind(at.time)
     .execute(tx)
     .await?;
     Ok(())

@@ -6,37 +6,49 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::facts::{self, Fact, What};
+use super::keys::{self, Owners};
 use super::rows::Budget;
 use crate::temporal::{Loaded, Moment, Touched, load, write};
 
 /// Folds what a page says over the rows that it touches.
 pub(super) async fn apply(tx: &mut PgConnection, facts: &[Fact]) -> Result<(), sqlx::Error> {
     let Some(earliest) = facts::earliest(facts) else { return Ok(()) };
-    let mut touched: [(&str, Vec<Uuid>); 5] =
-        ["budget_id", "organization_id", "project_id", "api_key_id", "member_id"]
+    keys::keep(tx, facts).await?;
+    let owners = keys::owners(tx, facts).await?;
+    let mut touched: [(&str, Vec<Uuid>); 6] =
+        ["budget_id", "organization_id", "project_id", "api_key_id", "member_id", "key_owner_id"]
             .map(|column| (column, Vec::new()));
     for fact in facts {
-        let (column, id) = match &fact.what {
-            What::Budget(budget_id, _) => ("budget_id", *budget_id),
+        let (columns, id): (&[&str], Uuid) = match &fact.what {
+            What::Budget(budget_id, _) => (&["budget_id"], *budget_id),
             What::Ended(ended) => ended.place(),
+            What::Key(_) => continue,
         };
-        touched.iter_mut().filter(|(name, _)| *name == column).for_each(|(_, ids)| ids.push(id));
+        let of_it = touched.iter_mut().filter(|(name, _)| columns.contains(name));
+        of_it.for_each(|(_, ids)| ids.push(id));
     }
     let touched: Vec<Touched<'_>> =
         touched.iter().map(|(column, ids)| Touched { column, ids }).collect();
     let mut loaded: Loaded<Budget> = load(tx, &touched, earliest).await?;
     for fact in facts {
         match &fact.what {
-            What::Budget(budget_id, event) => tell(&mut loaded, fact, *budget_id, event),
+            What::Budget(budget_id, event) => tell(&mut loaded, &owners, fact, *budget_id, event),
             What::Ended(ended) => loaded.fold.end_children(fact.at, ended.place().1),
+            What::Key(_) => {}
         }
     }
     write(tx, &loaded).await
 }
 
-fn tell(loaded: &mut Loaded<Budget>, fact: &Fact, budget_id: Uuid, event: &BudgetEvent) {
+fn tell(
+    loaded: &mut Loaded<Budget>,
+    owners: &Owners,
+    fact: &Fact,
+    budget_id: Uuid,
+    event: &BudgetEvent,
+) {
     match event {
-        BudgetEvent::Set { .. } => set(loaded, fact.at, &fact.actor, event),
+        BudgetEvent::Set { .. } => set(loaded, owners, fact.at, &fact.actor, event),
         BudgetEvent::Changed {
             name,
             amount,
@@ -58,7 +70,7 @@ fn tell(loaded: &mut Loaded<Budget>, fact: &Fact, budget_id: Uuid, event: &Budge
     }
 }
 
-fn set(loaded: &mut Loaded<Budget>, at: Moment, actor: &str, event: &BudgetEvent) {
+fn set(loaded: &mut Loaded<Budget>, owners: &Owners, at: Moment, actor: &str, event: &BudgetEvent) {
     let BudgetEvent::Set {
         budget_id,
         organization_id,
@@ -92,6 +104,7 @@ fn set(loaded: &mut Loaded<Budget>, at: Moment, actor: &str, event: &BudgetEvent
             project_id: project_id.map(|id| id.0),
             api_key_id,
             member_id,
+            key_owner_id: api_key_id.and_then(|id| owners.get(&id).copied()),
             feature,
             keeper: keeper.to_string(),
             name: name.clone(),

@@ -1,7 +1,10 @@
 //! What a page says about budgets, and about what they are on.
 
 use chrono::{DateTime, Utc};
-use event_schemas::{ApiKeyEvent, BudgetEvent, OrganizationEvent, ProjectEvent, RecordedEvent};
+use event_schemas::{
+    ApiKeyEvent, BudgetEvent, KeyOwner, OrganizationEvent, ProjectEvent, RecordedEvent,
+    ServiceAccountEvent,
+};
 use uuid::Uuid;
 
 use crate::events::{self, Stream};
@@ -17,8 +20,18 @@ pub(super) struct Fact {
 
 pub(super) enum What {
     Budget(Uuid, BudgetEvent),
+    /// A key came into being, which budgets may be on.
+    Key(Key),
     /// Something ended that budgets may be on.
     Ended(Ended),
+}
+
+/// A key, and whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    pub(super) api_key_id: Uuid,
+    pub(super) organization_id: Uuid,
+    pub(super) owner_id: Uuid,
 }
 
 /// What ended, and with it its budgets.
@@ -27,17 +40,21 @@ pub(super) enum Ended {
     Organization(Uuid),
     Project(Uuid),
     ApiKey(Uuid),
+    /// With their keys.
     Member(Uuid),
+    /// With its keys.
+    ServiceAccount(Uuid),
 }
 
 impl Ended {
-    /// The column of the budgets that end with it, and its id.
-    pub(super) fn place(self) -> (&'static str, Uuid) {
+    /// The columns by which budgets end with it, and its id.
+    pub(super) fn place(self) -> (&'static [&'static str], Uuid) {
         match self {
-            Self::Organization(id) => ("organization_id", id),
-            Self::Project(id) => ("project_id", id),
-            Self::ApiKey(id) => ("api_key_id", id),
-            Self::Member(id) => ("member_id", id),
+            Self::Organization(id) => (&["organization_id"], id),
+            Self::Project(id) => (&["project_id"], id),
+            Self::ApiKey(id) => (&["api_key_id"], id),
+            Self::Member(id) => (&["member_id", "key_owner_id"], id),
+            Self::ServiceAccount(id) => (&["key_owner_id"], id),
         }
     }
 }
@@ -52,9 +69,9 @@ pub(super) fn facts(recorded: &[RecordedEvent]) -> Result<Vec<Fact>, ProjectionE
             }
             Stream::Organization => by_organization(recorded)?.map(What::Ended),
             Stream::Project => by_project(recorded)?.map(What::Ended),
-            Stream::ApiKey => by_api_key(recorded)?.map(What::Ended),
-            Stream::ServiceAccount
-            | Stream::AccessReview
+            Stream::ApiKey => by_api_key(recorded)?,
+            Stream::ServiceAccount => by_service_account(recorded)?.map(What::Ended),
+            Stream::AccessReview
             | Stream::Approval
             | Stream::Refusal
             | Stream::CreditAccount
@@ -104,13 +121,31 @@ fn by_project(recorded: &RecordedEvent) -> Result<Option<Ended>, ProjectionError
     })
 }
 
-fn by_api_key(recorded: &RecordedEvent) -> Result<Option<Ended>, ProjectionError> {
+fn by_service_account(recorded: &RecordedEvent) -> Result<Option<Ended>, ProjectionError> {
     Ok(match events::read(recorded)? {
-        ApiKeyEvent::Revoked { .. } | ApiKeyEvent::Expired { .. } => {
-            Some(Ended::ApiKey(events::stream_id(recorded)?))
+        ServiceAccountEvent::Removed {} => {
+            Some(Ended::ServiceAccount(events::stream_id(recorded)?))
         }
-        ApiKeyEvent::Created { .. }
-        | ApiKeyEvent::Renamed { .. }
+        ServiceAccountEvent::Created { .. }
+        | ServiceAccountEvent::Updated { .. }
+        | ServiceAccountEvent::Disabled { .. } => None,
+    })
+}
+
+fn by_api_key(recorded: &RecordedEvent) -> Result<Option<What>, ProjectionError> {
+    Ok(match events::read(recorded)? {
+        ApiKeyEvent::Created { api_key_id, organization_id, owner, .. } => {
+            let owner_id = match owner {
+                KeyOwner::Member { member_id } => member_id.0,
+                KeyOwner::ServiceAccount { service_account_id } => service_account_id.0,
+            };
+            let (api_key_id, organization_id) = (api_key_id.0, organization_id.0);
+            Some(What::Key(Key { api_key_id, organization_id, owner_id }))
+        }
+        ApiKeyEvent::Revoked { .. } | ApiKeyEvent::Expired { .. } => {
+            Some(What::Ended(Ended::ApiKey(events::stream_id(recorded)?)))
+        }
+        ApiKeyEvent::Renamed { .. }
         | ApiKeyEvent::Rotated { .. }
         | ApiKeyEvent::SecretShared { .. } => None,
     })

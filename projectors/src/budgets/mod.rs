@@ -1,7 +1,8 @@
 //! Budgets: what each is, what was spent of it in each period, and which of its thresholds were
-//! reached, by the very record.
+//! reached, by the very record or the event that priced records again.
 //!
-//! A page is gone through in the log's order: usage up to a budget's event, the event, usage after it.
+//! A page is gone through in the log's order: usage and corrections up to a budget's event, the event,
+//! and so on.
 //! So what is counted does not depend on where pages end, and a budget that is set in the middle of a
 //! page counts as one that is set between two.
 
@@ -9,20 +10,22 @@ mod count;
 mod crossings;
 mod definitions;
 mod facts;
+mod keys;
 mod periods;
 mod rows;
+mod spending;
 mod terms;
-
-use std::collections::VecDeque;
+mod uncounted;
 
 use event_schemas::BudgetEvent;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::feed::{FeedPage, UsageBatchOfPage};
+use crate::feed::FeedPage;
 use crate::projection::{Projection, ProjectionError};
 use crate::temporal::Moment;
 use facts::{Fact, What};
+use uncounted::Uncounted;
 
 /// Budgets, and all that is spent of them.
 #[derive(Debug, Clone, Copy)]
@@ -30,10 +33,17 @@ pub(crate) struct Budgets;
 
 impl Projection for Budgets {
     const NAME: &'static str = "budgets";
-    const VERSION: i32 = 1;
-    const VIEWS: &'static [&'static str] =
-        &["budget_crossings", "budget_periods", "budget_terms", "budgets"];
-    const CHECKS: &'static [&'static str] = &[periods::CHECK];
+    const VERSION: i32 = 2;
+    const VIEWS: &'static [&'static str] = &[
+        "budget_crossings",
+        "budget_entries",
+        "budget_periods",
+        "budget_spending",
+        "budget_terms",
+        "budgets",
+    ];
+    const CHECKS: &'static [&'static str] =
+        &[periods::USED, periods::BY_QUARTERS, periods::BY_ENTRIES];
 
     fn tables() -> &'static str {
         include_str!("tables.sql")
@@ -42,23 +52,15 @@ impl Projection for Budgets {
     async fn apply(&self, tx: &mut PgConnection, page: &FeedPage) -> Result<(), ProjectionError> {
         let facts = facts::facts(&page.events)?;
         definitions::apply(tx, &facts).await?;
-        let source = page.usage_source(tx).await?;
-        let mut batches = page.usage_batches();
-        batches.sort_unstable_by_key(|batch| batch.first_position);
-        let mut batches = VecDeque::from(batches);
+        let mut uncounted = Uncounted::of(tx, page).await?;
         for fact in &facts {
             let Some((budget_id, event)) = said(fact) else { continue };
-            let before = before(&mut batches, fact.at.position);
-            if let Some(source) = source.as_ref().filter(|_| !before.is_empty()) {
-                count::count(tx, source, &before).await?;
-            }
+            let before = uncounted.before(fact.at.position);
+            count::count(tx, uncounted.source.as_ref(), &before).await?;
             apply_event(tx, fact.at, budget_id, event).await?;
         }
-        let rest: Vec<_> = batches.into();
-        if let Some(source) = source.as_ref().filter(|_| !rest.is_empty()) {
-            count::count(tx, source, &rest).await?;
-        }
-        Ok(())
+        let rest = uncounted.rest();
+        count::count(tx, uncounted.source.as_ref(), &rest).await
     }
 }
 
@@ -66,14 +68,8 @@ impl Projection for Budgets {
 fn said(fact: &Fact) -> Option<(Uuid, &BudgetEvent)> {
     match &fact.what {
         What::Budget(budget_id, event) => Some((*budget_id, event)),
-        What::Ended(_) => None,
+        What::Key(_) | What::Ended(_) => None,
     }
-}
-
-/// Takes the batches out that stand before a position. An event stands in the middle of none.
-fn before(batches: &mut VecDeque<UsageBatchOfPage>, position: i64) -> Vec<UsageBatchOfPage> {
-    let count = batches.partition_point(|batch| batch.first_position < position);
-    batches.drain(..count).collect()
 }
 
 async fn apply_event(

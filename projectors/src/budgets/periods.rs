@@ -29,6 +29,12 @@ pub(super) fn ends_at(day: &str) -> String {
     )
 }
 
+/// Whether what was used then is kept by when it was used: from the budget's first period on in any time
+/// zone, for a change may bring another.
+pub(super) fn is_kept(time: &str) -> String {
+    format!("{time} >= c.first_period::timestamp at time zone 'UTC' - interval '1 day'")
+}
+
 /// Whether usage is that which the budget `c` counts.
 pub(super) const COUNTS: &str = "c.organization_id = u.organization_id
     and c.currency = u.currency
@@ -37,7 +43,7 @@ pub(super) const COUNTS: &str = "c.organization_id = u.organization_id
         when 'member' then c.subject = u.member_id::text else c.subject = u.feature end";
 
 /// What was spent is what was used.
-pub(super) const CHECK: &str = "
+pub(super) const USED: &str = "
     select format('%s was spent of budget %s in the period %s, and %s was used', p.spent,
         c.budget_id, p.period, coalesce(used.cost, 0))
     from budget_counts c join budget_periods p using (budget_id)
@@ -52,3 +58,25 @@ pub(super) const CHECK: &str = "
                 case c.period when 'daily' then 'day' when 'weekly' then 'week' else 'month' end,
                 u.quarter_hour at time zone c.time_zone)::date end) used
     where p.spent <> coalesce(used.cost, 0)";
+
+/// It is that by when it was used, too.
+pub(super) const BY_QUARTERS: &str = "
+    select format('%s was spent of budget %s in the period %s, and %s by the quarter of an hour',
+        p.spent, c.budget_id, p.period, coalesce(spent.cost, 0))
+    from budget_counts c join budget_periods p using (budget_id)
+    cross join lateral (
+        select sum(s.cost) as cost from budget_spending s
+        where s.budget_id = c.budget_id and p.period = case c.period
+            when 'total' then date '0001-01-01' else date_trunc(
+                case c.period when 'daily' then 'day' when 'weekly' then 'week' else 'month' end,
+                s.quarter_hour at time zone c.time_zone)::date end) spent
+    where p.spent <> coalesce(spent.cost, 0)";
+
+/// And by what it came with.
+pub(super) const BY_ENTRIES: &str = "
+    select format('%s was spent of budget %s in the quarter of an hour from %s, and %s was entered',
+        coalesce(s.cost, 0), budget_id, quarter_hour, coalesce(e.cost, 0))
+    from budget_spending s
+    full join (select budget_id, quarter_hour, sum(cost) as cost
+               from budget_entries group by 1, 2) e using (budget_id, quarter_hour)
+    where s.cost is distinct from e.cost";

@@ -7,6 +7,8 @@ create table budgets (
     project_id uuid,
     api_key_id uuid,
     member_id uuid,
+    -- The member or the service account whose key it is on.
+    key_owner_id uuid,
     feature text,
     keeper text not null,
     name text not null,
@@ -31,6 +33,14 @@ create index on budgets (organization_id, known_from);
 create index on budgets (project_id) where known_to is null;
 create index on budgets (api_key_id) where known_to is null;
 create index on budgets (member_id) where known_to is null;
+create index on budgets (key_owner_id) where known_to is null;
+
+-- Whose each API key is: a budget on it ends with them.
+create table budget_keys (
+    api_key_id uuid primary key,
+    organization_id uuid not null,
+    owner_id uuid not null
+);
 
 -- What usage is held against: a row for each budget that was not removed.
 create table budget_counts (
@@ -67,6 +77,28 @@ create table budget_periods (
     primary key (budget_id, period)
 ) with (fillfactor = 50);
 
+-- What was spent of a budget by the quarter of an hour in which it was used, whichever its periods are:
+-- every time zone's days begin with one. What was used long before its first period is not there.
+create table budget_spending (
+    budget_id uuid not null,
+    organization_id uuid not null,
+    quarter_hour timestamptz not null,
+    cost numeric(38,12) not null,
+    primary key (budget_id, quarter_hour)
+) with (fillfactor = 50);
+
+-- The same by what it came with: what the log knew at another position. A batch stands at its first
+-- record's, a correction at its event's, what had been used before at that of the event that set the
+-- budget.
+create table budget_entries (
+    budget_id uuid not null,
+    organization_id uuid not null,
+    position bigint not null,
+    quarter_hour timestamptz not null,
+    cost numeric(38,12) not null,
+    primary key (budget_id, position, quarter_hour)
+);
+
 -- What was reached: a share of the amount, in percent, or (null) all of it.
 create table budget_crossings (
     budget_id uuid not null,
@@ -78,10 +110,13 @@ create table budget_crossings (
     amount numeric(38,12) not null,
     threshold integer,
     spent numeric(38,12) not null,
-    -- The usage record that came to it, or the event that set or changed the budget.
+    -- The usage record that came to it, or the event that set or changed the budget, or priced usage
+    -- again.
     position bigint not null,
     -- The event that has it on record, or with which the budget was removed before.
     recorded_at_position bigint,
+    -- When it was put on record; null where it was not.
+    told_at timestamptz,
     unique nulls not distinct (budget_id, period, amount, threshold)
 );
 create index on budget_crossings (organization_id, budget_id);

@@ -4,7 +4,7 @@ use event_schemas::{Amount, BudgetEvent, BudgetScope};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{crossings, periods};
+use super::{crossings, periods, spending};
 use crate::temporal::Moment;
 
 /// A budget begins to count. What was used in the period in which it was set counts, and so does what
@@ -52,6 +52,7 @@ pub(super) async fn set(
     .await?;
     write_terms(tx, at, budget_id, *amount, thresholds).await?;
     sum_up(tx, budget_id).await?;
+    spending::enter_what_was(tx, at, budget_id).await?;
     crossings::by_event(tx, at, budget_id).await
 }
 
@@ -83,7 +84,7 @@ pub(super) async fn change(
     crossings::by_event(tx, at, budget_id).await
 }
 
-/// A budget counts no more. What it reached and is not on record yet nobody will put there.
+/// A budget counts no more; what it spent stays known. What it reached and is not on record yet nobody will put there.
 pub(super) async fn remove(
     tx: &mut PgConnection,
     at: Moment,

@@ -13,10 +13,11 @@ use uuid::Uuid;
 use crate::support::budgets::NaiveBudgets;
 use crate::support::history::minute;
 use crate::support::random::Random;
+use crate::support::repricing::reprice;
 use crate::support::usage::{Usage, organizations};
 use crate::support::{House, metadata};
 
-/// Sets, changes and removes budgets, and uses what they are on.
+/// Sets, changes and removes budgets, uses what they are on, and prices that again.
 struct Spending {
     random: Random,
     usage: Usage,
@@ -53,9 +54,13 @@ impl Spending {
     }
 
     async fn go_on(&mut self, house: &House) {
-        match self.random.below(10) {
+        match self.random.below(12) {
             0 | 1 => self.set(house).await,
             2 => self.change(house).await,
+            10 | 11 => {
+                let of = self.random.pick(&organizations()[..2]).unwrap().into();
+                reprice(house, &mut self.random, of, 14).await;
+            }
             3 if self.random.one_in(3) => self.remove(house).await,
             _ => self.use_some(house).await,
         }
@@ -152,11 +157,12 @@ impl Spending {
     }
 }
 
-/// Histories of few budgets in which everything comes close together, and records come late.
+/// Histories of few budgets in which everything comes close together, records come late, and are priced
+/// again.
 #[tokio::test]
 async fn budgets_are_what_single_records_come_to_however_they_arrive() {
     let budgets = [named("budgets").unwrap()];
-    let (mut crossings, mut periods) = (0, 0);
+    let (mut crossings, mut periods, mut by_corrections) = (0, 0, 0);
     for seed in 80..86 {
         let house = House::new().await;
         let mut spending = Spending::new(seed);
@@ -173,6 +179,7 @@ async fn budgets_are_what_single_records_come_to_however_they_arrive() {
         assert_eq!(NaiveBudgets::read(&house.reader).await, expected, "seed {seed}");
         crossings += expected.crossings.len();
         periods += expected.spent.len();
+        by_corrections += crossed_by_corrections(&house).await;
         for events in [1, 3] {
             // Nothing but what agrees goes into service.
             let feed = house.feed_in_pages_of(events);
@@ -182,6 +189,19 @@ async fn budgets_are_what_single_records_come_to_however_they_arrive() {
         }
     }
     assert!(crossings > 100 && periods > 200, "{crossings} {periods}");
+    assert!(by_corrections > 10, "{by_corrections}");
+}
+
+/// How many thresholds were reached by what was priced again.
+async fn crossed_by_corrections(house: &House) -> usize {
+    let count: i64 = sqlx::query_scalar(
+        "select count(*) from read.budget_crossings c
+         join log.events e using (position) where e.event_type = 'usage.repriced'",
+    )
+    .fetch_one(&house.owner)
+    .await
+    .unwrap();
+    usize::try_from(count).unwrap()
 }
 
 /// A budget on all of an organization.

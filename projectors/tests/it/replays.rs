@@ -28,6 +28,7 @@ async fn a_year(seed: u64) -> House {
         house.happen(&story.tell(50)).await;
         let (organization_id, records) = usage.batch(5 + round);
         house.use_up(organization_id, &records).await;
+        usage.reprice(&house).await;
     }
     house
 }

@@ -63,7 +63,7 @@ pub(crate) async fn blocking(
              (t.amount::numeric - coalesce(p.spent, 0))::numeric(38,12)::text as remaining
          from {} where t.known_to is null and t.valid_to is null and t.action = 'block'
              and t.organization_id = ",
-        spending::FROM
+        spending::of_now()
     ));
     query.push_bind(organization_id.0);
     if let Some(currency) = asked.currency {

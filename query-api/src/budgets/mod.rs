@@ -8,7 +8,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use event_schemas::{
     Amount, ApiKeyId, BudgetAction, BudgetId, BudgetKeeper, BudgetPeriod, BudgetScope, Currency,
-    MemberId, OrganizationId, Permission, ProjectId,
+    MemberId, Permission, ProjectId,
 };
 use serde::Serialize;
 use sqlx::Row as _;
@@ -21,13 +21,12 @@ pub(crate) use authorization::{Asked, blocking};
 pub use authorization::{BudgetAuthorization, BudgetReason};
 pub use spending::BudgetSpending;
 
-use crate::list::{Listed, Scope};
+use crate::list::{self, Listed, Listing, Scope};
 use crate::parameters::{
     BudgetListQuery, BudgetPath, OrganizationPath, Point as _, PointQuery, Refusals,
 };
-use crate::snapshot::Projection;
+use crate::snapshot::{Projection, Rows};
 use crate::state::{QueryState, Reflecting};
-use crate::temporal::Temporal;
 use crate::viewer::Viewer;
 
 /// A budget.
@@ -66,19 +65,8 @@ pub struct Budget {
     /// The version that a change can name in `If-Match`, in quotes; null where another time or position
     /// than now is asked about.
     pub version: Option<i64>,
-    /// What is spent in the period that is under way; null where another time or position than now is
-    /// asked about.
-    pub current: Option<BudgetSpending>,
-}
-
-impl Budget {
-    /// What is spent is of now alone: of another time or position only what the budget was is told.
-    fn at(self, temporal: Temporal) -> Self {
-        if temporal == Temporal::NOW {
-            return self;
-        }
-        Self { version: None, current: None, ..self }
-    }
+    /// What is spent in the period that is under way, or was at the time that is asked about.
+    pub current: BudgetSpending,
 }
 
 fn word<T: std::str::FromStr>(row: &PgRow, column: &str) -> Result<T, sqlx::Error>
@@ -103,16 +91,12 @@ fn scope(row: &PgRow) -> Result<BudgetScope, sqlx::Error> {
 
 impl Listed for Budget {
     const NOUN: &'static str = "budget";
-    const FROM: &'static str = spending::FROM;
+    const FROM: &'static str = "read.budgets t left join read.sequences s \
+         on s.stream_type = 'budget' and s.stream_id = t.budget_id";
     const ALIASES: &'static [&'static str] = &["t"];
     const COLUMNS: &'static str = "t.budget_id, t.name, t.scope, t.project_id, t.api_key_id, \
          t.member_id, t.feature, t.keeper, t.currency, t.period, t.amount, t.thresholds, t.action, \
-         t.time_zone, t.set_by, t.valid_from, s.sequence, d.day, d.starts_at, d.ends_at, \
-         coalesce(p.spent, 0)::numeric(38,12)::text as spent, \
-         case when (now() - d.starts_at) * 20 >= d.ends_at - d.starts_at then least( \
-             round(coalesce(p.spent, 0) * extract(epoch from d.ends_at - d.starts_at) \
-                 / extract(epoch from now() - d.starts_at), 12), \
-             99999999999999999999999999.999999999999)::numeric(38,12)::text end as forecast";
+         t.time_zone, t.set_by, t.valid_from, s.sequence";
     const READS: &'static [Projection] = &[Projection::AccessRegister, Projection::Budgets];
     const SORT: &'static str = "lower(t.name)";
     const ID: &'static str = "t.budget_id";
@@ -120,9 +104,7 @@ impl Listed for Budget {
     const OWNER: Option<&'static str> = Some("t.member_id");
 
     fn read(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let (amount, Json(thresholds)): (Amount, Json<Vec<u16>>) =
-            (word(row, "amount")?, row.try_get("thresholds")?);
-        let current = BudgetSpending::read(row, amount, &thresholds)?;
+        let Json(thresholds) = row.try_get("thresholds")?;
         Ok(Self {
             budget_id: BudgetId(row.try_get("budget_id")?),
             name: row.try_get("name")?,
@@ -131,20 +113,21 @@ impl Listed for Budget {
             keeper: word(row, "keeper")?,
             currency: word(row, "currency")?,
             period: word(row, "period")?,
-            amount,
+            amount: word(row, "amount")?,
             thresholds,
             action: word(row, "action")?,
             time_zone: row.try_get("time_zone")?,
             set_by: row.try_get("set_by")?,
             valid_from: row.try_get("valid_from")?,
             version: row.try_get("sequence")?,
-            current: Some(current),
+            // `spending::tell` knows of which time and position.
+            current: BudgetSpending::default(),
         })
     }
 }
 
-/// The budgets, by name, each with what is spent of it. One ends with what it is on: with the archived
-/// project, the revoked key, the member who left.
+/// The budgets, by name, each with what is spent of it: now, or by a time and as known at a position. One
+/// ends with what it is on: with the archived project, the revoked key, the member who left.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/budgets",
     operation_id = "list_budgets", tag = "budgets", params(OrganizationPath, BudgetListQuery),
     responses((status = 200, body = Page<Budget>), Refusals))]
@@ -156,16 +139,19 @@ pub(crate) async fn list_budgets(
 ) -> Result<Reflecting<Page<Budget>>, Problem> {
     let scope = Scope::organization(path.organization_id).project(query.project_id);
     let visible = viewer.visible(&state, Permission::UsageRead).await?;
-    let temporal = query.temporal();
-    let page: Reflecting<Page<Budget>> = state.list(scope, visible, &query.list()).await?;
-    Ok(page.map(|page| Page {
-        items: page.items.into_iter().map(|budget| budget.at(temporal)).collect(),
-        next_cursor: page.next_cursor,
-    }))
+    let asked = query.list();
+    let listing =
+        Listing::new(scope, asked.temporal(), asked.limit, asked.cursor.as_ref())?.visible(visible);
+    let position_min = listing.position_min().max(asked.position_min());
+    let rows = Rows::Of(path.organization_id);
+    let mut snapshot = state.snapshot(rows, Budget::READS, position_min).await?;
+    let mut page: Page<Budget> = list::list(&mut snapshot, &listing).await?;
+    spending::tell(&mut snapshot, &mut page.items, listing.temporal()).await?;
+    Ok(Reflecting::page(snapshot.position(), page))
 }
 
 /// A budget, with what is spent, what is left, and what will have been spent at the period's end if it
-/// goes on like this.
+/// goes on like this: now, or by a time and as known at a position.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/budgets/{budget_id}",
     operation_id = "get_budget", tag = "budgets", params(BudgetPath, PointQuery),
     responses((status = 200, body = Budget), Refusals))]
@@ -176,9 +162,12 @@ pub(crate) async fn get_budget(
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<Budget>, Problem> {
     let visible = viewer.visible(&state, Permission::UsageRead).await?;
-    let organization_id: OrganizationId = path.organization_id;
-    let temporal = query.temporal();
-    let budget: Reflecting<Budget> =
-        state.get(organization_id, path.budget_id.0, &visible, &query).await?;
-    Ok(budget.map(|budget| budget.at(temporal)))
+    let (organization_id, temporal) = (path.organization_id, query.temporal());
+    let rows = Rows::Of(organization_id);
+    let mut snapshot = state.snapshot(rows, Budget::READS, query.position_min()).await?;
+    let budget_id = path.budget_id.0;
+    let mut budget: Budget =
+        list::get(&mut snapshot, organization_id, budget_id, temporal, &visible).await?;
+    spending::tell(&mut snapshot, std::slice::from_mut(&mut budget), temporal).await?;
+    Ok(Reflecting::new(snapshot.position(), budget))
 }

@@ -23,7 +23,7 @@ struct Table {
 
 const PLAIN: &str = "to_jsonb(t)";
 
-const TABLES: [Table; 12] = [
+const TABLES: [Table; 13] = [
     Table {
         area: Area::Access,
         kind: "organization",
@@ -42,6 +42,7 @@ const TABLES: [Table; 12] = [
     of(Area::Access, "role_grant", "read.role_grants", &["role_id", "grantee_id", "project_id"]),
     of(Area::Access, "service_account", "read.service_accounts", &["service_account_id"]),
     of(Area::Keys, "api_key", "read.api_keys", &["api_key_id"]),
+    of(Area::Budgets, "budget", "read.budgets", &["budget_id"]),
 ];
 
 const fn of(
@@ -54,7 +55,7 @@ const fn of(
 }
 
 /// Columns that say when, by whom, or whose, and not what.
-const NOT_FIELDS: [&str; 12] = [
+const NOT_FIELDS: [&str; 14] = [
     "organization_id",
     "person_id",
     "valid_from",
@@ -67,6 +68,8 @@ const NOT_FIELDS: [&str; 12] = [
     "granted_by",
     "created_by",
     "invited_by",
+    "set_by",
+    "key_owner_id",
 ];
 
 /// Something as it was from a time to a time.

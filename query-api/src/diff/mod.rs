@@ -1,7 +1,8 @@
-//! What changed between two times: access, keys and money, each line with the event that changed it, who
-//! did it and why.
+//! What changed between two times: access, keys, budgets and money, each line with the event that changed
+//! it, who did it and why.
 
 mod access;
+mod budgets;
 mod events;
 mod money;
 mod names;
@@ -23,7 +24,7 @@ pub use money::MoneyDiff;
 
 /// The read models that a diff is read from.
 pub const READS: &[Projection] =
-    &[Projection::AccessRegister, Projection::Balances, Projection::AuditLog];
+    &[Projection::AccessRegister, Projection::Balances, Projection::AuditLog, Projection::Budgets];
 
 /// The most lines of one answer.
 pub const LINES_MAX: usize = 50_000;
@@ -71,6 +72,8 @@ pub enum Area {
     Access,
     /// API keys.
     Keys,
+    /// Budgets, and which of their thresholds were reached.
+    Budgets,
     /// Credits and prices.
     Money,
 }
@@ -93,7 +96,7 @@ pub struct DiffLine {
     /// What it is about.
     #[schema(inline)]
     pub area: Area,
-    /// What changed: `member`, `project_member`, `api_key`, `credits`, …
+    /// What changed: `member`, `project_member`, `api_key`, `budget`, `budget_threshold`, `credits`, …
     pub kind: String,
     /// Its name, and where it belongs to others, theirs.
     pub name: String,
@@ -150,6 +153,7 @@ pub async fn diff(
     };
     let names = names::Names::read(snapshot, &span).await?;
     let mut lines = access::lines(snapshot, &span, &names, query.net).await?;
+    lines.extend(budgets::lines(snapshot, &span, &names).await?);
     lines.extend(money::lines(snapshot, &span).await?);
     if lines.len() > LINES_MAX {
         return Err(QueryError::TooManyRows { rows_max: LINES_MAX });

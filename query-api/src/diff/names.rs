@@ -11,13 +11,14 @@ use crate::error::QueryError;
 use crate::snapshot::Snapshot;
 
 /// Views with names: the id, and what one is called.
-const NAMED: [(&str, &str, &str); 6] = [
+const NAMED: [(&str, &str, &str); 7] = [
     ("read.members", "member_id", "login"),
     ("read.projects", "project_id", "name"),
     ("read.groups", "group_id", "name"),
     ("read.roles", "role_id", "name"),
     ("read.service_accounts", "service_account_id", "name"),
     ("read.api_keys", "api_key_id", "name"),
+    ("read.budgets", "budget_id", "name"),
 ];
 
 /// Names by id.

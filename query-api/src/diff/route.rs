@@ -37,7 +37,7 @@ pub(crate) struct DiffParameters {
     net: Option<bool>,
 }
 
-/// What changed between two times in access, keys and money, each line with the event, the actor and the
+/// What changed between two times in access, keys, budgets and money, each line with the event, the actor and the
 /// reason.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/diff",
     operation_id = "get_diff", tag = "audit log", params(OrganizationPath, DiffParameters),
@@ -50,6 +50,7 @@ pub(crate) async fn get_diff(
 ) -> Result<Reflecting<OrganizationDiff>, Problem> {
     viewer.must(Permission::AuditRead)?;
     viewer.must(Permission::CreditsRead)?;
+    viewer.must(Permission::UsageRead)?;
     let query = DiffQuery {
         organization: OrganizationRef::Id(path.organization_id),
         from: parameters.from.map(|AsOf(time)| time),

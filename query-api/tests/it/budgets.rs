@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use crate::costs::{priced, record};
 use crate::support::{World, id, path, time};
 
-const ACME: u128 = 1;
+pub(crate) const ACME: u128 = 1;
 const PROJECT: u128 = 10;
 const KEY: u128 = 20;
 const ADA: u128 = 30;
 
 /// A budget of ten dollars that blocks.
-fn set(budget: u128, scope: BudgetScope, period: BudgetPeriod) -> BudgetEvent {
+pub(crate) fn set(budget: u128, scope: BudgetScope, period: BudgetPeriod) -> BudgetEvent {
     let project_id = match &scope {
         BudgetScope::Project { project_id } => Some(*project_id),
         BudgetScope::ApiKey { .. } => Some(ProjectId(id(PROJECT))),
@@ -48,16 +48,24 @@ fn noon() -> String {
     if hours == 0 { "UTC".to_owned() } else { format!("Etc/GMT{hours:+}") }
 }
 
-async fn acme() -> World {
+/// An organization with a project, Ada, and her key for it.
+pub(crate) async fn acme() -> World {
     let world = World::new().await;
     world.organization(ACME, "2026-01-01T00:00:00Z", "Acme").await;
     world.project(ACME, PROJECT, "2026-01-01T00:00:00Z", "Prod").await;
     world.member(ACME, ADA, "2026-01-01T00:00:00Z", "ada").await;
-    let key = ApiKeyEvent::Created {
-        api_key_id: ApiKeyId(id(KEY)),
+    let key = key(KEY, KeyOwner::Member { member_id: MemberId(id(ADA)) });
+    world.append(ACME, KEY, "2026-01-01T00:00:00Z", key).await;
+    world
+}
+
+/// A key for the project.
+pub(crate) fn key(key: u128, owner: KeyOwner) -> ApiKeyEvent {
+    ApiKeyEvent::Created {
+        api_key_id: ApiKeyId(id(key)),
         organization_id: OrganizationId(id(ACME)),
         project_id: Some(ProjectId(id(PROJECT))),
-        owner: KeyOwner::Member { member_id: MemberId(id(ADA)) },
+        owner,
         name: "key".to_owned(),
         secret_hash: "00".to_owned(),
         redacted: "olk_…".to_owned(),
@@ -65,13 +73,11 @@ async fn acme() -> World {
         rotation_due_at: None,
         rotation_days: None,
         scopes: None,
-    };
-    world.append(ACME, KEY, "2026-01-01T00:00:00Z", key).await;
-    world
+    }
 }
 
 /// Uses that many cents up now, in the project, with Ada's key, for a feature.
-async fn use_up(world: &World, number: i64, cents: i64, feature: &str) {
+pub(crate) async fn use_up(world: &World, number: i64, cents: i64, feature: &str) {
     let at = now();
     let mut used =
         record(number, "2026-01-01T00:00:00Z", Some(priced(cents * 10_000_000_000, "USD")));
@@ -118,10 +124,11 @@ async fn a_budget_says_what_is_spent_and_left_and_where_that_leads() {
     }
     assert_eq!(one(1, "/current/spent"), "6.000000000000");
     assert_eq!(one(2, "/current/spent"), "0.000000000000");
-    // What is spent is of now alone; what the budget was, is of any time.
+    // Before anything was used, or was known to be, nothing was spent.
     for query in ["as_of=2026-01-02", "at_position=6"] {
         let found = world.found(&path(ACME, &format!("/budgets/{}?{query}", id(100)))).await;
-        assert_eq!(found.at("/current"), Value::Null, "{query}");
+        assert_eq!(found.at("/current/spent"), "0.000000000000", "{query}");
+        assert_eq!(found.at("/version"), Value::Null, "{query}");
         assert_eq!(found.at("/amount"), "10.000000000000");
     }
     let before = world.get(&path(ACME, &format!("/budgets/{}?at_position=3", id(100)))).await;

@@ -23,23 +23,23 @@ const PROJECTS: [u128; 2] = [10, 11];
 const ALICE: u128 = 20;
 
 /// A generator of our own, so that a failure comes again.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, below: u64) -> u64 {
+    pub(crate) fn below(&mut self, below: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (self.0 >> 33) % below
     }
 
-    fn small(&mut self, below: u64) -> i64 {
+    pub(crate) fn small(&mut self, below: u64) -> i64 {
         i64::try_from(self.below(below)).expect("small")
     }
 
-    fn one_in(&mut self, n: u64) -> bool {
+    pub(crate) fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         let index = self.below(u64::try_from(from.len()).expect("few"));
         from[usize::try_from(index).expect("few")]
     }
@@ -198,7 +198,8 @@ async fn reprice(world: &World, dice: &mut Dice, entries: &mut Vec<Entry>) {
     }
 }
 
-fn repriced(organization_id: OrganizationId, corrections: &[NewCorrection]) -> NewEvent {
+/// The event of some corrections.
+pub(crate) fn repriced(organization_id: OrganizationId, corrections: &[NewCorrection]) -> NewEvent {
     let event = UsageRepricingEvent::Repriced {
         repricing_id: id(ACME).into(),
         scope: RepricingScope {

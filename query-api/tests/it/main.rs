@@ -4,6 +4,7 @@ mod access_register;
 mod access_reviews;
 mod audit_log;
 mod balances;
+mod budget_history;
 mod budgets;
 mod cost_exports;
 mod cost_history;

@@ -93,6 +93,11 @@ impl World {
         }
     }
 
+    /// How to reach its database.
+    pub(crate) fn connect_options(&self) -> sqlx::postgres::PgConnectOptions {
+        self.database.connect_options()
+    }
+
     /// Seals what is there.
     pub(crate) async fn seal(&self) {
         let options = self.database.connect_options();

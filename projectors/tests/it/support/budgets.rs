@@ -1,5 +1,5 @@
-//! What budgets come to record by record, in whole pico-units, by the rules as a person would apply
-//! them. Time zones are a number of hours off, so that no table of zones is needed.
+//! What budgets come to record by record and correction by correction, in whole pico-units, by the
+//! rules as a person would apply them. Time zones are a number of hours off, so that no table of zones is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::House;
 
-/// A record: of which things, when, in which currency, at what cost.
+/// A record: of which things, when, in which currency, at what cost. What is taken away when it is
+/// priced again has that cost below zero.
 #[derive(Debug, Clone)]
 struct Used {
     organization_id: Uuid,
@@ -59,18 +60,18 @@ impl NaiveBudgets {
         .fetch_all(&house.owner)
         .await
         .unwrap();
-        let mut records = records(house).await.into_iter().peekable();
+        let mut records = entries(house).await.into_iter().peekable();
         let mut counting: BTreeMap<Uuid, Counting> = BTreeMap::new();
         let (mut naive, mut used) = (Self::default(), Vec::new());
         for (position, at, Json(event)) in events {
-            while let Some((of_record, record)) = records.next_if(|(p, _)| *p < position) {
-                naive.count(&mut counting, of_record, &record);
-                used.push(record);
+            while let Some((of_record, together)) = records.next_if(|(p, _)| *p < position) {
+                naive.count(&mut counting, of_record, &together);
+                used.extend(together);
             }
             naive.event(&mut counting, &used, position, at, &event);
         }
-        for (position, record) in records {
-            naive.count(&mut counting, position, &record);
+        for (position, together) in records {
+            naive.count(&mut counting, position, &together);
         }
         for (id, budget) in counting {
             naive.spent.extend(budget.spent.into_iter().map(|(day, spent)| ((id, day), spent)));
@@ -107,16 +108,22 @@ impl NaiveBudgets {
         }
     }
 
-    fn count(&mut self, counting: &mut BTreeMap<Uuid, Counting>, position: i64, used: &Used) {
-        for (id, budget) in counting.iter_mut().filter(|(_, budget)| budget.counts(used)) {
-            let day = budget.day(used.at);
-            if day < budget.first || used.cost == 0 {
-                continue;
+    /// A record, or all that one event corrects.
+    fn count(&mut self, counting: &mut BTreeMap<Uuid, Counting>, position: i64, used: &[Used]) {
+        for (id, budget) in counting.iter_mut() {
+            let mut changes: BTreeMap<NaiveDate, i128> = BTreeMap::new();
+            for used in used.iter().filter(|used| used.cost != 0 && budget.counts(used)) {
+                let day = budget.day(used.at);
+                if day >= budget.first {
+                    *changes.entry(day).or_default() += used.cost;
+                }
             }
-            let spent = budget.spent.entry(day).or_default();
-            let before = *spent;
-            *spent += used.cost;
-            self.look(*id, budget, &[day].into(), before, position);
+            for (day, change) in changes {
+                let spent = budget.spent.entry(day).or_default();
+                let before = *spent;
+                *spent += change;
+                self.look(*id, budget, &[day].into(), before, position);
+            }
         }
     }
 
@@ -202,7 +209,7 @@ impl NaiveBudgets {
         budget.spent.clear();
         for used in used {
             let day = budget.day(used.at);
-            if budget.counts(used) && day >= budget.first && used.cost > 0 {
+            if budget.counts(used) && day >= budget.first && used.cost != 0 {
                 *budget.spent.entry(day).or_default() += used.cost;
             }
         }
@@ -246,18 +253,28 @@ fn hours(zone: &str) -> i64 {
     zone.strip_prefix("Etc/GMT").map_or(0, |behind| -behind.parse::<i64>().unwrap())
 }
 
-async fn records(house: &House) -> Vec<(i64, Used)> {
+/// What each position counts: a record, or what its event takes away and adds.
+async fn entries(house: &House) -> BTreeMap<i64, Vec<Used>> {
     type Row = (i64, Uuid, Uuid, Option<Uuid>, Option<Uuid>, String, DateTime<Utc>, String, i64);
-    let rows: Vec<Row> = sqlx::query_as(
-        "select b.first_position + r.ordinal, r.organization_id, r.project_id, r.api_key_id,
-             r.member_id, r.feature, r.occurred_at, r.currency, r.cost_pico
+    let of_record = "r.organization_id, r.project_id, r.api_key_id, r.member_id, r.feature,
+         r.occurred_at";
+    let corrected = "log.usage_corrections c
+         join log.usage_records r on r.batch_id = c.batch_id and r.ordinal = c.record_ordinal";
+    let rows: Vec<Row> = sqlx::query_as(&format!(
+        "select b.first_position + r.ordinal, {of_record}, r.currency, r.cost_pico
          from log.usage_records r join log.usage_batches b using (batch_id)
-         where r.cost_pico is not null order by 1",
-    )
+         where r.cost_pico is not null
+         union all
+         select c.position, {of_record}, c.currency_before, -c.cost_pico_before from {corrected}
+         where c.cost_pico_before is not null
+         union all
+         select c.position, {of_record}, c.currency, c.cost_pico from {corrected}"
+    ))
     .fetch_all(&house.owner)
     .await
     .unwrap();
-    let used = |row: Row| {
+    let mut entries: BTreeMap<i64, Vec<Used>> = BTreeMap::new();
+    for row in rows {
         let (
             position,
             organization_id,
@@ -270,7 +287,7 @@ async fn records(house: &House) -> Vec<(i64, Used)> {
             cost,
         ) = row;
         let cost = i128::from(cost);
-        let used = Used {
+        entries.entry(position).or_default().push(Used {
             organization_id,
             project_id,
             api_key_id,
@@ -279,8 +296,7 @@ async fn records(house: &House) -> Vec<(i64, Used)> {
             at,
             currency,
             cost,
-        };
-        (position, used)
-    };
-    rows.into_iter().map(used).collect()
+        });
+    }
+    entries
 }
