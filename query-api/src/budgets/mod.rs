@@ -141,7 +141,8 @@ pub(crate) async fn list_budgets(
     let visible = viewer.visible(&state, Permission::UsageRead).await?;
     let asked = query.list();
     let listing =
-        Listing::new(scope, asked.temporal(), asked.limit, asked.cursor.as_ref())?.visible(visible);
+        Listing::<Budget>::new(scope, asked.temporal(), asked.limit, asked.cursor.as_ref())?
+            .visible(visible);
     let position_min = listing.position_min().max(asked.position_min());
     let rows = Rows::Of(path.organization_id);
     let mut snapshot = state.snapshot(rows, Budget::READS, position_min).await?;

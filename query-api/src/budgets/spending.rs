@@ -74,9 +74,8 @@ const SPENT_BY: &str = "cross join lateral (
             union all
             select -e.cost, e.quarter_hour from read.budget_entries e
             where e.budget_id = t.budget_id and e.position > $6) known
-        where (d.starts_at is null or known.quarter_hour >= d.starts_at
-                and known.quarter_hour < d.ends_at)
-            and ($7::timestamptz is null or known.quarter_hour < $7)
+        where known.quarter_hour >= coalesce(d.starts_at, '-infinity')
+            and known.quarter_hour < coalesce(least(d.ends_at, $7::timestamptz), 'infinity')
             and d.day >= (select min(f.from_period) from read.budget_terms f
                           where f.budget_id = t.budget_id)) p";
 
