@@ -31,7 +31,7 @@ pub(super) enum What {
 pub(super) struct Key {
     pub(super) api_key_id: Uuid,
     pub(super) organization_id: Uuid,
-    pub(super) owner_id: Uuid,
+    pub(super) owner: Uuid,
 }
 
 /// What ended, and with it its budgets.
@@ -135,12 +135,12 @@ fn by_service_account(recorded: &RecordedEvent) -> Result<Option<Ended>, Project
 fn by_api_key(recorded: &RecordedEvent) -> Result<Option<What>, ProjectionError> {
     Ok(match events::read(recorded)? {
         ApiKeyEvent::Created { api_key_id, organization_id, owner, .. } => {
-            let owner_id = match owner {
+            let owner = match owner {
                 KeyOwner::Member { member_id } => member_id.0,
                 KeyOwner::ServiceAccount { service_account_id } => service_account_id.0,
             };
             let (api_key_id, organization_id) = (api_key_id.0, organization_id.0);
-            Some(What::Key(Key { api_key_id, organization_id, owner_id }))
+            Some(What::Key(Key { api_key_id, organization_id, owner }))
         }
         ApiKeyEvent::Revoked { .. } | ApiKeyEvent::Expired { .. } => {
             Some(What::Ended(Ended::ApiKey(events::stream_id(recorded)?)))

@@ -28,7 +28,7 @@ pub(super) async fn keep(tx: &mut PgConnection, facts: &[Fact]) -> Result<(), sq
     )
     .bind(keys.iter().map(|key| key.api_key_id).collect::<Vec<_>>())
     .bind(keys.iter().map(|key| key.organization_id).collect::<Vec<_>>())
-    .bind(keys.iter().map(|key| key.owner_id).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.owner).collect::<Vec<_>>())
     .execute(tx)
     .await?;
     Ok(())
