@@ -108,7 +108,9 @@ pub(super) async fn tell(
     let (spent, at_position) = if temporal == Temporal::NOW {
         (SPENT, i64::MAX)
     } else {
-        budgets.iter_mut().for_each(|budget| budget.version = None);
+        for budget in budgets.iter_mut() {
+            budget.version = None;
+        }
         (SPENT_BY, temporal.at_position.unwrap_or(snapshot.position()))
     };
     let statement = format!(
