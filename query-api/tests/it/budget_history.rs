@@ -117,7 +117,7 @@ async fn a_history(world: &World, dice: &mut Dice) -> Vec<i64> {
                     let price = priced(dice.small(200) * 10_000_000_000, "USD");
                     let mut used = record(number, "2026-01-01T00:00:00Z", Some(price));
                     used.occurred_at = now() - TimeDelta::seconds(dice.small(4 * 86_400));
-                    used.feature = dice.pick(&["search", "chat"]).to_owned();
+                    dice.pick(&["search", "chat"]).clone_into(&mut used.feature);
                     records.push(used);
                 }
                 world.usage(ACME, records).await;
