@@ -29,7 +29,7 @@ pub use limits::Limits;
 pub use paging::{Cursor, Limit, Page};
 pub use problem::{Problem, ProblemKind};
 pub use rate::{RateLimiter, RatePolicy};
-pub use temporal::{AsOf, Position};
+pub use temporal::{AsOf, Position, TimeBound};
 
 /// The response header that says which position of the log an answer reflects.
 pub const POSITION_HEADER: &str = "orgledger-position";

@@ -172,6 +172,7 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(price_lists::publish_own::publish_own_prices))
         .routes(routes!(usage::explanation::explain_usage))
         .routes(routes!(usage::reprice::route::reprice_usage))
+        .routes(routes!(usage::what_if::route::what_if_usage))
         .merge(with_body_limit(routes!(usage::route::record_usage), USAGE_BODY_BYTES_MAX))
         .merge(with_body_limit(
             routes!(usage::litellm::record_litellm_usage),

@@ -3,13 +3,13 @@
 use std::str::FromStr;
 
 use api_conventions::problem::ProblemSchema;
+pub(crate) use api_conventions::temporal::time_or_date;
 use api_conventions::{AsOf, Cursor, Limit, Position};
 use event_schemas::{
     AccessReviewId, ApiKeyId, BudgetId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
     ReviewDecision, RoleId, ServiceAccountId,
 };
 use serde::{Deserialize, Deserializer};
-use utoipa::openapi::{KnownFormat, Object, OneOf, Schema, SchemaFormat, Type};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use crate::access_reviews::lines::LineState;
@@ -54,18 +54,6 @@ path! {
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
     /// An access review of an organization.
     AccessReviewPath { organization_id: OrganizationId, access_review_id: AccessReviewId }
-}
-
-/// A time (RFC 3339) or a date.
-pub(crate) fn time_or_date() -> Schema {
-    let text = |format| Object::builder().schema_type(Type::String).format(Some(format));
-    OneOf::builder()
-        .item(text(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
-        .item(text(SchemaFormat::KnownFormat(KnownFormat::Date)))
-        // The parameter's own words are lost where a function makes its schema.
-        .description(Some("A time (RFC 3339), or a date (UTC)."))
-        .examples(["2026-01-31"])
-        .into()
 }
 
 /// A parameter that is read from its text.

@@ -122,8 +122,9 @@ def before_call(context, case, kwargs):
         if "report" in query:
             # It says what to group by.
             query.pop("by", None)
-        if operation == "what_if_costs":
-            # Of lists it is known elsewhere which there are.
+        if operation == "what_if_usage":
+            # It must say where it ends. Of lists it is known elsewhere which there are.
+            query["to"] = "2999-01-01"
             query.pop("price_list_id", None)
             query.pop("price_list_version", None)
         if operation == "reprice_usage" and isinstance(case.body, dict):
@@ -134,9 +135,9 @@ def before_call(context, case, kwargs):
                 case.body.pop(name, None)
             if isinstance(case.body.get("prices_at"), int):
                 case.body["prices_at"] %= POSITION_MAX + 1
-        if operation in ("get_costs", "what_if_costs", "get_balance", "get_statement"):
+        if operation in ("get_costs", "get_balance", "get_statement"):
             # What usage is kept by begins and ends with a whole hour.
-            names = {"from", "to"} if operation.endswith("costs") else {"from", "to", "as_of"}
+            names = {"from", "to"} if operation == "get_costs" else {"from", "to", "as_of"}
             for name in query.keys() & names:
                 text = str(query[name])
                 query[name] = re.sub(r"^(\d{4}-\d\d-\d\d[Tt]\d\d).*", r"\1:00:00Z", text)

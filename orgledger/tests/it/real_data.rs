@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 
+use event_schemas::Amount;
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::imports::{amount, cost_pico, import_again, import_membership, register_as_of};
 use crate::support::histories::{assert_same, expected, registered};
-use crate::support::installation;
+use crate::support::{CREDENTIAL, Place, installation};
 
 const VARIABLE: &str = "ORGLEDGER_REAL_DATA";
 
@@ -159,4 +160,55 @@ async fn a_month_of_real_requests_costs_what_it_costs() {
     for source in sources.values() {
         assert!(csv.contains(&amount(source.pico)), "{csv}");
     }
+}
+
+/// A month of real requests as another model's: what the files say it would have cost.
+#[tokio::test]
+async fn a_month_of_real_requests_as_another_models() {
+    let Some(requests) = real_data("usage/requests.csv.gz") else { return };
+    let Some(prices) = real_data("prices/genai-prices.json") else { return };
+    let (_servers, place) = installation().await;
+    let place = place.with("ORGLEDGER_OPERATOR_CREDENTIAL", CREDENTIAL);
+    place.json(&["import", "prices", prices.to_str().unwrap(), "--json"]).await;
+    let mut import = vec!["import", "usage", requests.to_str().unwrap(), "--json", "--create"];
+    import.extend(["--organization", "Traces", "--project", "Replay", "--provider", "openai"]);
+    import.extend(["--model", "gpt-4o-mini", "--feature-column", "source"]);
+    place.json(&import).await;
+    let dev = place.start(&["dev"]).await;
+    let operator = dev.client(CREDENTIAL);
+    let organizations = operator.get("/v1/organizations").await.expect(200);
+    let organization = organizations["items"][0]["organization_id"].as_str().unwrap().to_owned();
+    let founder = operator.found(&format!("/v1/organizations/{organization}"), "ada").await;
+    let caller = Place::default()
+        .with("ORGLEDGER_SERVER", dev.base())
+        .with("ORGLEDGER_CREDENTIAL", &founder.secret)
+        .with("ORGLEDGER_ORGANIZATION", &organization);
+    let json = json_of(&prices);
+    let now = used(&requests, rates(&json, "openai", "gpt-4o-mini"));
+    let pico = |value: &Value| value.as_str().unwrap().parse::<Amount>().unwrap().pico();
+    for (provider, model) in [("openai", "gpt-5"), ("anthropic", "claude-3-5-haiku-latest")] {
+        let mut what_if = vec!["usage", "what-if", "--from", "2000-01-01", "--to", "2100-01-01"];
+        what_if.extend(["--by", "feature", "--as-provider", provider, "--as-model", model]);
+        let told = caller.json(&what_if).await;
+        assert_eq!(
+            (&told["records"], &told["without_price"], &told["continue_after"]),
+            (&json!(40_216), &json!(0), &Value::Null)
+        );
+        let would = used(&requests, rates(&json, provider, model));
+        let rows = told["rows"].as_array().unwrap();
+        assert_eq!(rows.len(), would.len());
+        let mut sum = 0;
+        for row in rows {
+            let feature = row["feature"].as_str().unwrap();
+            let (now, would) = (&now[feature], &would[feature]);
+            assert_eq!(pico(&row["cost_now"]), now.pico, "{row}");
+            assert_eq!(pico(&row["cost_what_if"]), would.pico, "{model}: {row}");
+            assert_eq!(pico(&row["difference"]), would.pico - now.pico, "{row}");
+            assert_eq!(i128::from(row["records_compared"].as_i64().unwrap()), now.requests);
+            assert_eq!(row["currency"], "USD");
+            sum += would.pico;
+        }
+        assert_eq!(pico(&told["totals"][0]["cost_what_if"]), sum);
+    }
+    dev.stop().await;
 }

@@ -158,6 +158,8 @@ async fn totals_stay_what_needs_records_is_refused_and_a_restored_month_is_as_it
     let before = world.totals().await;
     let by_end_user = world.get("/costs?by=end_user").await["rows"].clone();
     let explained = world.get("/usage/r0-100/explanation").await;
+    let what_if = "/usage/what-if?from=2026-01-01&to=2026-02-01&as_provider=p&as_model=m&by=day";
+    let would_cost = world.get(what_if).await["rows"].clone();
 
     let archived = world.place.json(&world.archive(&["--drop", "--json"])).await;
     assert_eq!(archived["state"], "dropped", "{archived}");
@@ -185,6 +187,8 @@ async fn totals_stay_what_needs_records_is_refused_and_a_restored_month_is_as_it
     refused("/costs?by=end_user".to_owned()).await;
     refused("/costs?by=feature,end_user&from=2026-01-31&to=2026-02-03".to_owned()).await;
     refused("/usage/r0-100/explanation".to_owned()).await;
+    let nowhere = world.owner.get(&format!("{}{what_if}", world.base)).await;
+    nowhere.assert_problem(409, "usage-archived");
     let february = world.get("/costs?by=end_user&from=2026-02-01").await;
     assert!(!february["rows"].as_array().unwrap().is_empty(), "{february}");
     let unbuilt = world.place.run(&["rebuild", "cost_per_feature"]).await.refused();
@@ -228,6 +232,7 @@ async fn totals_stay_what_needs_records_is_refused_and_a_restored_month_is_as_it
     assert_sound(&world.log).await;
     assert_eq!(world.get("/costs?by=end_user").await["rows"], by_end_user);
     assert_eq!(world.get("/usage/r0-100/explanation").await, explained);
+    assert_eq!(world.get(what_if).await["rows"], would_cost);
     world.read_models_are_there().await;
     let kept = fingerprints(&world.log).await;
     for name in ["cost_per_feature", "balances", "last_use"] {

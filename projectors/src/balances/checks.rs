@@ -15,6 +15,17 @@ const LOTS: &str = "select format('lot %s: %s of %s is left, and the journal say
     where l.remaining <> coalesce(j.amount, 0) or l.remaining < 0 or l.drawn < 0
         or l.amount <> l.remaining + l.drawn + l.refunded + l.transferred_out + l.expired";
 
+/// A lot is what it came to last, and at no time was anything of it lost.
+const LOT_STATES: &str = "select format('%s of lot %s is left, and at position %s %s was', l.remaining,
+        l.lot_id, s.position, s.remaining)
+    from credit_lots l
+    left join (select *, row_number() over (partition by lot_id order by position desc) = 1 as is_last
+               from credit_lot_states) s using (lot_id)
+    where s.position is null or s.organization_id <> l.organization_id
+        or l.amount <> s.remaining + s.drawn + s.refunded + s.transferred_out + s.expired
+        or s.is_last and (l.remaining, l.drawn, l.refunded, l.transferred_out, l.expired)
+            <> (s.remaining, s.drawn, s.refunded, s.transferred_out, s.expired)";
+
 /// A balance is its lots and what was returned less its overdraft, and what came in less what left.
 const BALANCES: &str =
     "select format('the balance of %s in %s is %s; its lots say %s, its totals %s',
@@ -68,4 +79,5 @@ const MOVEMENTS: &str =
     where b.balance <> coalesce(m.amount, 0) - b.consumed";
 
 /// All of them.
-pub(super) const ALL: &[&str] = &[ENTRIES, LOTS, BALANCES, TOTALS, ACCOUNTS, USAGE, MOVEMENTS];
+pub(super) const ALL: &[&str] =
+    &[ENTRIES, LOTS, LOT_STATES, BALANCES, TOTALS, ACCOUNTS, USAGE, MOVEMENTS];

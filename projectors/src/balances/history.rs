@@ -1,4 +1,4 @@
-//! Rows that are written once: movements and crossings.
+//! Rows that are written once: movements, crossings, and what lots came to.
 
 use event_schemas::{Amount, CreditAccountEvent, OrganizationId, RecordedEvent};
 use sqlx::PgConnection;
@@ -6,6 +6,7 @@ use sqlx::types::chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::entries::{Key, movement};
+use super::states::LotStates;
 use crate::events;
 use crate::projection::ProjectionError;
 
@@ -45,6 +46,7 @@ pub(super) struct History {
     movements: Vec<Movement>,
     crossings: Vec<Crossing>,
     on_record: Vec<OnRecord>,
+    pub(super) lots: LotStates,
 }
 
 impl History {
@@ -91,7 +93,7 @@ impl History {
         if !self.on_record.is_empty() {
             write_on_record(tx, &self.on_record).await?;
         }
-        Ok(())
+        self.lots.write(tx).await
     }
 }
 

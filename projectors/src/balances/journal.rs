@@ -1,6 +1,6 @@
 //! The legs that entries post. What comes into an account of the journal is above zero.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event_schemas::{Amount, Currency, OrganizationId};
 use sqlx::types::chrono::NaiveDate;
@@ -67,11 +67,13 @@ pub(super) struct Journal(BTreeMap<(Entry, Leg, Option<Uuid>), Amount>);
 pub(super) struct Legs<'a> {
     journal: &'a mut Journal,
     entry: Entry,
+    /// The lots that one of them is of.
+    lots: BTreeSet<Uuid>,
 }
 
 impl Journal {
     pub(super) fn entry(&mut self, entry: Entry) -> Legs<'_> {
-        Legs { journal: self, entry }
+        Legs { journal: self, entry, lots: BTreeSet::new() }
     }
 
     /// Every leg that is not nothing.
@@ -85,5 +87,11 @@ impl Legs<'_> {
     pub(super) fn post(&mut self, leg: Leg, lot_id: Option<Uuid>, amount: Amount) {
         let sum = self.journal.0.entry((self.entry, leg, lot_id)).or_default();
         *sum = *sum + amount;
+        self.lots.extend(lot_id.filter(|_| amount != Amount::ZERO));
+    }
+
+    /// The lots of which the entry changed what is left.
+    pub(super) fn lots(self) -> BTreeSet<Uuid> {
+        self.lots
     }
 }

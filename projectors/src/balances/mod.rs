@@ -7,6 +7,7 @@ mod corrections;
 mod entries;
 mod history;
 mod journal;
+mod states;
 mod store;
 mod usage;
 
@@ -30,11 +31,12 @@ pub struct Balances;
 
 impl Projection for Balances {
     const NAME: &'static str = "balances";
-    const VERSION: i32 = 3;
+    const VERSION: i32 = 4;
     const VIEWS: &'static [&'static str] = &[
         "balances",
         "credit_crossings",
         "credit_journal",
+        "credit_lot_states",
         "credit_lots",
         "credit_movements",
         "credit_usage",
@@ -95,7 +97,13 @@ async fn enter(
     let account = accounts.entry(key).or_default();
     let before = account.balance;
     let booked_on = entry.recorded_at().date_naive();
-    let booked = |position| journal::Entry { organization_id, currency, booked_on, position };
+    // Usage is summed up by the day.
+    let position = match entry {
+        Entry::Event(..) | Entry::Correction(_) => Some(entry.position()),
+        Entry::Usage(_) => None,
+    };
+    let booked = journal::Entry { organization_id, currency, booked_on, position };
+    let mut legs = journal.entry(booked);
     match entry {
         Entry::Event(recorded, event) => {
             let at = Entered {
@@ -103,7 +111,6 @@ async fn enter(
                 sequence: recorded.sequence,
                 occurred_at: recorded.occurred_at,
             };
-            let mut legs = journal.entry(booked(Some(recorded.position)));
             let amount = account.apply(event, at, &mut legs);
             history.event(key, recorded, event, amount)?;
             if let Some(exhausted) = account.crossed(before) {
@@ -112,7 +119,6 @@ async fn enter(
             }
         }
         Entry::Correction(corrected) => {
-            let mut legs = journal.entry(booked(Some(corrected.position)));
             account.give_back(corrected.given_back, corrected.recorded_at, &mut legs);
             corrected.parts.iter().for_each(|part| account.consume(*part, &mut legs));
             if let Some(exhausted) = account.crossed(before) {
@@ -121,7 +127,6 @@ async fn enter(
             }
         }
         Entry::Usage(used) => {
-            let mut legs = journal.entry(booked(None));
             used.parts.iter().for_each(|part| account.consume(*part, &mut legs));
             // Rare: only then the records are looked at one by one.
             if let (Some(exhausted), Some(source)) = (account.crossed(before), source) {
@@ -131,5 +136,6 @@ async fn enter(
             }
         }
     }
+    history.lots.changed(entry, account, &legs.lots());
     Ok(())
 }

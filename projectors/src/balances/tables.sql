@@ -61,6 +61,21 @@ create index on credit_lots (organization_id, position);
 create index on credit_lots (organization_id, currency) where remaining > 0;
 create index on credit_lots (expires_at) where remaining > 0;
 
+-- What was left of a lot after each entry that changed that, and where the rest had gone. A batch of usage
+-- stands at its first record: it commits at once.
+create table credit_lot_states (
+    lot_id uuid not null,
+    organization_id uuid not null,
+    position bigint not null,
+    recorded_at timestamptz not null,
+    remaining numeric(38,12) not null,
+    drawn numeric(38,12) not null,
+    refunded numeric(38,12) not null,
+    transferred_out numeric(38,12) not null,
+    expired numeric(38,12) not null,
+    primary key (lot_id, position)
+);
+
 -- Double entry. Legs of one event have its position; legs of usage are summed up by the day on which
 -- they were recorded, in UTC, and have none. Those of one organization, currency, day and position
 -- sum to zero.

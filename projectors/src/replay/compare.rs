@@ -107,8 +107,8 @@ fn as_of(columns: &[String]) -> Option<As> {
         let columns: Vec<String> = columns.iter().map(column).collect();
         return Some(As { row: columns.join(", "), condition: "known_from <= $1" });
     }
-    // A movement of credits, or a line of the audit log: written once.
-    if has("position") && has("event_id") {
+    // A movement of credits, what a lot came to, or a line of the audit log: written once.
+    if has("position") && (has("event_id") || has("recorded_at")) {
         return Some(As { condition: "position <= $1", ..As::all(columns) });
     }
     None

@@ -41,8 +41,12 @@ async fn balances_lots_and_crossings_are_what_single_records_come_to() {
     for seed in 60..66 {
         let house = House::new().await;
         let mut dealings = Dealings::new(seed);
-        for _ in 0..60 {
+        let mut then = Vec::new();
+        for step in 0..60 {
             dealings.go_on(&house).await;
+            if step % 5 == 0 {
+                then.push((house.head().await, Naive::of(&house).await.lots));
+            }
             if seed % 2 == 0 {
                 let head = house.head().await;
                 catch_up(&house.read, &house.feed(), &balances, head).await.unwrap();
@@ -60,6 +64,11 @@ async fn balances_lots_and_crossings_are_what_single_records_come_to() {
             let feed = house.feed_in_pages_of(events);
             rebuild(&house.read, &feed, &balances[0], &mut |_| {}).await.unwrap();
             assert_eq!(Naive::read(&house.reader).await, expected, "in pages of {events}");
+            // And what each lot was at every position before can be asked still.
+            for (position, lots) in &then {
+                let told = Naive::lots_at(&house.reader, *position).await;
+                assert_eq!(told, *lots, "at {position} in pages of {events}, seed {seed}");
+            }
         }
     }
     assert!(crossings > 15 && overdrawn > 2 && expired > 5, "{crossings} {overdrawn} {expired}");
@@ -123,6 +132,7 @@ async fn what_does_not_agree_is_not_put_into_service() {
     for (table, column) in [
         ("credit_lots", "remaining"),
         ("credit_lots", "drawn"),
+        ("credit_lot_states", "remaining"),
         ("balances", "overdraft"),
         ("balances", "consumed"),
         ("credit_journal", "amount"),

@@ -1,7 +1,9 @@
 //! `GET /v1/organizations/{organization_id}/audit-log`.
 
 use api_conventions::links::NextPage;
-use api_conventions::{Cursor, Limit, POSITION_HEADER, Page, Path, Position, Problem, Query};
+use api_conventions::{
+    Cursor, Limit, POSITION_HEADER, Page, Path, Position, Problem, Query, TimeBound,
+};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
@@ -13,7 +15,6 @@ use super::ocsf::to_ocsf;
 use super::{
     Actions, ActorText, AuditEntry, AuditFilter, Order, Outcome, READS, Targets, audit_log, to_csv,
 };
-use crate::balances::hour::HourBound as Bound;
 use crate::error::QueryError;
 use crate::parameters::{OrganizationPath, Refusals, from_text, time_or_date};
 use crate::snapshot::Rows;
@@ -80,20 +81,20 @@ pub(crate) struct AuditParameters {
     /// What happened from this time on (RFC 3339), or from the start of this day (UTC).
     #[param(schema_with = time_or_date, required = false, example = "2026-01-01")]
     #[serde(default, deserialize_with = "from_text")]
-    from: Option<Bound>,
+    from: Option<TimeBound>,
     /// What happened before this time, or before the start of this day.
     #[param(schema_with = time_or_date, required = false, example = "2026-02-01")]
     #[serde(default, deserialize_with = "from_text")]
-    to: Option<Bound>,
+    to: Option<TimeBound>,
     /// What was recorded from this time on, or from the start of this day: what was imported or
     /// recorded late happened before.
     #[param(schema_with = time_or_date, required = false, example = "2026-01-01")]
     #[serde(default, deserialize_with = "from_text")]
-    recorded_from: Option<Bound>,
+    recorded_from: Option<TimeBound>,
     /// What was recorded before this time, or before the start of this day.
     #[param(schema_with = time_or_date, required = false, example = "2026-02-01")]
     #[serde(default, deserialize_with = "from_text")]
-    recorded_to: Option<Bound>,
+    recorded_to: Option<TimeBound>,
     /// In the order of the log, or the other way round.
     #[param(inline)]
     order: Option<Order>,
@@ -126,7 +127,7 @@ impl std::str::FromStr for RequestText {
 
 impl AuditParameters {
     fn filter(&self, path: &OrganizationPath) -> Result<AuditFilter, QueryError> {
-        let time = |bound: &Option<Bound>| bound.as_ref().map(|Bound(time)| *time);
+        let time = |bound: &Option<TimeBound>| bound.as_ref().map(|TimeBound(time)| *time);
         for (field, from, to) in [
             ("to", time(&self.from), time(&self.to)),
             ("recorded_to", time(&self.recorded_from), time(&self.recorded_to)),

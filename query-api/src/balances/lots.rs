@@ -1,6 +1,6 @@
 //! Lots of credits: what is left of each purchase, grant and transfer, and where the rest went.
 
-use api_conventions::{Cursor, Limit, Page, Path, Position, Problem, Query};
+use api_conventions::{AsOf, Cursor, Limit, Page, Path, Position, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use event_schemas::{Amount, Currency, LotId, OrganizationId, Permission};
@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{READS, amount};
 use crate::error::QueryError;
 use crate::organizations;
-use crate::parameters::{OrganizationPath, Refusals};
+use crate::parameters::{OrganizationPath, Refusals, time_or_date};
 use crate::snapshot::{Projection, Rows, Snapshot};
 use crate::state::{QueryState, Reflecting, highest};
 use crate::temporal::Temporal;
@@ -59,9 +59,11 @@ pub struct CreditLot {
 const LIST: &str = "credit lot";
 
 /// Where a page of lots ended, and what it was a page of.
-#[derive(Serialize, Deserialize)]
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     organization_id: OrganizationId,
+    as_of: Option<DateTime<Utc>>,
+    at_position: Option<i64>,
     currency: Option<String>,
     is_open: bool,
     after: i64,
@@ -75,6 +77,13 @@ pub(crate) struct CreditLotsQuery {
     /// Answer only from a picture that has this position of the log; waits a few seconds.
     #[param(value_type = Option<i64>, minimum = 0)]
     min_position: Option<Position>,
+    /// As the log knew them at this position.
+    #[param(value_type = Option<i64>, minimum = 0)]
+    at_position: Option<Position>,
+    /// As they were known at this time (RFC 3339), or at the end of this day (UTC): by what had been
+    /// recorded by then. Lots are drawn in the order in which usage is recorded, whenever it happened.
+    #[param(schema_with = time_or_date, required = false, example = "2026-01-31")]
+    as_of: Option<AsOf>,
     /// In this currency only.
     #[param(value_type = Option<String>, pattern = "^[A-Z]{3}$", example = "USD")]
     currency: Option<Currency>,
@@ -92,40 +101,60 @@ pub(crate) struct CreditLotsQuery {
 
 impl CreditLotsQuery {
     fn begin(&self, organization_id: OrganizationId) -> Result<Place, QueryError> {
-        let currency = self.currency.map(|currency| currency.to_string());
-        let is_open = self.open;
-        let Some(cursor) = &self.cursor else {
-            return Ok(Place { organization_id, currency, is_open, after: 0 });
+        let asked = Place {
+            organization_id,
+            as_of: self.as_of.map(|AsOf(time)| time),
+            at_position: self.at_position.map(|Position(position)| position),
+            currency: self.currency.map(|currency| currency.to_string()),
+            is_open: self.open,
+            after: 0,
         };
+        let Some(cursor) = &self.cursor else { return Ok(asked) };
         let unfit = || QueryError::invalid("cursor", "it is not a next_cursor of this list");
         let place: Place = cursor.key(LIST).map_err(|_| unfit())?;
-        let is_same = place.organization_id == organization_id
-            && place.currency == currency
-            && place.is_open == is_open;
-        if is_same { Ok(place) } else { Err(unfit()) }
+        if (Place { after: place.after, ..asked }) == place { Ok(place) } else { Err(unfit()) }
     }
 }
+
+const NOW: &str =
+    "select * from read.credit_lots where $6::bigint is null and $7::timestamptz is null";
+
+/// What each lot had come to by the last entry that changed it. One that had not come has none.
+const THEN: &str = "
+    select l.lot_id, l.organization_id, l.currency, l.kind, l.amount, s.remaining, s.drawn, s.refunded,
+        s.transferred_out, s.expired, l.expires_at, l.priority, l.position, l.occurred_at
+    from read.credit_lots l
+    join lateral (
+        select * from read.credit_lot_states s
+        where s.lot_id = l.lot_id and ($6::bigint is null or s.position <= $6)
+            and ($7::timestamptz is null or s.recorded_at <= $7)
+        order by s.position desc limit 1) s on true";
 
 async fn lots(
     snapshot: &mut Snapshot,
     place: Place,
     limit: Limit,
 ) -> Result<Page<CreditLot>, QueryError> {
-    organizations::check_exists(snapshot, place.organization_id, Temporal::NOW).await?;
+    let temporal = Temporal { as_of: place.as_of, at_position: place.at_position };
+    temporal.check(snapshot)?;
+    organizations::check_exists(snapshot, place.organization_id, temporal).await?;
     let limit = limit.get();
-    let rows = sqlx::query(
+    let of = if place.as_of.is_none() && place.at_position.is_none() { NOW } else { THEN };
+    let rows = sqlx::query(&format!(
         "select lot_id, currency, kind, amount::text, remaining::text, drawn::text, refunded::text,
              transferred_out::text, expired::text, expires_at, priority, position, occurred_at
-         from read.credit_lots
+         from ({of}) lots
          where organization_id = $1 and position > $2 and ($3::text is null or currency = $3)
              and (not $4 or remaining > 0)
-         order by position limit $5",
-    )
+         order by position limit $5"
+    ))
     .bind(place.organization_id.0)
     .bind(place.after)
     .bind(&place.currency)
     .bind(place.is_open)
     .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX))
+    .bind(place.at_position)
+    .bind(place.as_of)
     .fetch_all(snapshot.connection())
     .await?;
     let items = rows.iter().take(limit).map(lot).collect::<Result<Vec<_>, _>>()?;
@@ -200,7 +229,8 @@ pub async fn left_of_lot(
     .transpose()
 }
 
-/// The lots of credits, in the order in which they came.
+/// The lots of credits, in the order in which they came: now, or as they were known at a time or a
+/// position.
 #[utoipa::path(get, path = "/v1/organizations/{organization_id}/credit-lots",
     operation_id = "list_credit_lots", tag = "credits",
     params(OrganizationPath, CreditLotsQuery),
@@ -214,7 +244,8 @@ pub(crate) async fn list_credit_lots(
     viewer.must(Permission::CreditsRead)?;
     let place = query.begin(path.organization_id)?;
     let rows = Rows::Of(path.organization_id);
-    let mut snapshot = state.snapshot(rows, READS, highest(&[query.min_position])).await?;
+    let position_min = highest(&[query.min_position, query.at_position]);
+    let mut snapshot = state.snapshot(rows, READS, position_min).await?;
     let body = lots(&mut snapshot, place, query.limit.unwrap_or_default()).await?;
     Ok(Reflecting::page(snapshot.position(), body))
 }

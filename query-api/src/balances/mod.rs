@@ -2,7 +2,6 @@
 //! told.
 
 pub mod authorization;
-pub(crate) mod hour;
 pub mod lots;
 pub mod movements;
 pub mod statement;

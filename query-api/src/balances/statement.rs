@@ -5,7 +5,7 @@ mod csv;
 
 use std::collections::BTreeMap;
 
-use api_conventions::{POSITION_HEADER, Path, Position, Problem, Query};
+use api_conventions::{POSITION_HEADER, Path, Position, Problem, Query, TimeBound};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
@@ -17,7 +17,6 @@ use utoipa::{IntoParams, ToSchema};
 
 pub use csv::to_csv;
 
-use super::hour::HourBound;
 use super::movements::{CreditMovement, movement};
 use super::{BY_THE_HOUR, READS, amount, balances_before, is_whole_hour};
 use crate::error::QueryError;
@@ -256,11 +255,11 @@ pub(crate) struct StatementParameters {
     /// beginning.
     #[param(schema_with = time_or_date, required = false, example = "2026-01-01")]
     #[serde(default, deserialize_with = "from_text")]
-    from: Option<HourBound>,
+    from: Option<TimeBound>,
     /// Up to this whole hour, or the start of this day, which is not part of it.
     #[param(schema_with = time_or_date, required = false, example = "2026-02-01")]
     #[serde(default, deserialize_with = "from_text")]
-    to: Option<HourBound>,
+    to: Option<TimeBound>,
     /// How to write it.
     #[param(inline)]
     format: Option<StatementFormat>,
@@ -284,8 +283,8 @@ pub(crate) async fn get_statement(
     let query = StatementQuery {
         organization: OrganizationRef::Id(path.organization_id),
         currency: parameters.currency,
-        from: parameters.from.map(|HourBound(time)| time),
-        to: parameters.to.map(|HourBound(time)| time),
+        from: parameters.from.map(|TimeBound(time)| time),
+        to: parameters.to.map(|TimeBound(time)| time),
         at_position: parameters.at_position.map(|Position(position)| position),
     };
     let rows = Rows::Of(path.organization_id);

@@ -13,6 +13,7 @@ mod every_route;
 mod explained;
 mod inherited;
 mod lists;
+mod lots;
 mod price_lists;
 mod rows;
 mod seals;

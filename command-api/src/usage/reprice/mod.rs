@@ -8,7 +8,6 @@ mod priced;
 pub(crate) mod route;
 
 use chrono::{DateTime, Utc};
-use domain::pricing::{ChosenList, ChosenPrices};
 use domain::text;
 use event_schemas::{
     Amount, Currency, OrganizationId, Permission, PriceListId, ProjectId, RepricingId,
@@ -17,18 +16,13 @@ use event_schemas::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::checks::{storable, text_in};
+use super::other_prices::{self, AskedPrices};
+use crate::checks::text_in;
 use crate::execute::Session;
 use crate::refusal::Refusal;
 
 /// What the command is called.
 const NAME: &str = "usage.reprice";
-
-/// How many records are looked at in one transaction.
-const PAGE_RECORDS_MAX: i64 = 10_000;
-
-/// How many of those transactions one request has: some seconds' work.
-const PAGES_MAX: u32 = 10;
 
 /// Which usage to price again, and by which prices.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -141,33 +135,16 @@ impl RepriceUsageRequest {
         }
     }
 
-    fn prices(&self, known: i64) -> ChosenPrices {
-        let list = self
-            .price_list_id
-            .clone()
-            .map(|price_list_id| ChosenList { price_list_id, version: self.price_list_version });
-        ChosenPrices { known, list }
+    fn prices(&self) -> AskedPrices {
+        AskedPrices {
+            price_list_id: self.price_list_id.clone(),
+            price_list_version: self.price_list_version,
+            prices_at: self.prices_at,
+        }
     }
 
     fn check(&self) -> Result<(), Refusal> {
-        storable("from", Some(self.from))?;
-        storable("to", Some(self.to))?;
-        let invalid = |field, why| Err(Refusal::Invalid { field, why });
-        if self.from >= self.to {
-            return invalid("to", "it must be after from");
-        }
-        if self.price_list_version.is_some() && self.price_list_id.is_none() {
-            return invalid(
-                "price_list_version",
-                "it takes the price_list_id that it is a version of",
-            );
-        }
-        if self.prices_at.is_some_and(|position| position < 0) {
-            return invalid("prices_at", "positions begin with 1");
-        }
-        if self.after_position.is_some_and(|position| position < 0) {
-            return invalid("after_position", "positions begin with 1");
-        }
+        other_prices::check(&self.scope(), &self.prices(), self.after_position)?;
         text_in("reason", text::reason(self.reason.as_deref()))?;
         Ok(())
     }

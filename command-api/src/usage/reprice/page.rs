@@ -5,11 +5,12 @@ use event_log::usage::{correction_cuts, corrections_hash};
 use event_schemas::{OrganizationId, RepricingId};
 use serde::{Deserialize, Serialize};
 
-use super::priced::{Changed, Page, Span};
+use super::priced::{Changed, Page};
 use super::{NAME, RepriceUsageRequest, UsageRepriced};
 use crate::execute::{Command, Session};
 use crate::refusal::{ExecuteError, Refusal};
 use crate::usage::UsageRecorder;
+use crate::usage::other_prices::Span;
 
 /// What the first page of a repricing has settled for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +57,9 @@ impl Command for RepricePage {
         // Before the records: whoever corrects some of them meanwhile moves this stream on.
         session.read::<UsageRepricing>(self.organization_id).await?;
         let begun = self.begun(session).await?;
-        let span = Span { after: self.after, upto: begun.until, prices_at: begun.prices_at };
-        let page = self.recorder.price_again(self.organization_id, &self.request, span).await?;
+        let span = Span { after: self.after, upto: begun.until };
+        let (of, prices_at) = (self.organization_id, begun.prices_at);
+        let page = self.recorder.price_again(of, &self.request, span, prices_at).await?;
         let Page { changed, upto, summary } = page;
         let mut rest = changed.as_slice();
         for count in correction_cuts(changed.iter().map(|changed| &changed.usage)) {
@@ -79,8 +81,8 @@ impl RepricePage {
             return Ok(begun);
         }
         let until = session.log().head().await.map_err(ExecuteError::Database)?;
-        let prices_at =
-            self.recorder.prices_for(self.organization_id, &self.request, until).await?;
+        let asked = self.request.prices();
+        let prices_at = self.recorder.prices_for(self.organization_id, &asked, until).await?;
         Ok(Begun { repricing_id: session.new_id(), prices_at, until })
     }
 

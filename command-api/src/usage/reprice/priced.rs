@@ -5,13 +5,14 @@ use std::sync::PoisonError;
 
 use domain::pricing::{ChosenPrices, PriceBook};
 use domain::usage_repricing::{Correction, RecordCost};
-use event_log::usage::{NewCorrection, Price, PricedRecords, RecordsOf, price_of, read_as_priced};
+use event_log::usage::{NewCorrection, Price, price_of};
 use event_schemas::{Amount, Currency, OrganizationId, PriceStatus, RecordedUsage};
 
-use super::{PAGE_RECORDS_MAX, RepriceUsageRequest, RepricedCost, RepricedModel, UsageRepriced};
-use crate::refusal::{ExecuteError, Refusal};
+use super::{RepriceUsageRequest, RepricedCost, RepricedModel, UsageRepriced};
+use crate::refusal::Refusal;
 use crate::usage::UsageRecorder;
 use crate::usage::explain::used;
+use crate::usage::other_prices::{Span, price_by};
 
 /// A record that costs something else.
 pub(super) struct Changed {
@@ -59,77 +60,23 @@ pub(super) struct Summary {
     models: BTreeMap<Key, RepricedCost>,
 }
 
-/// Where a repricing stands.
-#[derive(Clone, Copy)]
-pub(super) struct Span {
-    pub(super) after: i64,
-    pub(super) upto: i64,
-    pub(super) prices_at: i64,
-}
-
 impl UsageRecorder {
-    /// The position up to which prices count: as far as they are known, or as far as is asked.
-    pub(super) async fn prices_for(
-        &self,
-        organization_id: OrganizationId,
-        request: &RepriceUsageRequest,
-        head: i64,
-    ) -> Result<i64, Refusal> {
-        let known = self.refresh_prices().await?;
-        let prices_at = request.prices_at.unwrap_or(known);
-        if prices_at > head {
-            let why = "the log has not come as far";
-            return Err(Refusal::Invalid { field: "prices_at", why });
-        }
-        let book = self.book.read().unwrap_or_else(PoisonError::into_inner);
-        if book.has(organization_id, &request.prices(prices_at)) {
-            return Ok(prices_at);
-        }
-        let why = "the organization has no such price list, or not that version of it";
-        Err(Refusal::Invalid { field: "price_list_id", why })
-    }
-
     /// Prices the next records of a span again.
     pub(super) async fn price_again(
         &self,
         organization_id: OrganizationId,
         request: &RepriceUsageRequest,
         span: Span,
+        prices_at: i64,
     ) -> Result<Page, Refusal> {
-        let of = RecordsOf {
-            organization_id,
-            after: span.after,
-            upto: span.upto,
-            first_day: request.from.date_naive(),
-            last_day: request.to.date_naive(),
-        };
-        let pool = self.executor.log().pool();
-        let mut connection = pool.acquire().await.map_err(ExecuteError::Database)?;
-        let read = read_as_priced(&mut connection, of, PAGE_RECORDS_MAX).await;
-        drop(connection);
-        let PricedRecords { records, upto, archived } = read.map_err(ExecuteError::Database)?;
-        if archived > 0 {
-            return Err(Refusal::UsageArchived);
-        }
-        let prices = request.prices(span.prices_at);
+        let next = self.next_records(organization_id, &request.scope(), span).await?;
+        let prices = request.prices().known_at(prices_at);
         let book = self.book.read().unwrap_or_else(PoisonError::into_inner);
-        let mut page = Page { changed: Vec::new(), upto, summary: Summary::default() };
-        for (_, usage) in records.into_iter().filter(|(_, usage)| request.is_about(usage)) {
+        let mut page = Page { changed: Vec::new(), upto: next.upto, summary: Summary::default() };
+        for usage in next.records {
             page.look_at(&book, &prices, usage);
         }
         Ok(page)
-    }
-}
-
-impl RepriceUsageRequest {
-    fn is_about(&self, usage: &RecordedUsage) -> bool {
-        let is =
-            |asked: &Option<String>, said: &str| asked.as_ref().is_none_or(|asked| asked == said);
-        (self.from..self.to).contains(&usage.occurred_at)
-            && self.project_id.is_none_or(|project_id| project_id == usage.project_id)
-            && is(&self.provider, &usage.provider)
-            && is(&self.model, &usage.model)
-            && (!self.only_unpriced || usage.price_status == PriceStatus::Unpriced)
     }
 }
 
@@ -140,12 +87,7 @@ impl Page {
             self.summary.unchanged += 1;
             return;
         }
-        let priced = book.price_by(&used(&usage), prices).ok();
-        let after = priced.and_then(|priced| {
-            let (version, cost_pico) = (priced.price_version?, priced.cost_pico?);
-            Some(Price { version, cost_pico, currency: priced.currency? })
-        });
-        let Some(after) = after else {
+        let Some(after) = price_by(book, prices, &used(&usage)) else {
             self.summary.without_price += 1;
             return;
         };

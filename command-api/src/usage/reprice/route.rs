@@ -6,14 +6,15 @@ use axum::response::Response;
 use event_schemas::OrganizationId;
 
 use super::page::{PageRepriced, RepricePage};
-use super::priced::{Span, Summary};
-use super::{NAME, PAGES_MAX, RepriceUsageRequest, UsageRepriced};
+use super::priced::Summary;
+use super::{NAME, RepriceUsageRequest, UsageRepriced};
 use crate::answers::{Answered, answered, refuse};
 use crate::asked::Asked;
 use crate::execute::CommandContext;
 use crate::parameters::{OrganizationPath, PostHeaders, Refusals};
 use crate::refusal::{ExecuteError, Refusal};
 use crate::routes::CommandApi;
+use crate::usage::other_prices::{PAGES_MAX, Span};
 
 /// What became of a request.
 struct Done {
@@ -117,12 +118,12 @@ async fn look(
     session.may_reprice(organization_id, request).await?;
     session.open_organization(organization_id).await?;
     let head = session.log().head().await.map_err(ExecuteError::Database)?;
-    let prices_at = api.recorder.prices_for(organization_id, request, head).await?;
+    let prices_at = api.recorder.prices_for(organization_id, &request.prices(), head).await?;
     let mut summary = Summary::default();
     let mut after = request.after_position.unwrap_or(0);
     for _ in 0..PAGES_MAX {
-        let span = Span { after, upto: head, prices_at };
-        let page = api.recorder.price_again(organization_id, request, span).await?;
+        let span = Span { after, upto: head };
+        let page = api.recorder.price_again(organization_id, request, span, prices_at).await?;
         summary.add_all(&page.summary.told(prices_at, None));
         after = page.upto;
         if after >= head {

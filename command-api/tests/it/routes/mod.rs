@@ -27,3 +27,4 @@ mod settings;
 mod usage;
 mod usage_forms;
 mod usage_litellm;
+mod what_if;

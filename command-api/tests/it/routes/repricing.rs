@@ -5,26 +5,32 @@ use serde_json::{Value, json};
 
 use crate::support::{App, Client, Reply};
 
-struct World {
-    app: App,
-    organization: String,
-    project: String,
+/// An organization with a project, whose usage is priced again.
+pub(super) struct World {
+    pub(super) app: App,
+    pub(super) organization: String,
+    pub(super) project: String,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let app = App::new().await;
         let organization = app.organization().await;
         let project = app.project(&organization, "alpha").await;
         Self { app, organization, project }
     }
 
-    fn path(&self, rest: &str) -> String {
+    pub(super) fn path(&self, rest: &str) -> String {
         format!("/v1/organizations/{}{rest}", self.organization)
     }
 
     /// Publishes prices of all: that much a million input tokens of each model.
-    async fn publish(&self, provider: &str, currency: &str, prices: &[(&str, &str)]) -> i64 {
+    pub(super) async fn publish(
+        &self,
+        provider: &str,
+        currency: &str,
+        prices: &[(&str, &str)],
+    ) -> i64 {
         let model = |(model, price): &(&str, &str)| json!({"model": model, "matches": {"equals": model}, "rates": {"input_tokens": price}});
         let models: Vec<Value> = prices.iter().map(model).collect();
         let list = json!({"catalogue": "c", "provider": provider, "currency": currency,
@@ -34,13 +40,13 @@ impl World {
     }
 
     /// A record of a million input tokens.
-    fn record(&self, request_id: &str, model: &str) -> Value {
+    pub(super) fn record(&self, request_id: &str, model: &str) -> Value {
         json!({"project_id": self.project, "provider": "openai", "model": model,
             "request_id": request_id, "occurred_at": "2026-05-01T12:00:00Z",
             "input_tokens": 1_000_000})
     }
 
-    async fn send(&self, records: &[Value]) {
+    pub(super) async fn send(&self, records: &[Value]) {
         let asking = self.app.admin().ask(Method::POST, &self.path("/usage"));
         let answer = asking.json(&json!({"records": records})).await.ok();
         let fates = answer["records"].as_array().expect("fates");
@@ -54,7 +60,7 @@ impl World {
         asked
     }
 
-    async fn reprice(&self, fields: Value) -> Reply {
+    pub(super) async fn reprice(&self, fields: Value) -> Reply {
         self.app.admin().post(&self.path("/usage/reprice"), Self::asked(fields)).await
     }
 

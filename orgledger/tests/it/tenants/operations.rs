@@ -222,7 +222,12 @@ fn variants(document: &Value, path: &str, method: Method, described: &Value) -> 
 fn with_required<'a>(path: &str, query: impl Iterator<Item = &'a Value>) -> String {
     let required = query.filter(|parameter| parameter["required"] == true).map(|parameter| {
         let name = parameter["name"].as_str().unwrap();
-        let value = if name == "permission" { "usage.read".to_owned() } else { gap(name) };
+        let value = match name {
+            "permission" => "usage.read".to_owned(),
+            "from" => "2026-01-01".to_owned(),
+            "to" => "2026-02-01".to_owned(),
+            id => gap(id),
+        };
         format!("{name}={value}")
     });
     let required = required.collect::<Vec<_>>().join("&");

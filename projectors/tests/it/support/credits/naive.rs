@@ -249,6 +249,11 @@ impl Naive {
         }
     }
 
+    /// What the tables say of the lots at a position.
+    pub(crate) async fn lots_at(reader: &PgPool, position: i64) -> BTreeMap<Uuid, NaiveLot> {
+        lots(reader, "s", position).await
+    }
+
     /// What the tables say.
     pub(crate) async fn read(reader: &PgPool) -> Self {
         let mut read = Self::default();
@@ -265,29 +270,7 @@ impl Naive {
             let balance = NaiveBalance { consumed, overdraft, returned, balance, exhausted };
             read.balances.insert(of, balance);
         }
-        let lots: Vec<LotRow> = sqlx::query_as(
-            "select lot_id, organization_id || ' ' || currency, expires_at, priority, position,
-                 array[remaining, drawn, refunded, transferred_out, expired]::text[]
-             from read.credit_lots",
-        )
-        .fetch_all(reader)
-        .await
-        .unwrap();
-        for (lot, of, expires_at, priority, position, amounts) in lots {
-            let amounts: Vec<i128> = amounts.iter().map(|amount| whole(amount)).collect();
-            let order =
-                (expires_at.is_none(), expires_at, u16::try_from(priority).unwrap(), position);
-            let lot_row = NaiveLot {
-                remaining: amounts[0],
-                drawn: amounts[1],
-                refunded: amounts[2],
-                transferred_out: amounts[3],
-                expired: amounts[4],
-                of,
-                order,
-            };
-            read.lots.insert(lot, lot_row);
-        }
+        read.lots = lots(reader, "l", i64::MAX).await;
         let crossings: Vec<(String, i64, bool, String)> = sqlx::query_as(
             "select organization_id || ' ' || currency, position, exhausted, balance::text
              from read.credit_crossings",
@@ -300,6 +283,41 @@ impl Naive {
         }
         read
     }
+}
+
+/// The lots that had come by a position. Their amounts are of `l`, as they are now, or of `s`, as they were
+/// then.
+async fn lots(reader: &PgPool, of: &str, position: i64) -> BTreeMap<Uuid, NaiveLot> {
+    let amounts = ["remaining", "drawn", "refunded", "transferred_out", "expired"]
+        .map(|column| format!("{of}.{column}"))
+        .join(", ");
+    let rows: Vec<LotRow> = sqlx::query_as(&format!(
+        "select l.lot_id, l.organization_id || ' ' || l.currency, l.expires_at, l.priority,
+             l.position, array[{amounts}]::text[]
+         from read.credit_lots l
+         join lateral (select * from read.credit_lot_states s
+                       where s.lot_id = l.lot_id and s.position <= $1
+                       order by s.position desc limit 1) s on true"
+    ))
+    .bind(position)
+    .fetch_all(reader)
+    .await
+    .unwrap();
+    let lot = |(lot, of, expires_at, priority, position, amounts): LotRow| {
+        let amounts: Vec<i128> = amounts.iter().map(|amount| whole(amount)).collect();
+        let order = (expires_at.is_none(), expires_at, u16::try_from(priority).unwrap(), position);
+        let naive = NaiveLot {
+            remaining: amounts[0],
+            drawn: amounts[1],
+            refunded: amounts[2],
+            transferred_out: amounts[3],
+            expired: amounts[4],
+            of,
+            order,
+        };
+        (lot, naive)
+    };
+    rows.into_iter().map(lot).collect()
 }
 
 fn whole(amount: &str) -> i128 {
