@@ -37,8 +37,8 @@ pub(crate) struct Answered<O> {
 pub(crate) struct AnsweredWithSecret<O> {
     #[serde(flatten)]
     answered: Answered<O>,
-    /// The secret, shown this once. Only a hash of it is kept, so the answer to a request that is
-    /// sent again does not have it.
+    /// The secret, shown this once. It is not kept, so the answer to a request that is sent again
+    /// does not have it.
     secret: Option<String>,
 }
 

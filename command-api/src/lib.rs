@@ -43,6 +43,7 @@ pub mod roles;
 pub mod service_accounts;
 pub mod usage;
 pub mod usage_months;
+pub mod webhooks;
 
 /// What is sent and answered, by operation: the examples in the API's description.
 pub const EXAMPLES: &str = include_str!("examples.json");

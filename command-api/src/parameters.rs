@@ -3,7 +3,7 @@
 use api_conventions::problem::ProblemSchema;
 use event_schemas::{
     AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, BudgetId, ExportId, GroupId, InviteId,
-    MemberId, OrganizationId, ProjectId, ReviewLineId, RoleId, ServiceAccountId,
+    MemberId, OrganizationId, ProjectId, ReviewLineId, RoleId, ServiceAccountId, WebhookId,
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses};
@@ -72,6 +72,8 @@ path! {
     BreakGlassPath { organization_id: OrganizationId, break_glass_id: BreakGlassId }
     /// A budget of an organization.
     BudgetPath { organization_id: OrganizationId, budget_id: BudgetId }
+    /// A webhook of an organization.
+    WebhookPath { organization_id: OrganizationId, webhook_id: WebhookId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
     /// An access review of an organization.

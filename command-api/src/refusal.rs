@@ -14,6 +14,7 @@ use domain::text::TextError;
 use domain::usage::UsageError;
 use domain::usage_month::UsageMonthError;
 use domain::usage_repricing::UsageRepricingError;
+use domain::webhook::WebhookError;
 use event_log::aggregates::LoadError;
 use event_log::{AppendError, VaultError};
 use event_schemas::{Month, Permission, ReviewLineId};
@@ -56,6 +57,9 @@ pub enum Refusal {
     /// By the budget.
     #[error(transparent)]
     Budget(#[from] BudgetError),
+    /// By the webhook.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// By the price list.
     #[error(transparent)]
     PriceList(#[from] PriceListError),

@@ -17,7 +17,7 @@ use crate::usage::UsageRecorder;
 use crate::{
     access_reviews, api_keys, approvals, break_glass, budgets, credits, groups, invites, members,
     organizations, personal_data, price_lists, project_groups, project_members, projects, roles,
-    service_accounts, usage,
+    service_accounts, usage, webhooks,
 };
 
 /// The largest body that records usage: room for the most records that it may have.
@@ -168,6 +168,12 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(credits::policy::change_credit_policy))
         .routes(routes!(budgets::set::set_budget))
         .routes(routes!(budgets::change::change_budget, budgets::remove::remove_budget))
+        .routes(routes!(webhooks::create::create_webhook))
+        .routes(routes!(webhooks::change::change_webhook, webhooks::remove::remove_webhook))
+        .routes(routes!(webhooks::rotate_secret::rotate_webhook_secret))
+        .routes(routes!(webhooks::enable::enable_webhook))
+        .routes(routes!(webhooks::disable::disable_webhook))
+        .routes(routes!(webhooks::replay::replay_webhook))
         .routes(routes!(price_lists::publish::publish_price_list))
         .routes(routes!(price_lists::publish_own::publish_own_prices))
         .routes(routes!(usage::explanation::explain_usage))

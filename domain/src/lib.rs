@@ -25,6 +25,7 @@ pub mod text;
 pub mod usage;
 pub mod usage_month;
 pub mod usage_repricing;
+pub mod webhook;
 
 #[cfg(test)]
 mod testing;

@@ -209,6 +209,7 @@ fn log_migrations() -> Vec<Migration> {
         17 "seals" "log/0017_seals.sql",
         18 "replay" "log/0018_replay.sql",
         19 "archives of usage" "log/0019_usage_archives.sql",
+        20 "webhooks" "log/0020_webhooks.sql",
         21 "replay of corrections" "log/0021_replay_corrections.sql",
     ]
 }

@@ -4,8 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::OrganizationId;
 use crate::personal::PersonalField;
+use crate::{
+    AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
+    OrganizationEvent, OrganizationId, PersonEvent, PriceListEvent, ProjectEvent, RefusalEvent,
+    ServiceAccountEvent, SigningKeyEvent, UsageMonthEvent, UsageRepricingEvent, WebhookEvent,
+};
 
 /// An event of one stream. The enum of a stream's events implements it through [`stream_events!`].
 pub trait StreamEvent: cqrs_es::DomainEvent {
@@ -17,6 +21,29 @@ pub trait StreamEvent: cqrs_es::DomainEvent {
 
     /// Every field that holds a person's text, which never stands in the log in the clear.
     const PERSONAL: &'static [PersonalField];
+}
+
+/// The type of every event of every stream. Usage records are no events of a stream.
+pub fn event_types() -> impl Iterator<Item = &'static str> {
+    let streams = [
+        OrganizationEvent::TYPES,
+        ProjectEvent::TYPES,
+        ServiceAccountEvent::TYPES,
+        ApiKeyEvent::TYPES,
+        AccessReviewEvent::TYPES,
+        ApprovalEvent::TYPES,
+        RefusalEvent::TYPES,
+        CreditAccountEvent::TYPES,
+        BudgetEvent::TYPES,
+        WebhookEvent::TYPES,
+        NameEvent::TYPES,
+        PriceListEvent::TYPES,
+        PersonEvent::TYPES,
+        UsageRepricingEvent::TYPES,
+        UsageMonthEvent::TYPES,
+        SigningKeyEvent::TYPES,
+    ];
+    streams.into_iter().flatten().map(|(event_type, _)| *event_type)
 }
 
 /// An event as the log holds it and as JetStream carries it.

@@ -73,6 +73,8 @@ uuid_id! {
     RepricingId,
     /// A budget.
     BudgetId,
+    /// A webhook: an endpoint that events are sent to.
+    WebhookId,
     /// An access review.
     AccessReviewId,
     /// A line of an access review.

@@ -36,6 +36,7 @@ mod service_account;
 mod signing_key;
 mod time_zone;
 mod usage_month;
+mod webhook;
 
 pub use access_review::{
     AccessReviewEvent, HeldAccess, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope,
@@ -45,11 +46,11 @@ pub use api_key::{ApiKeyEvent, KeyOwner};
 pub use approval::{ApprovalEvent, SensitiveRequest};
 pub use budget::{BudgetAction, BudgetEvent, BudgetKeeper, BudgetPeriod, BudgetScope};
 pub use credit_account::{CreditAccountEvent, CreditPolicy, PRIORITY_DEFAULT};
-pub use event::{RecordedEvent, StreamEvent};
+pub use event::{RecordedEvent, StreamEvent, event_types};
 pub use ids::{
     AccessReviewId, ApiKeyId, ApprovalId, BreakGlassId, BudgetId, CreditAccountId, ExportId,
     GroupId, InviteId, LotId, MemberId, OrganizationId, PersonId, PriceListId, ProjectId,
-    RepricingId, ReviewLineId, RoleId, ServiceAccountId,
+    RepricingId, ReviewLineId, RoleId, ServiceAccountId, WebhookId,
 };
 pub use measure::Measure;
 pub use money::{Amount, Currency, MoneyError, PICO_PER_UNIT};
@@ -74,3 +75,4 @@ pub use units::{Unit, Units, Whole};
 pub use usage::{PriceStatus, RecordedUsage, UsageBatch};
 pub use usage_month::{Month, NotAMonth, UsageMonthEvent};
 pub use usage_repricing::{RepricedTotal, RepricedUsage, RepricingScope, UsageRepricingEvent};
+pub use webhook::{WebhookDisabledReason, WebhookEvent};

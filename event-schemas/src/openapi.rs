@@ -10,7 +10,7 @@ use crate::{
     GroupId, InviteId, LotId, Measure, MemberId, OrganizationId, OrganizationRole, Percent,
     Permission, PersonId, PriceListId, PriceStatus, ProjectId, ProjectRole, Rate, Rates,
     RepricingId, ReviewDecision, ReviewLineId, RoleId, SensitiveAction, ServiceAccountId, Unit,
-    Units,
+    Units, WebhookDisabledReason, WebhookId,
 };
 
 macro_rules! schema {
@@ -86,6 +86,7 @@ schema! {
     ApiKeyId => uuid,
     LotId => uuid,
     BudgetId => uuid,
+    WebhookId => uuid,
     AccessReviewId => uuid,
     RepricingId => uuid,
     ReviewLineId => uuid,
@@ -108,6 +109,7 @@ schema! {
     BudgetPeriod => one_of!(BudgetPeriod),
     BudgetAction => one_of!(BudgetAction),
     BudgetKeeper => one_of!(BudgetKeeper),
+    WebhookDisabledReason => one_of!(WebhookDisabledReason),
 }
 
 impl PartialSchema for Units {

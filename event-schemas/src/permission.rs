@@ -63,6 +63,10 @@ words! {
         /// Set the organization's own prices, and what comes on top of those of all; price recorded usage
         /// again.
         PricesUpdate = "prices.update",
+        /// See where events are sent to, and what became of them.
+        WebhooksRead = "webhooks.read",
+        /// Say where the organization's events are sent to, and send them again.
+        WebhooksUpdate = "webhooks.update",
         /// See usage and cost, and budgets.
         UsageRead = "usage.read",
         /// Record usage.
@@ -186,7 +190,9 @@ pub const fn organization_role_allows(role: OrganizationRole, permission: Permis
         Permission::ServiceAccountsRead | Permission::ApiKeysRead => {
             matches!(role, Owner | Admin | Reader | Auditor)
         }
-        Permission::AuditRead => matches!(role, Owner | Admin | Auditor),
+        Permission::AuditRead | Permission::WebhooksRead => {
+            matches!(role, Owner | Admin | Auditor)
+        }
         Permission::CreditsRead => matches!(role, Owner | Admin | Billing | Reader | Auditor),
         Permission::BudgetsUpdate => matches!(role, Owner | Admin | Billing),
         Permission::CreditsUpdate | Permission::PricesUpdate => matches!(role, Owner | Billing),
@@ -205,6 +211,7 @@ pub const fn organization_role_allows(role: OrganizationRole, permission: Permis
         | Permission::ApiKeysOwn
         | Permission::ApiKeysUpdate
         | Permission::UsageRecord
+        | Permission::WebhooksUpdate
         | Permission::AccessReviewsUpdate
         | Permission::PersonalDataExport => matches!(role, Owner | Admin),
         Permission::SecurityUpdate
@@ -243,6 +250,8 @@ pub const fn project_role_allows(role: ProjectRole, permission: Permission) -> b
         | Permission::CreditsRead
         | Permission::CreditsUpdate
         | Permission::PricesUpdate
+        | Permission::WebhooksRead
+        | Permission::WebhooksUpdate
         | Permission::AuditRead
         | Permission::AccessReviewsUpdate
         | Permission::ApprovalsDecide
@@ -291,6 +300,9 @@ pub const fn why_not_of_custom_roles(permission: Permission) -> Option<&'static 
         Permission::BreakGlassDecide => {
             Some("Who lets the operator in gives somebody from outside all that there is.")
         }
+        Permission::WebhooksUpdate => {
+            Some("Who says where events are sent to hands all that happens to somebody outside.")
+        }
         Permission::PersonalDataErase => Some("It cannot be undone."),
         Permission::OrganizationRead
         | Permission::OrganizationUpdate
@@ -313,6 +325,7 @@ pub const fn why_not_of_custom_roles(permission: Permission) -> Option<&'static 
         | Permission::CreditsUpdate
         | Permission::BudgetsUpdate
         | Permission::PricesUpdate
+        | Permission::WebhooksRead
         | Permission::UsageRead
         | Permission::UsageRecord
         | Permission::AuditRead
@@ -333,6 +346,7 @@ pub const fn is_of_emergencies(permission: Permission) -> bool {
             | Permission::RolesUpdate
             | Permission::GroupsUpdate
             | Permission::ProjectMembersUpdate
+            | Permission::WebhooksUpdate
             | Permission::AccessReviewsUpdate
             | Permission::ApprovalsDecide
             | Permission::BreakGlassDecide

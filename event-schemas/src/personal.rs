@@ -11,6 +11,7 @@ use crate::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RefusalEvent,
     ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
+    WebhookEvent,
 };
 
 /// What a sealed text begins with. Behind it: nonce, ciphertext and tag in base64url.
@@ -64,6 +65,7 @@ static FIELDS: LazyLock<HashMap<&'static str, Vec<PersonalField>>> = LazyLock::n
         ApiKeyEvent::PERSONAL,
         CreditAccountEvent::PERSONAL,
         BudgetEvent::PERSONAL,
+        WebhookEvent::PERSONAL,
         NameEvent::PERSONAL,
         PersonEvent::PERSONAL,
         PriceListEvent::PERSONAL,

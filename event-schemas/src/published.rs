@@ -15,6 +15,7 @@ use crate::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PriceListEvent, ProjectEvent, RecordedUsage, RefusalEvent,
     ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent, UsageRepricingEvent,
+    WebhookEvent,
 };
 
 /// A version of an event type, as consumers of the log know it.
@@ -49,6 +50,7 @@ pub fn published() -> Vec<PublishedEvent> {
     events.extend(stream::<RefusalEvent>(samples::refusal()));
     events.extend(stream::<CreditAccountEvent>(samples::credit_account()));
     events.extend(stream::<BudgetEvent>(samples::budget()));
+    events.extend(stream::<WebhookEvent>(samples::webhook()));
     events.extend(stream::<NameEvent>(samples::name()));
     events.extend(stream::<PriceListEvent>(samples::price_list()));
     events.extend(stream::<PersonEvent>(samples::person()));

@@ -3,6 +3,7 @@
 
 pub(crate) mod seals;
 mod usage;
+pub(crate) mod webhooks;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -21,6 +22,7 @@ pub(crate) use asking::{
 };
 
 use seals::{EvidenceCommand, SigningArgs, SigningKeyCommand, VerifyArgs};
+use webhooks::WebhookArgs;
 
 const ABOUT: &str = "\
 The system of record for an organization's use of AI: who may do what, which keys exist, what was \
@@ -188,6 +190,9 @@ pub(crate) struct DevArgs {
     /// How often one credential may ask.
     #[command(flatten)]
     pub rate: RateArgs,
+    /// How events are sent to webhooks.
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
 }
 
 /// Start `dev`, load the demonstration organization and print its reports.
@@ -205,6 +210,9 @@ pub(crate) struct DemoArgs {
     /// How often one credential may ask.
     #[command(flatten)]
     pub rate: RateArgs,
+    /// How events are sent to webhooks.
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
 }
 
 /// Run one role of a distributed deployment.
@@ -221,6 +229,9 @@ pub(crate) struct ServeArgs {
     /// How often one credential may ask.
     #[command(flatten)]
     pub rate: RateArgs,
+    /// How events are sent to webhooks.
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
 }
 
 /// A role of a distributed deployment.

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use command_api::Executor;
+use domain::webhook::Addresses;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::cli::webhooks::WebhookArgs;
 use crate::cli::{DevArgs, PlaceArgs, RateArgs};
 use crate::installation::{Installation, NatsPlace};
 use crate::services::{self, Shutdown};
@@ -25,6 +27,7 @@ pub(crate) struct Running {
 pub(crate) async fn start(
     place: &PlaceArgs,
     rate: RateArgs,
+    webhooks: &WebhookArgs,
     listener: TcpListener,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Running> {
@@ -37,7 +40,8 @@ pub(crate) async fn start(
     let installation = Installation::open(place).await?;
     let metrics = services::metrics()?;
     let nats = installation.nats().await?;
-    let commands = services::command_api(&installation).await?;
+    let addresses = webhooks.addresses(Addresses::Any);
+    let commands = services::command_api(&installation, addresses).await?;
     let executor = commands.executor().clone();
     let own_head = executor.log().own_head();
 
@@ -78,6 +82,8 @@ pub(crate) async fn start(
     }
     let watchers = services::watchers(&executor, &installation.read, shutdown.clone()).await?;
     parts.spawn(watchers);
+    let (log, end) = (&installation.log, shutdown.clone());
+    parts.spawn(services::webhooks(log, &executor, webhooks, addresses, end).await?);
     let known = Arc::new(commands.credentials().clone());
     let authenticator = Arc::clone(commands.authenticator());
     let queries = services::query_state(&installation.read, authenticator).await?;
@@ -122,7 +128,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DevArgs) -> anyhow::Result<()>
     let shutdown = Shutdown::on_signal()?;
     let listener = services::bind(args.listen).await?;
     let address = listener.local_addr().context("the listener has no address")?;
-    let running = start(place, args.rate, listener, &shutdown).await?;
+    let running = start(place, args.rate, &args.webhooks, listener, &shutdown).await?;
     let installation = running.installation();
     println!("orgledger serves on http://{address}");
     if place.database_url.is_none() {

@@ -29,6 +29,7 @@ mod signing_keys;
 mod usage;
 mod verify;
 mod watch;
+mod webhooks;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use axum::Router;
+use domain::webhook::Addresses;
 use event_log::database::{self, Holds, Role as DatabaseRole};
 use tokio::task::JoinSet;
 
@@ -34,12 +35,17 @@ pub(crate) async fn run(place: &PlaceArgs, args: &ServeArgs) -> anyhow::Result<(
     let end = shutdown.clone();
     let (api, ready) = match args.role {
         Role::CommandApi => {
-            let commands = services::command_api(&installation).await?;
+            let addresses = args.webhooks.addresses(Addresses::Public);
+            let commands = services::command_api(&installation, addresses).await?;
             let ready = commands.executor().log().pool().clone();
             if let Some(url) = &place.nats_url {
                 parts.spawn(services::usage_queue(&commands, url, place, shutdown.clone()));
             }
-            parts.spawn(services::watchers(commands.executor(), &installation.read, end).await?);
+            let (executor, hooks) = (commands.executor(), &args.webhooks);
+            let webhooks =
+                services::webhooks(&installation.log, executor, hooks, addresses, end.clone());
+            parts.spawn(webhooks.await?);
+            parts.spawn(services::watchers(executor, &installation.read, end).await?);
             (api::commands(commands), ready)
         }
         Role::QueryApi => {

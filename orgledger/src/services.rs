@@ -10,6 +10,7 @@ use api_conventions::{Authenticator, Limits, RateLimiter, health, limits, rate, 
 use axum::Router;
 use command_api::usage::{UsageQueue, UsageQueueConfig};
 use command_api::{CommandApi, Executor};
+use domain::webhook::Addresses;
 use embedded::{DataDir, Postgres};
 use event_log::database::{self, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
@@ -25,6 +26,7 @@ use tokio::sync::watch::{Receiver, channel};
 use tokio::task::JoinSet;
 
 use crate::anchors::{self, Anchoring};
+use crate::cli::webhooks::WebhookArgs;
 use crate::cli::{PlaceArgs, RateArgs};
 use crate::crossings::Crossings;
 use crate::expiry::{self, Expiry};
@@ -32,6 +34,7 @@ use crate::installation::Installation;
 use crate::lots_left::LotsOfBalances;
 use crate::signing_keys;
 use crate::watch::{self, Eyes};
+use crate::webhooks::Webhooks;
 
 /// How long requests that have begun may take to finish at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
@@ -99,13 +102,17 @@ pub(crate) fn metrics() -> anyhow::Result<PrometheusHandle> {
         .context("the metrics recorder was installed before")
 }
 
-/// The writing half: the log and what executes commands on it.
-pub(crate) async fn command_api(installation: &Installation) -> anyhow::Result<CommandApi> {
+/// The writing half: the log and what executes commands on it. Webhooks may have these addresses.
+pub(crate) async fn command_api(
+    installation: &Installation,
+    webhook_addresses: Addresses,
+) -> anyhow::Result<CommandApi> {
     let log = EventLog::open(&installation.log, installation.master_keys()?).await?;
     report_queue(&log);
     let read = database::pool(&installation.read, Role::Reader, LOTS_CONNECTIONS_MAX).await?;
     let executor = Executor::new(log, installation.pepper()?)
-        .with_lots_left(Arc::new(LotsOfBalances { read }));
+        .with_lots_left(Arc::new(LotsOfBalances { read }))
+        .with_webhook_addresses(webhook_addresses);
     let register = installation.register(executor)?;
     let authenticator = Arc::new(installation.authenticator()?);
     Ok(CommandApi::with_credentials(register, authenticator))
@@ -272,6 +279,22 @@ pub(crate) async fn watchers(
     let crossings = watch::run::<Crossings>(eyes, shutdown);
     Ok(async move {
         tokio::join!(expiry, crossings);
+        Ok(())
+    })
+}
+
+/// Sends events to webhooks until the end, whenever no other process does.
+pub(crate) async fn webhooks(
+    log: &PgConnectOptions,
+    executor: &Executor,
+    args: &WebhookArgs,
+    addresses: Addresses,
+    shutdown: Shutdown,
+) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
+    let schedule = args.webhooks_retry_seconds.clone();
+    let webhooks = Webhooks::new(log, executor, addresses, schedule).await?;
+    Ok(async move {
+        webhooks.run(shutdown).await;
         Ok(())
     })
 }

@@ -26,7 +26,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: &DemoArgs) -> anyhow::Result<()
     eprintln!("· starting Postgres, NATS, projectors and the APIs in {}", place.data_dir.display());
     let listener = bind_somewhere(args.listen).await?;
     let address = listener.local_addr().context("the listener has no address")?;
-    let running = dev::start(place, args.rate, listener, &shutdown).await?;
+    let running = dev::start(place, args.rate, &args.webhooks, listener, &shutdown).await?;
     let installation = running.installation();
     let (organization_id, owner) = match demo::find(&running.executor).await? {
         Some(organization_id) => {

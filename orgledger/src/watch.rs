@@ -78,10 +78,21 @@ pub(crate) async fn record<W: Watch, C: Command>(
     since: DateTime<Utc>,
     command: &C,
 ) -> anyhow::Result<()> {
+    put_on_record(&eyes.executor, W::NAME, now, since, command).await
+}
+
+/// The same, in the name of any part of orgledger that acts by itself.
+pub(crate) async fn put_on_record<C: Command>(
+    executor: &Executor,
+    name: &'static str,
+    now: DateTime<Utc>,
+    since: DateTime<Utc>,
+    command: &C,
+) -> anyhow::Result<()> {
     let context = CommandContext {
         metadata: EventMetadata {
-            actor: Actor::system(W::NAME),
-            correlation_id: format!("{} {}", W::NAME, now.to_rfc3339()),
+            actor: Actor::system(name),
+            correlation_id: format!("{name} {}", now.to_rfc3339()),
             causation_id: None,
             traceparent: None,
             source_address: None,
@@ -94,10 +105,10 @@ pub(crate) async fn record<W: Watch, C: Command>(
         expected_sequence: None,
         presented: None,
     };
-    match eyes.executor.execute(&context, command).await {
+    match executor.execute(&context, command).await {
         Ok(_) => Ok(()),
         Err(ExecuteError::Refused(refusal)) => {
-            tracing::debug!(watcher = W::NAME, %refusal, "it is not so after all");
+            tracing::debug!(watcher = name, %refusal, "it is not so after all");
             Ok(())
         }
         Err(error) => Err(error.into()),

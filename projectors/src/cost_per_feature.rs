@@ -46,6 +46,7 @@ impl Projection for CostPerFeature {
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::Budget
+                | Stream::Webhook
                 | Stream::PriceList
                 | Stream::Name
                 | Stream::Person

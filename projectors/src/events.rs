@@ -9,7 +9,7 @@ use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, OrganizationId, PersonEvent, PersonId, PriceListEvent, ProjectEvent,
     RecordedEvent, RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent,
-    UsageMonthEvent, UsageRepricingEvent,
+    UsageMonthEvent, UsageRepricingEvent, WebhookEvent,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -40,6 +40,8 @@ pub enum Stream {
     CreditAccount,
     /// `budget`
     Budget,
+    /// `webhook`
+    Webhook,
     /// `price_list`
     PriceList,
     /// `name`
@@ -67,6 +69,7 @@ impl Stream {
             RefusalEvent::STREAM => Self::Refusal,
             CreditAccountEvent::STREAM => Self::CreditAccount,
             BudgetEvent::STREAM => Self::Budget,
+            WebhookEvent::STREAM => Self::Webhook,
             PriceListEvent::STREAM => Self::PriceList,
             NameEvent::STREAM => Self::Name,
             PersonEvent::STREAM => Self::Person,

@@ -77,6 +77,7 @@ fn commands(events: &[RecordedEvent]) -> Result<Commands, ProjectionError> {
             | Stream::AccessReview
             | Stream::CreditAccount
             | Stream::Budget
+            | Stream::Webhook
             | Stream::PriceList
             | Stream::Name
             | Stream::SigningKey => {}

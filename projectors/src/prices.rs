@@ -58,6 +58,7 @@ impl Projection for Prices {
                 | Stream::AccessReview
                 | Stream::CreditAccount
                 | Stream::Budget
+                | Stream::Webhook
                 | Stream::Usage
                 | Stream::UsageMonth
                 | Stream::SigningKey

@@ -40,6 +40,7 @@ pub mod status;
 pub mod suggestions;
 mod temporal;
 mod viewer;
+pub mod webhooks;
 pub mod why;
 
 /// What is answered, by operation: the examples in the API's description.

@@ -7,7 +7,7 @@ pub(crate) use api_conventions::temporal::time_or_date;
 use api_conventions::{AsOf, Cursor, Limit, Position};
 use event_schemas::{
     AccessReviewId, ApiKeyId, BudgetId, GroupId, InviteId, MemberId, OrganizationId, ProjectId,
-    ReviewDecision, RoleId, ServiceAccountId,
+    ReviewDecision, RoleId, ServiceAccountId, WebhookId,
 };
 use serde::{Deserialize, Deserializer};
 use utoipa::{IntoParams, IntoResponses, ToSchema};
@@ -50,6 +50,8 @@ path! {
     ProjectPath { organization_id: OrganizationId, project_id: ProjectId }
     /// A budget of an organization.
     BudgetPath { organization_id: OrganizationId, budget_id: BudgetId }
+    /// A webhook of an organization.
+    WebhookPath { organization_id: OrganizationId, webhook_id: WebhookId }
     /// An API key of an organization.
     ApiKeyPath { organization_id: OrganizationId, api_key_id: ApiKeyId }
     /// An access review of an organization.

@@ -13,7 +13,7 @@ use crate::{
     access_register, access_reviews, api_keys, approvals, audit_log, balances, break_glass,
     budgets, costs, diff, groups, invites, members, organizations, permissions, price_lists,
     project_groups, project_members, projects, refusals, roles, seals, service_accounts, settings,
-    status, suggestions, why,
+    status, suggestions, webhooks, why,
 };
 
 /// Every route of the query API, each behind authentication, with its description.
@@ -66,6 +66,9 @@ fn list() -> OpenApiRouter<QueryState> {
         .routes(routes!(balances::authorization::get_credit_authorization))
         .routes(routes!(budgets::list_budgets))
         .routes(routes!(budgets::get_budget))
+        .routes(routes!(webhooks::list_webhooks))
+        .routes(routes!(webhooks::get_webhook))
+        .routes(routes!(webhooks::deliveries::list_webhook_deliveries))
         .routes(routes!(access_reviews::reviews::list_access_reviews))
         .routes(routes!(access_reviews::reviews::get_access_review))
         .routes(routes!(access_reviews::lines::list_access_review_lines))

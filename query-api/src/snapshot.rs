@@ -21,7 +21,7 @@ pub enum Projection {
     AccessReviews,
     /// When what somebody has was used last.
     LastUse,
-    /// Approvals, accesses of the operator, refusals.
+    /// Approvals, accesses of the operator, refusals, webhooks.
     Oversight,
     /// Every event of an organization, with what was before and what is after.
     AuditLog,

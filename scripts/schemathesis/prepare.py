@@ -97,6 +97,8 @@ def organization(name):
     lot_id = make("/credits/purchases", {"amount": "5000", "currency": "USD"})["lot_id"]
     budget = {"name": "All", "scope": {"kind": "organization"}, "currency": "USD", "period": "monthly", "amount": "5000"}
     budget_id = make("/budgets", budget)["budget_id"]
+    webhook = {"url": "https://alerts.example.com/in", "event_types": ["budget.exhausted"]}
+    webhook_id = make("/webhooks", webhook)["webhook_id"]
     position = make("/credits/grants", {"amount": "5", "currency": "USD"})["position"]
     lines = [
         make(f"/audit-log?type={kind}&min_position={position}", method="GET")["items"]
@@ -123,6 +125,7 @@ def organization(name):
         "break_glass_id": waiting["break_glass_id"],
         "lot_id": lot_id,
         "budget_id": budget_id,
+        "webhook_id": webhook_id,
         "request_id": record["request_id"],
     }
     if name == "transfer_credits":

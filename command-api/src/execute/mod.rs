@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use domain::organization::Authority;
+use domain::webhook::Addresses;
 use event_log::{Aggregates, AppendError, EventLog, StreamKey};
 
 pub use command::{Answer, Command, CommandContext, Done, ExpectedSequence, Secret};
@@ -36,18 +37,31 @@ pub struct Executor {
     locks: Arc<Locks>,
     pepper: Pepper,
     lots_left: Option<Arc<dyn LotsLeft>>,
+    webhook_addresses: Addresses,
 }
 
 impl Executor {
     /// An executor on a log; secrets are hashed with the pepper.
     pub fn new(log: EventLog, pepper: Pepper) -> Self {
-        Self { aggregates: Aggregates::new(log), locks: Arc::default(), pepper, lots_left: None }
+        Self {
+            aggregates: Aggregates::new(log),
+            locks: Arc::default(),
+            pepper,
+            lots_left: None,
+            webhook_addresses: Addresses::default(),
+        }
     }
 
     /// The same, where what is left of lots can be asked. Without it credits only come in.
     #[must_use]
     pub fn with_lots_left(self, lots_left: Arc<dyn LotsLeft>) -> Self {
         Self { lots_left: Some(lots_left), ..self }
+    }
+
+    /// The same, where webhooks may have these addresses. Without it, those of the public internet alone.
+    #[must_use]
+    pub fn with_webhook_addresses(self, webhook_addresses: Addresses) -> Self {
+        Self { webhook_addresses, ..self }
     }
 
     /// A session that only reads, in somebody's name, bringing states up to the log where
@@ -115,7 +129,8 @@ impl Executor {
             let guards = self.locks.hold(&touched).await;
             let mut session =
                 Session::new(&self.aggregates, &self.locks, &self.pepper, up_to_date, guards)
-                    .with_lots_left(self.lots_left.as_deref());
+                    .with_lots_left(self.lots_left.as_deref())
+                    .with_webhook_addresses(self.webhook_addresses);
             let decisions = batch.decide(&mut session).await?;
             touched = session.touched();
             if decisions.has_refusal() {

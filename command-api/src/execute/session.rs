@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use api_conventions::authentication::Presented;
 use domain::organization::Authority;
+use domain::webhook::Addresses;
 use domain::{Decider, Root};
 use event_log::usage::NewCorrection;
 use event_log::{Aggregates, EventLog, NewEvent, StreamKey};
@@ -36,6 +37,7 @@ pub struct Session<'a> {
     locks: &'a Locks,
     pepper: &'a Pepper,
     lots_left: Option<&'a dyn LotsLeft>,
+    webhook_addresses: Addresses,
     /// Whether states are brought up to the log when they are first looked at.
     up_to_date: bool,
     guards: Vec<Guard>,
@@ -76,6 +78,7 @@ impl<'a> Session<'a> {
             locks,
             pepper,
             lots_left: None,
+            webhook_addresses: Addresses::default(),
             up_to_date,
             guards,
             streams: HashMap::new(),
@@ -91,6 +94,11 @@ impl<'a> Session<'a> {
     /// Says where what is left of lots is asked.
     pub(super) fn with_lots_left(self, lots_left: Option<&'a dyn LotsLeft>) -> Self {
         Self { lots_left, ..self }
+    }
+
+    /// Says which addresses webhooks may have.
+    pub(super) fn with_webhook_addresses(self, webhook_addresses: Addresses) -> Self {
+        Self { webhook_addresses, ..self }
     }
 
     /// Says in whose name it reads.
@@ -269,6 +277,11 @@ impl<'a> Session<'a> {
     /// Where what is left of lots is asked.
     pub(crate) fn lots_left(&self) -> Option<&'a dyn LotsLeft> {
         self.lots_left
+    }
+
+    /// Which addresses webhooks may have.
+    pub(crate) fn webhook_addresses(&self) -> Addresses {
+        self.webhook_addresses
     }
 
     /// The log, for what is found by another thing than its stream.

@@ -4,6 +4,7 @@
 pub(crate) mod failures;
 mod kinds;
 mod refusals;
+mod webhooks;
 
 use api_conventions::problem::COMMON;
 use api_conventions::{Problem, ProblemKind};

@@ -33,7 +33,7 @@ use super::kinds::{
     SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED,
     TOO_MANY, USAGE_ARCHIVED,
 };
-use super::{failures, not_found, said};
+use super::{failures, not_found, said, webhooks};
 use crate::refusal::{ExecuteError, Refusal};
 
 pub(super) fn problem(refusal: Refusal) -> Problem {
@@ -56,6 +56,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         }
         Refusal::CreditAccount(error) => credit_account(&error),
         Refusal::Budget(error) => budget(&error),
+        Refusal::Webhook(error) => webhooks::problem(&error),
         Refusal::PriceList(error) => price_list(&error),
         Refusal::Name(error) => name(&error),
         Refusal::Text(error) => text(&error),
@@ -390,6 +391,7 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::MembersOnly
         | Refusal::CredentialEnded
         | Refusal::Budget(_)
+        | Refusal::Webhook(_)
         | Refusal::PriceList(_)
         | Refusal::Name(_)
         | Refusal::Text(_)

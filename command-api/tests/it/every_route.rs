@@ -45,6 +45,7 @@ impl Ids {
             "export",
             "lot",
             "budget",
+            "webhook",
         ];
         Self(names.into_iter().zip((1..).map(id)).collect())
     }
@@ -77,6 +78,8 @@ impl Ids {
         let budget = json!({"name": "All", "scope": {"kind": "organization"}, "currency": "USD",
             "period": "monthly", "amount": "5"});
         let budget = app.admin().post(&format!("{of}/budgets"), budget).await.id("budget_id");
+        let webhook = json!({"url": "https://alerts.example.com/in", "event_types": ["*"]});
+        let webhook = app.admin().post(&format!("{of}/webhooks"), webhook).await.id("webhook_id");
         let line = app.review_lines(&access_review).await[0].0.clone();
         Self(BTreeMap::from([
             ("access_review", access_review),
@@ -92,6 +95,7 @@ impl Ids {
             ("export", uuid::Uuid::from_u128(0x7001 << 64).to_string()),
             ("lot", lot),
             ("budget", budget),
+            ("webhook", webhook),
             ("approval", uuid::Uuid::from_u128(0x7000 << 64).to_string()),
             ("group", group),
             ("role", role),
@@ -165,6 +169,11 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
             "scope": {"kind": "project", "project_id": id("project")}})
         }
         "change_budget" => json!({"amount": "7"}),
+        "create_webhook" => {
+            json!({"url": "https://alerts.example.com/in", "event_types": ["budget.*"]})
+        }
+        "change_webhook" => json!({"event_types": ["member.added"]}),
+        "replay_webhook" => json!({"after_position": 0}),
         "publish_price_list" => json!({"catalogue": "c", "provider": "p", "currency": "USD",
             "models": [{"model": "m", "matches": {"equals": "m"}, "rates": {"input_tokens": "1"}}]}),
         "publish_own_prices" => {
@@ -201,6 +210,10 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         | "read_personal_data_export"
         | "transfer_ownership"
         | "remove_budget"
+        | "remove_webhook"
+        | "rotate_webhook_secret"
+        | "enable_webhook"
+        | "disable_webhook"
         | "remove_service_account" => return None,
         other => panic!("say here which body {other} takes"),
     })

@@ -81,6 +81,22 @@ pub async fn budgets(pool: &PgPool, organization_id: OrganizationId) -> Result<u
     Ok(usize::try_from(budgets).unwrap_or(0))
 }
 
+/// How many webhooks of the organization were created and not removed.
+pub async fn webhooks(
+    pool: &PgPool,
+    organization_id: OrganizationId,
+) -> Result<usize, sqlx::Error> {
+    let webhooks: i64 = sqlx::query_scalar(
+        "select count(*) filter (where event_type = 'webhook.created')
+             - count(*) filter (where event_type = 'webhook.removed')
+         from log.events where aggregate_type = 'webhook' and organization_id = $1",
+    )
+    .bind(organization_id.0)
+    .fetch_one(pool)
+    .await?;
+    Ok(usize::try_from(webhooks).unwrap_or(0))
+}
+
 fn parsed<I: std::str::FromStr>(ids: &[String]) -> Vec<I> {
     ids.iter().filter_map(|id| id.parse().ok()).collect()
 }

@@ -16,7 +16,7 @@ use crate::{
     RepricingScope, ReviewDecision, ReviewLine, ReviewOutcome, ReviewScope, RoleId,
     SecuritySettings, SensitiveAction, SensitiveRequest, ServiceAccountEvent, ServiceAccountId,
     ServiceTierPrice, SigningKeyEvent, TimedPrice, Unit, UsageMonthEvent, UsageRepricingEvent,
-    When,
+    WebhookDisabledReason, WebhookEvent, WebhookId, When,
 };
 
 /// A personal text as it stands in the log: sealed, with a key that nobody has.
@@ -510,6 +510,42 @@ pub(super) fn budget() -> Vec<BudgetEvent> {
             spent: thousandths(1_000_250),
             crossed_at: 5733,
         },
+    ]
+}
+
+pub(super) fn webhook() -> Vec<WebhookEvent> {
+    use WebhookEvent as Was;
+    let (webhook_id, organization_id): (WebhookId, _) = (id(18), acme());
+    vec![
+        Was::Created {
+            webhook_id,
+            organization_id,
+            url: text("https://alerts.acme.example/orgledger"),
+            description: Some(text("budget alerts for the team on call")),
+            event_types: vec![text("budget.*"), text("credits.exhausted")],
+        },
+        Was::Changed {
+            webhook_id,
+            organization_id,
+            url: text("https://alerts.acme.example/v2/orgledger"),
+            description: None,
+            event_types: vec![text("budget.threshold_reached")],
+        },
+        Was::SecretRotated {
+            webhook_id,
+            organization_id,
+            secret_number: 2,
+            previous_signs_until: day(21),
+        },
+        Was::Disabled { webhook_id, organization_id, reason: WebhookDisabledReason::Failing },
+        Was::Enabled { webhook_id, organization_id },
+        Was::ReplayRequested {
+            webhook_id,
+            organization_id,
+            after_position: 4_711,
+            upto_position: None,
+        },
+        Was::Removed { webhook_id, organization_id },
     ]
 }
 

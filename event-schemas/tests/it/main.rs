@@ -15,7 +15,7 @@ use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, BudgetEvent, CreditAccountEvent, NameEvent,
     OrganizationEvent, PersonEvent, PersonId, PriceListEvent, ProjectEvent, RecordedUsage,
     RefusalEvent, ServiceAccountEvent, SigningKeyEvent, StreamEvent, UsageMonthEvent,
-    UsageRepricingEvent,
+    UsageRepricingEvent, WebhookEvent,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -54,6 +54,7 @@ fn current() -> BTreeMap<&'static str, u32> {
         ApiKeyEvent::TYPES,
         CreditAccountEvent::TYPES,
         BudgetEvent::TYPES,
+        WebhookEvent::TYPES,
         NameEvent::TYPES,
         PriceListEvent::TYPES,
         PersonEvent::TYPES,
@@ -88,6 +89,7 @@ fn reread(event_type: &str, payload: Value) -> Value {
         it if has::<ApiKeyEvent>(it) => through::<ApiKeyEvent>(payload),
         it if has::<CreditAccountEvent>(it) => through::<CreditAccountEvent>(payload),
         it if has::<BudgetEvent>(it) => through::<BudgetEvent>(payload),
+        it if has::<WebhookEvent>(it) => through::<WebhookEvent>(payload),
         it if has::<NameEvent>(it) => through::<NameEvent>(payload),
         it if has::<PriceListEvent>(it) => through::<PriceListEvent>(payload),
         it if has::<PersonEvent>(it) => through::<PersonEvent>(payload),
@@ -285,6 +287,10 @@ const NOT_PERSONAL: &[(&str, &str)] = &[
     ("usage.recorded.service_tier", "a provider's word"),
     ("usage.repriced.corrections_hash", "a hash"),
     ("usage.repriced.reason", "words about prices"),
+    ("webhook.changed.description", "what a receiver is for"),
+    ("webhook.changed.url", "where a receiver is"),
+    ("webhook.created.description", "what a receiver is for"),
+    ("webhook.created.url", "where a receiver is"),
 ];
 
 /// Whether a property may hold any text at all.

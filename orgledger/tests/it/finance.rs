@@ -358,7 +358,9 @@ async fn every_command_for_finance_works() {
         ran += 1;
         // The first of each that is made is what later lines are about.
         let made: Value = serde_json::from_str(&printed).unwrap_or_default();
-        for (name, field) in [("$LOT", "lot_id"), ("$BUDGET", "budget_id")] {
+        for (name, field) in
+            [("$LOT", "lot_id"), ("$BUDGET", "budget_id"), ("$WEBHOOK", "webhook_id")]
+        {
             if let Some(id) = made[field].as_str() {
                 ids.entry(name).or_insert_with(|| id.to_owned());
             }

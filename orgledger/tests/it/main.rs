@@ -25,3 +25,4 @@ mod tenants;
 mod tree;
 mod usage_archives;
 mod usage_crashes;
+mod webhooks;

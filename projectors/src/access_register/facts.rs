@@ -87,6 +87,7 @@ impl Facts {
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::Budget
+                | Stream::Webhook
                 | Stream::PriceList
                 | Stream::Name
                 | Stream::Usage

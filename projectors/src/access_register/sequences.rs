@@ -22,7 +22,8 @@ impl<'a> Sequences<'a> {
                 | Stream::Project
                 | Stream::ServiceAccount
                 | Stream::ApiKey
-                | Stream::Budget => {}
+                | Stream::Budget
+                | Stream::Webhook => {}
                 Stream::CreditAccount
                 | Stream::PriceList
                 | Stream::Name

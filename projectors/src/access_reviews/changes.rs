@@ -81,6 +81,7 @@ impl Changes {
                 | Stream::Refusal
                 | Stream::CreditAccount
                 | Stream::Budget
+                | Stream::Webhook
                 | Stream::PriceList
                 | Stream::Name
                 | Stream::SigningKey => {}

@@ -112,6 +112,7 @@ fn entry(recorded: &RecordedEvent) -> Result<Entry, ProjectionError> {
         Stream::Person => streams::person(id()?, &events::read(recorded)?),
         Stream::Refusal => return Ok(Entry::Refused(of, events::read(recorded)?)),
         Stream::Budget => spending::budget(id()?, &events::read(recorded)?),
+        Stream::Webhook => streams::webhook(id()?, &events::read(recorded)?),
         Stream::Usage => spending::repricing(&events::read(recorded)?),
         Stream::Name | Stream::UsageMonth | Stream::SigningKey => {
             return Ok(Entry::OfNoOrganization);

@@ -2,7 +2,7 @@
 
 use event_schemas::{
     AccessReviewEvent, ApiKeyEvent, ApprovalEvent, CreditAccountEvent, KeyOwner, PersonEvent,
-    PriceListEvent, ProjectEvent, ServiceAccountEvent,
+    PriceListEvent, ProjectEvent, ServiceAccountEvent, WebhookEvent,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -165,6 +165,53 @@ pub(super) fn access_review(id: Uuid, event: &AccessReviewEvent) -> Told {
         } => itself().because(reason.as_ref()).changed(json!({
             "state": outcome, "kept": kept, "revoked": revoked, "unattested": unattested,
         })),
+    }
+}
+
+pub(super) fn webhook(id: Uuid, event: &WebhookEvent) -> Told {
+    let itself = || Told::of("webhook", id);
+    match event {
+        WebhookEvent::Created {
+            webhook_id: _,
+            organization_id: _,
+            url,
+            description,
+            event_types,
+        } => itself().began(json!({
+            "url": url, "description": description, "event_types": event_types,
+            "state": "enabled",
+        })),
+        WebhookEvent::Changed {
+            webhook_id: _,
+            organization_id: _,
+            url,
+            description,
+            event_types,
+        } => itself().changed(json!({
+            "url": url, "description": description, "event_types": event_types,
+        })),
+        WebhookEvent::SecretRotated {
+            webhook_id: _,
+            organization_id: _,
+            secret_number,
+            previous_signs_until,
+        } => itself().changed(json!({
+            "secret_number": secret_number, "previous_signs_until": previous_signs_until,
+        })),
+        WebhookEvent::Disabled { webhook_id: _, organization_id: _, reason } => {
+            itself().changed(json!({ "state": "disabled", "disabled_because": reason }))
+        }
+        WebhookEvent::Enabled { webhook_id: _, organization_id: _ } => {
+            itself().changed(json!({ "state": "enabled", "disabled_because": null }))
+        }
+        // What is sent again changes nothing of it.
+        WebhookEvent::ReplayRequested {
+            webhook_id: _,
+            organization_id: _,
+            after_position: _,
+            upto_position: _,
+        } => itself(),
+        WebhookEvent::Removed { webhook_id: _, organization_id: _ } => itself().ended(),
     }
 }
 

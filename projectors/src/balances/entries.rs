@@ -89,6 +89,7 @@ pub(super) fn events(page: &FeedPage) -> Result<Vec<Entry<'_>>, ProjectionError>
             | Stream::UsageMonth
             | Stream::Refusal
             | Stream::Budget
+            | Stream::Webhook
             | Stream::PriceList
             | Stream::Name
             | Stream::Person

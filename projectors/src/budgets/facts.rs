@@ -75,6 +75,7 @@ pub(super) fn facts(recorded: &[RecordedEvent]) -> Result<Vec<Fact>, ProjectionE
             | Stream::Approval
             | Stream::Refusal
             | Stream::CreditAccount
+            | Stream::Webhook
             | Stream::PriceList
             | Stream::Usage
             | Stream::UsageMonth

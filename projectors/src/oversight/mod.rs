@@ -1,9 +1,10 @@
-//! What those who watch over an organization look at: approvals, accesses of the operator, and
-//! refused commands, each as of any time and any position.
+//! What those who watch over an organization look at: approvals, accesses of the operator, refused
+//! commands, and where events are sent to, each as of any time and any position.
 
 mod rows;
+mod webhooks;
 
-use event_schemas::{ApprovalEvent, OrganizationEvent, RecordedEvent, RefusalEvent};
+use event_schemas::{ApprovalEvent, OrganizationEvent, RecordedEvent, RefusalEvent, WebhookEvent};
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -12,16 +13,16 @@ use crate::events::{self, Stream};
 use crate::feed::FeedPage;
 use crate::projection::{Projection, ProjectionError};
 use crate::temporal::{Loaded, Moment, Touched, load, write};
-use rows::{Approval, BreakGlass, Refusal};
+use rows::{Approval, BreakGlass, Refusal, Webhook};
 
-/// Approvals, accesses of the operator, refusals.
+/// Approvals, accesses of the operator, refusals, webhooks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Oversight;
 
 impl Projection for Oversight {
     const NAME: &'static str = "oversight";
-    const VERSION: i32 = 3;
-    const VIEWS: &'static [&'static str] = &["approvals", "break_glass", "refusals"];
+    const VERSION: i32 = 4;
+    const VIEWS: &'static [&'static str] = &["approvals", "break_glass", "refusals", "webhooks"];
 
     fn tables() -> &'static str {
         include_str!("tables.sql")
@@ -35,6 +36,7 @@ impl Projection for Oversight {
         let Some(earliest) = facts.iter().map(|fact| fact.at.time).min() else { return Ok(()) };
         let approvals: Vec<Uuid> = facts.iter().filter_map(Fact::approval).collect();
         let accesses: Vec<Uuid> = facts.iter().filter_map(Fact::break_glass).collect();
+        let hooks: Vec<Uuid> = facts.iter().filter_map(Fact::webhook).collect();
         let mut tables = Tables {
             approvals: load(tx, &[Touched { column: "approval_id", ids: &approvals }], earliest)
                 .await?,
@@ -45,6 +47,7 @@ impl Projection for Oversight {
             )
             .await?,
             refusals: load(tx, &[], earliest).await?,
+            webhooks: load(tx, &[Touched { column: "webhook_id", ids: &hooks }], earliest).await?,
         };
         for fact in &facts {
             tables.apply(fact);
@@ -52,6 +55,7 @@ impl Projection for Oversight {
         write(tx, &tables.approvals).await?;
         write(tx, &tables.break_glass).await?;
         write(tx, &tables.refusals).await?;
+        write(tx, &tables.webhooks).await?;
         Ok(())
     }
 }
@@ -68,6 +72,7 @@ enum What {
     Approval(Uuid, ApprovalEvent),
     Organization(OrganizationEvent),
     Refusal(Uuid, RefusalEvent),
+    Webhook(Uuid, WebhookEvent),
 }
 
 fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
@@ -75,6 +80,7 @@ fn fact(recorded: &RecordedEvent) -> Result<Option<Fact>, ProjectionError> {
         Stream::Approval => What::Approval(events::stream_id(recorded)?, events::read(recorded)?),
         Stream::Organization => What::Organization(events::read(recorded)?),
         Stream::Refusal => What::Refusal(recorded.event_id, events::read(recorded)?),
+        Stream::Webhook => What::Webhook(events::stream_id(recorded)?, events::read(recorded)?),
         Stream::Project
         | Stream::ServiceAccount
         | Stream::ApiKey
@@ -102,7 +108,14 @@ impl Fact {
     fn approval(&self) -> Option<Uuid> {
         match &self.what {
             What::Approval(id, _) => Some(*id),
-            What::Organization(_) | What::Refusal(..) => None,
+            What::Organization(_) | What::Refusal(..) | What::Webhook(..) => None,
+        }
+    }
+
+    fn webhook(&self) -> Option<Uuid> {
+        match &self.what {
+            What::Webhook(id, _) => Some(*id),
+            What::Approval(..) | What::Organization(_) | What::Refusal(..) => None,
         }
     }
 
@@ -125,6 +138,7 @@ struct Tables {
     approvals: Loaded<Approval>,
     break_glass: Loaded<BreakGlass>,
     refusals: Loaded<Refusal>,
+    webhooks: Loaded<Webhook>,
 }
 
 impl Tables {
@@ -133,6 +147,7 @@ impl Tables {
             What::Approval(id, event) => self.approval(fact, *id, event),
             What::Organization(event) => self.break_glass(fact, event),
             What::Refusal(id, event) => self.refusal(fact, *id, event),
+            What::Webhook(id, event) => webhooks::apply(&mut self.webhooks, fact, *id, event),
         }
     }
 

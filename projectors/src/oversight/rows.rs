@@ -56,3 +56,20 @@ temporal_table! {
         occurred_at: DateTime<Utc> = "timestamptz",
     }
 }
+
+temporal_table! {
+    /// An endpoint that events are sent to.
+    Webhook in "webhooks" key(Uuid: webhook_id) parents(organization_id) {
+        webhook_id: Uuid = "uuid",
+        organization_id: Uuid = "uuid",
+        url: String = "text",
+        description: Option<String> = "text",
+        event_types: Value = "jsonb",
+        state: String = "text",
+        disabled_because: Option<String> = "text",
+        secret_rotated_at: Option<DateTime<Utc>> = "timestamptz",
+        previous_signs_until: Option<DateTime<Utc>> = "timestamptz",
+        created_by: String = "text",
+        created_at: DateTime<Utc> = "timestamptz",
+    }
+}

@@ -46,6 +46,29 @@ create table break_glass (
 create index on break_glass (organization_id, known_from);
 create index on break_glass (expires_at) where (state = 'open');
 
+create table webhooks (
+    webhook_id uuid not null,
+    organization_id uuid not null,
+    url text not null,
+    description text,
+    event_types jsonb not null,
+    -- enabled or disabled.
+    state text not null,
+    disabled_because text,
+    secret_rotated_at timestamptz,
+    previous_signs_until timestamptz,
+    created_by text not null,
+    created_at timestamptz not null,
+    valid_from timestamptz not null,
+    valid_to timestamptz,
+    known_from bigint not null,
+    known_to bigint,
+    opened_by bigint not null,
+    closed_by bigint,
+    primary key (webhook_id, known_from, valid_from)
+) with (fillfactor = 85);
+create index on webhooks (organization_id, known_from);
+
 create table refusals (
     refusal_id uuid not null,
     organization_id uuid not null,

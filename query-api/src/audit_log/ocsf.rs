@@ -94,6 +94,7 @@ pub fn mapped(event_type: &str) -> Option<Mapped> {
         | "api_key.created"
         | "invite.sent"
         | "budget.set"
+        | "webhook.created"
         | "signing_key.introduced"
         | "access_review.opened"
         | "approval.requested"
@@ -121,6 +122,9 @@ pub fn mapped(event_type: &str) -> Option<Mapped> {
         | "break_glass.reviewed"
         | "break_glass.declined"
         | "budget.changed"
+        | "webhook.changed"
+        | "webhook.secret_rotated"
+        | "webhook.replay_requested"
         | "budget.threshold_reached"
         | "budget.exhausted"
         | "price_list.published" => (EntityManagement, 3),
@@ -129,9 +133,11 @@ pub fn mapped(event_type: &str) -> Option<Mapped> {
         | "role.removed"
         | "group.removed"
         | "budget.removed"
+        | "webhook.removed"
         | "signing_key.retired"
         | "invite.revoked" => (EntityManagement, 4),
-        "api_key.revoked" => (EntityManagement, 9),
+        "webhook.enabled" => (EntityManagement, 8),
+        "api_key.revoked" | "webhook.disabled" => (EntityManagement, 9),
         "break_glass.approved" => (EntityManagement, 10),
         "api_key.expired" | "invite.expired" | "break_glass.ended" => (EntityManagement, 11),
         "usage.recorded"

@@ -121,6 +121,9 @@ async fn the_list_of_routes_is_what_it_should_be() {
         "/v1/organizations/{organization_id}/statement",
         "/v1/organizations/{organization_id}/suggestions",
         "/v1/organizations/{organization_id}/usage-batches/{batch_id}/records",
+        "/v1/organizations/{organization_id}/webhooks",
+        "/v1/organizations/{organization_id}/webhooks/{webhook_id}",
+        "/v1/organizations/{organization_id}/webhooks/{webhook_id}/deliveries",
         "/v1/organizations/{organization_id}/why",
         "/v1/status",
     ];
@@ -261,8 +264,8 @@ async fn every_list_is_read_to_its_end_by_its_links() {
             assert!(!world.get(&path).await.headers.contains_key("link"), "{path}");
             continue;
         }
-        // No access review, group, role or batch has the id that is filled in.
-        if ["access_review_id", "group_id", "role_id", "batch_id"]
+        // No access review, group, role, batch or webhook has the id that is filled in.
+        if ["access_review_id", "group_id", "role_id", "batch_id", "webhook_id"]
             .iter()
             .any(|id| route.path.contains(id))
         {
@@ -304,6 +307,7 @@ async fn every_query_but_status_can_wait_for_a_position() {
                 "event_id",
                 "batch_id",
                 "budget_id",
+                "webhook_id",
             ]
             .iter()
             .any(|id| route.path.contains(id))

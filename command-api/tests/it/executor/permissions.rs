@@ -40,6 +40,10 @@ use command_api::service_accounts::{
     DisableServiceAccountRequest, RemoveServiceAccount, UpdateServiceAccount,
     UpdateServiceAccountRequest,
 };
+use command_api::webhooks::{
+    ChangeWebhook, ChangeWebhookRequest, CreateWebhook, CreateWebhookRequest, DisableWebhook,
+    EnableWebhook, RemoveWebhook, ReplayWebhook, ReplayWebhookRequest, RotateWebhookSecret,
+};
 use command_api::{Command, CommandContext, ExecuteError, Executor, Refusal};
 use domain::organization::{Authority, OrganizationError};
 use domain::project::ProjectError;
@@ -49,7 +53,7 @@ use event_schemas::{
     AccessReviewId, ApiKeyId, BudgetAction, BudgetId, BudgetPeriod, BudgetScope, CreditPolicy,
     Currency, IdentityProvider, InviteId, LotId, MemberId, OrganizationId, OrganizationRole,
     Permission, ProjectId, ProjectRole, ReviewDecision, ReviewLineId, ReviewScope,
-    SecuritySettings, ServiceAccountId,
+    SecuritySettings, ServiceAccountId, WebhookId,
 };
 
 use crate::support::{App, unlimited};
@@ -91,6 +95,13 @@ enum Verb {
     SetBudgetOfAll,
     ChangeBudget,
     RemoveBudget,
+    CreateWebhook,
+    ChangeWebhook,
+    RotateWebhookSecret,
+    EnableWebhook,
+    DisableWebhook,
+    ReplayWebhook,
+    RemoveWebhook,
     OpenAccessReview,
     AttestLine,
     AttestLines,
@@ -136,6 +147,13 @@ const VERBS: &[(Verb, Permission, bool)] = &[
     (V::SetBudgetOfAll, Permission::BudgetsUpdate, false),
     (V::ChangeBudget, Permission::BudgetsUpdate, false),
     (V::RemoveBudget, Permission::BudgetsUpdate, false),
+    (V::CreateWebhook, Permission::WebhooksUpdate, false),
+    (V::ChangeWebhook, Permission::WebhooksUpdate, false),
+    (V::RotateWebhookSecret, Permission::WebhooksUpdate, false),
+    (V::EnableWebhook, Permission::WebhooksUpdate, false),
+    (V::DisableWebhook, Permission::WebhooksUpdate, false),
+    (V::ReplayWebhook, Permission::WebhooksUpdate, false),
+    (V::RemoveWebhook, Permission::WebhooksUpdate, false),
     (V::OpenAccessReview, Permission::AccessReviewsUpdate, false),
     (V::AttestLine, Permission::AccessReviewsUpdate, false),
     (V::AttestLines, Permission::AccessReviewsUpdate, false),
@@ -168,6 +186,7 @@ struct Stage {
     lot_id: LotId,
     /// Set from above, on the project.
     budget_id: BudgetId,
+    webhook_id: WebhookId,
     /// An organization that knows who asks, as an owner.
     elsewhere: OrganizationId,
     asking: MemberId,
@@ -298,6 +317,7 @@ impl Stage {
             access_review_id: AccessReviewId::from(uuid::Uuid::nil()),
             lot_id: bought(executor, organization_id).await,
             budget_id: BudgetId::from(uuid::Uuid::nil()),
+            webhook_id: WebhookId::from(uuid::Uuid::nil()),
             elsewhere,
             asking,
             signed_in,
@@ -305,6 +325,7 @@ impl Stage {
         let key = stage.create_key(Some(member_id), None);
         stage.api_key_id = done(executor, &key).await.api_key_id;
         stage.budget_id = done(executor, &stage.set_budget(project_id)).await.budget_id;
+        stage.webhook_id = done(executor, &stage.create_webhook()).await.webhook_id;
         stage.access_review_id = done(executor, &stage.open_review()).await.access_review_id;
         stage
     }
@@ -324,6 +345,15 @@ impl Stage {
             action: BudgetAction::Alert,
         };
         SetBudget { organization_id: self.organization_id, request }
+    }
+
+    fn create_webhook(&self) -> CreateWebhook {
+        let request = CreateWebhookRequest {
+            url: "https://alerts.example.com/in".to_owned(),
+            description: None,
+            event_types: vec!["budget.*".to_owned()],
+        };
+        CreateWebhook { organization_id: self.organization_id, request }
     }
 
     /// A review of the one API key.
@@ -382,7 +412,7 @@ impl Stage {
         let organization_id = self.organization_id;
         let (project_id, member_id) = (self.project_id, self.member_id);
         let (service_account_id, api_key_id) = (self.service_account_id, self.api_key_id);
-        let access_review_id = self.access_review_id;
+        let (access_review_id, webhook_id) = (self.access_review_id, self.webhook_id);
         match verb {
             V::UpdateOrganization => {
                 let request =
@@ -533,6 +563,20 @@ impl Stage {
             V::RemoveBudget => {
                 ask!(RemoveBudget { organization_id, budget_id: self.budget_id })
             }
+            V::CreateWebhook => ask!(self.create_webhook()),
+            V::ChangeWebhook => {
+                let event_types = Some(vec!["member.added".to_owned()]);
+                let request = ChangeWebhookRequest { url: None, description: None, event_types };
+                ask!(ChangeWebhook { organization_id, webhook_id, request })
+            }
+            V::RotateWebhookSecret => ask!(RotateWebhookSecret { organization_id, webhook_id }),
+            V::EnableWebhook => ask!(EnableWebhook { organization_id, webhook_id }),
+            V::DisableWebhook => ask!(DisableWebhook { organization_id, webhook_id }),
+            V::ReplayWebhook => {
+                let request = ReplayWebhookRequest { after_position: Some(0), position: None };
+                ask!(ReplayWebhook { organization_id, webhook_id, request })
+            }
+            V::RemoveWebhook => ask!(RemoveWebhook { organization_id, webhook_id }),
             V::OpenAccessReview => ask!(self.open_review()),
             V::AttestLine => {
                 let decision = ReviewDecision::Revoke;

@@ -27,4 +27,5 @@ mod settings;
 mod usage;
 mod usage_forms;
 mod usage_litellm;
+mod webhooks;
 mod what_if;

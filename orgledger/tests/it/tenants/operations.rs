@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// What carries out something that no answer comes back from: after these, less is there.
-const LAST: [&str; 23] = [
+const LAST: [&str; 24] = [
     "withdraw_approval",
     "approve_approval",
     "decline_approval",
@@ -23,6 +23,7 @@ const LAST: [&str; 23] = [
     "remove_project_member",
     "remove_group",
     "remove_budget",
+    "remove_webhook",
     "revoke_invite",
     "erase_invite",
     "revoke_api_key",
@@ -123,6 +124,11 @@ fn bodies(operation: &str) -> Vec<Value> {
                 "amount": "5"})
         })
         .to_vec(),
+        "create_webhook" => {
+            vec![json!({"url": "https://192.0.2.1/in", "event_types": ["budget.*"]})]
+        }
+        "change_webhook" => vec![json!({"event_types": ["budget.exhausted"]})],
+        "replay_webhook" => vec![json!({"after_position": 0})],
         "change_budget" => vec![json!({"amount": "7"})],
         "change_credit_policy" => vec![json!({"currency": "USD", "policy": "allow"})],
         "publish_price_list" => vec![json!({"catalogue": "c", "provider": "p", "currency": "USD",

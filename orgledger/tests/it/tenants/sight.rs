@@ -130,6 +130,7 @@ pub(super) async fn assert_seen_by_its_own(reads: &[Operation], own: &Tenant, ot
         "list_credit_lots",
         "list_price_lists",
         "list_refusals",
+        "list_webhook_deliveries",
         "what_if_usage",
     ];
     assert_eq!(Vec::from_iter(without), expected, "reads without a text of their own organization");

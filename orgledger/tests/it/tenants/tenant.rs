@@ -217,6 +217,11 @@ impl Founding {
             "amount": "50", "scope": { "kind": "feature", "feature": self.word("feature") } });
         let budget = self.make("/budgets", &budget).await;
         self.keep("budget_id", &budget["budget_id"]);
+        let webhook = json!({ "url": format!("https://192.0.2.1/{}", self.canary),
+            "description": self.word("alerts"), "event_types": ["budget.exhausted"] });
+        let webhook = self.make("/webhooks", &webhook).await;
+        self.keep("webhook_id", &webhook["webhook_id"]);
+        self.shown(&webhook);
         let usage = json!({ "records": [{
             "project_id": self.id("project_id"), "api_key_id": self.id("api_key_id"),
             "feature": self.word("feature"), "provider": self.word("provider"),

@@ -7,6 +7,7 @@ use event_schemas::{
     CreditAccountId, Currency, Environment, KeyOwner, OrganizationEvent, OrganizationId,
     OrganizationRole, OrganizationSettings, PriceListEvent, ProjectEvent, ProjectGrant,
     ProjectRole, RefusalEvent, SecuritySettings, SensitiveAction, ServiceAccountEvent, StreamEvent,
+    WebhookEvent,
 };
 use uuid::Uuid;
 
@@ -36,6 +37,7 @@ pub(crate) enum Event {
     Credits(Currency, CreditAccountEvent),
     Budget(Uuid, BudgetEvent),
     Approval(Uuid, ApprovalEvent),
+    Webhook(Uuid, WebhookEvent),
     AccessReview(Uuid, AccessReviewEvent),
     /// Of an actor.
     Refusal(String, RefusalEvent),
@@ -61,6 +63,7 @@ impl Happening {
             Event::ApiKey(id, event) => self.on(&id.to_string(), event),
             Event::Budget(id, event) => self.on(&id.to_string(), event),
             Event::Approval(id, event) => self.on(&id.to_string(), event),
+            Event::Webhook(id, event) => self.on(&id.to_string(), event),
             Event::AccessReview(id, event) => self.on(&id.to_string(), event),
             Event::Refusal(actor, event) => self.on(actor, event),
             Event::Prices(event) => {

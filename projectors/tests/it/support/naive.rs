@@ -183,6 +183,7 @@ impl State {
             | Event::Credits(..)
             | Event::Budget(..)
             | Event::Approval(..)
+            | Event::Webhook(..)
             | Event::AccessReview(..)
             | Event::Refusal(..)
             | Event::Prices(..) => {}

@@ -1,6 +1,9 @@
-//! What is overseen in a story: approvals, break-glass accesses, refusals.
+//! What is overseen in a story: approvals, break-glass accesses, webhooks, refusals.
 
-use event_schemas::{ApprovalEvent, OrganizationEvent, RefusalEvent, SensitiveRequest};
+use event_schemas::{
+    ApprovalEvent, OrganizationEvent, RefusalEvent, SensitiveRequest, WebhookDisabledReason,
+    WebhookEvent,
+};
 use uuid::Uuid;
 
 use super::{Event, Story, minute};
@@ -10,20 +13,23 @@ use super::{Event, Story, minute};
 pub(super) struct Oversight {
     approvals: Vec<(Uuid, Uuid)>,
     accesses: Vec<(Uuid, Uuid)>,
+    webhooks: Vec<(Uuid, Uuid)>,
 }
 
 impl Oversight {
     pub(super) fn organization_archived(&mut self, id: Uuid) {
         self.approvals.retain(|(_, of)| *of != id);
         self.accesses.retain(|(_, of)| *of != id);
+        self.webhooks.retain(|(_, of)| *of != id);
     }
 }
 
 impl Story {
     pub(super) fn overseen(&mut self) -> Option<(Uuid, Event)> {
-        match self.random.below(3) {
+        match self.random.below(4) {
             0 => self.approval(),
             1 => self.break_glass(),
+            2 => self.webhook(),
             _ => {
                 let of = self.random.pick(&self.organizations)?;
                 let event = RefusalEvent::Recorded {
@@ -92,5 +98,53 @@ impl Story {
             minutes: 60,
         };
         Some((of, Event::Organization(event)))
+    }
+
+    fn webhook(&mut self) -> Option<(Uuid, Event)> {
+        let (url, description) = (format!("https://example.com/{}", self.minutes), None);
+        let event_types = vec!["budget.*".to_owned()];
+        let known = self.random.pick(&self.oversight.webhooks);
+        let Some((webhook, of)) = known.filter(|_| self.random.one_in(2)) else {
+            let of = self.random.pick(&self.organizations)?;
+            let webhook = self.random.uuid();
+            self.oversight.webhooks.push((webhook, of));
+            let (webhook_id, organization_id) = (webhook.into(), of.into());
+            let created = WebhookEvent::Created {
+                webhook_id,
+                organization_id,
+                url,
+                description,
+                event_types,
+            };
+            return Some((of, Event::Webhook(webhook, created)));
+        };
+        let (webhook_id, organization_id) = (webhook.into(), of.into());
+        let event = match self.random.below(6) {
+            0 => {
+                WebhookEvent::Changed { webhook_id, organization_id, url, description, event_types }
+            }
+            1 => WebhookEvent::SecretRotated {
+                webhook_id,
+                organization_id,
+                secret_number: 2,
+                previous_signs_until: minute(self.minutes + 1_440),
+            },
+            2 => {
+                let reason = WebhookDisabledReason::Failing;
+                WebhookEvent::Disabled { webhook_id, organization_id, reason }
+            }
+            3 => WebhookEvent::Enabled { webhook_id, organization_id },
+            4 => WebhookEvent::ReplayRequested {
+                webhook_id,
+                organization_id,
+                after_position: 0,
+                upto_position: None,
+            },
+            _ => {
+                self.oversight.webhooks.retain(|(other, _)| *other != webhook);
+                WebhookEvent::Removed { webhook_id, organization_id }
+            }
+        };
+        Some((of, Event::Webhook(webhook, event)))
     }
 }
