@@ -36,7 +36,7 @@ check: programs ## Formatting, lints, generated files, licences, compose file, t
 
 .PHONY: bench
 bench: programs ## The benchmark, on private servers with real durability; ARGS go to it
-	$(CARGO) build --release -p embedded -p bench
+	$(CARGO) build --release -p orgledger -p embedded -p bench
 	target/release/with-servers target/release/bench $(ARGS)
 
 .PHONY: generate
