@@ -16,11 +16,12 @@ use utoipa::ToSchema;
 pub use deliveries::{DeliveryState, WebhookDelivery};
 pub use progress::WebhookProgress;
 
-use crate::list::{Listed, Scope};
+use crate::error::QueryError;
+use crate::list::{self, Listed, Listing, Scope};
 use crate::parameters::{
     ListQuery, OrganizationPath, Point as _, PointQuery, Refusals, WebhookPath,
 };
-use crate::snapshot::Projection;
+use crate::snapshot::{Projection, Rows};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 use crate::viewer::{Viewer, Visible};
@@ -59,13 +60,6 @@ pub struct Webhook {
     /// How far it is; null before it was looked at first, and where another time or position than now is
     /// asked about.
     pub progress: Option<WebhookProgress>,
-}
-
-impl Webhook {
-    /// As of another time or position.
-    fn of_then(self) -> Self {
-        Self { version: None, ..self }
-    }
 }
 
 impl Listed for Webhook {
@@ -112,22 +106,20 @@ pub(crate) async fn list_webhooks(
     Query(query): Query<ListQuery>,
 ) -> Result<Reflecting<Page<Webhook>>, Problem> {
     viewer.must(Permission::WebhooksRead)?;
-    let organization_id: OrganizationId = path.organization_id;
+    let organization_id = path.organization_id;
     let scope = Scope::organization(organization_id);
-    let page: Reflecting<Page<Webhook>> = state.list(scope, Visible::All, &query).await?;
-    if query.temporal() != Temporal::NOW {
-        return Ok(page.map(|page| Page {
-            items: page.items.into_iter().map(Webhook::of_then).collect(),
-            next_cursor: page.next_cursor,
-        }));
-    }
-    let mut progress = progress::of(state.seals(), organization_id).await?;
-    Ok(page.map(|mut page| {
-        for webhook in &mut page.items {
-            webhook.progress = progress.remove(&webhook.webhook_id.0);
-        }
-        page
-    }))
+    let listing =
+        Listing::<Webhook>::new(scope, query.temporal(), query.limit, query.cursor.as_ref())?;
+    let position_min = listing.position_min().max(query.position_min());
+    let rows = Rows::Of(organization_id);
+    let mut snapshot = state.snapshot(rows, Webhook::READS, position_min).await?;
+    let mut page: Page<Webhook> = list::list(&mut snapshot, &listing).await?;
+    let position = snapshot.position();
+    drop(snapshot);
+    // A cursor brings its list's position along; how far webhooks are is asked of now all the same.
+    let is_now = query.temporal() == Temporal::NOW;
+    tell(&state, organization_id, &mut page.items, is_now).await?;
+    Ok(Reflecting::page(position, page))
 }
 
 /// A webhook, with how far it is.
@@ -141,12 +133,33 @@ pub(crate) async fn get_webhook(
     Query(query): Query<PointQuery>,
 ) -> Result<Reflecting<Webhook>, Problem> {
     viewer.must(Permission::WebhooksRead)?;
-    let (organization_id, id) = (path.organization_id, path.webhook_id.0);
-    let webhook: Reflecting<Webhook> =
-        state.get(organization_id, id, &Visible::All, &query).await?;
-    if query.temporal() != Temporal::NOW {
-        return Ok(webhook.map(Webhook::of_then));
+    let (organization_id, temporal) = (path.organization_id, query.temporal());
+    let rows = Rows::Of(organization_id);
+    let mut snapshot = state.snapshot(rows, Webhook::READS, query.position_min()).await?;
+    let (id, all) = (path.webhook_id.0, Visible::All);
+    let mut webhook: Webhook =
+        list::get(&mut snapshot, organization_id, id, temporal, &all).await?;
+    let position = snapshot.position();
+    drop(snapshot);
+    let is_now = temporal == Temporal::NOW;
+    tell(&state, organization_id, std::slice::from_mut(&mut webhook), is_now).await?;
+    Ok(Reflecting::new(position, webhook))
+}
+
+/// Says how far webhooks are. What was at another time has neither that nor a version.
+async fn tell(
+    state: &QueryState,
+    organization_id: OrganizationId,
+    webhooks: &mut [Webhook],
+    is_now: bool,
+) -> Result<(), QueryError> {
+    if !is_now {
+        webhooks.iter_mut().for_each(|webhook| webhook.version = None);
+        return Ok(());
     }
-    let progress = progress::of(state.seals(), organization_id).await?.remove(&id);
-    Ok(webhook.map(|webhook| Webhook { progress, ..webhook }))
+    let mut progress = progress::of(state.seals(), organization_id).await?;
+    for webhook in webhooks {
+        webhook.progress = progress.remove(&webhook.webhook_id.0);
+    }
+    Ok(())
 }
