@@ -55,7 +55,7 @@ async fn the_key_with_another_request_is_refused() {
     let projects = |id: &str| format!("/v1/organizations/{id}/projects");
     let alpha = json!({"name": "alpha"});
     send(&here, &projects(&organization), "k", &alpha).await.ok();
-    let head = app.head().await;
+    let (head, refused) = (app.head().await, app.count("refusal.recorded").await);
     for client in [&here, &there] {
         let reused = "idempotency-key-reused";
         let beta = json!({"name": "beta"});
@@ -68,7 +68,9 @@ async fn the_key_with_another_request_is_refused() {
         let ada = json!({"login": "ada", "role": "owner"});
         send(client, &members, "k", &ada).await.refused(422, reused);
     }
-    assert_eq!(app.head().await, head);
+    // What was refused is on record, and nothing else is.
+    let refused = app.count("refusal.recorded").await - refused;
+    assert_eq!((refused, app.head().await - head), (8, 8));
     // Said with other words, it is the same request.
     let same = json!({"environment": null, "name": "alpha"});
     repeated(send(&there, &projects(&organization), "k", &same).await);
