@@ -107,6 +107,10 @@ impl UsageRecorder {
         scope: &RepricingScope,
         span: Span,
     ) -> Result<NextRecords, Refusal> {
+        if span.after >= span.upto {
+            // As far as anybody may ask to go on from, which is as far as a number goes.
+            return Ok(NextRecords { records: Vec::new(), upto: span.upto });
+        }
         let of = RecordsOf {
             organization_id,
             after: span.after,

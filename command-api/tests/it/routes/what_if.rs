@@ -260,6 +260,12 @@ async fn more_than_one_answer_holds_goes_on_where_it_was() {
     world.publish("openai", "USD", &[("m", "3")]).await;
     let whole = what_if(&world, "").await;
     assert_eq!((&whole["records"], &whole["continue_after"]), (&json!(10_500), &Value::Null));
+    let beyond = what_if(&world, &format!("&after_position={}", i64::MAX)).await;
+    assert_eq!((&beyond["records"], &beyond["continue_after"]), (&json!(0), &Value::Null));
+    for dry_run in [true, false] {
+        let beyond = json!({"after_position": i64::MAX, "dry_run": dry_run});
+        assert_eq!(world.reprice(beyond).await.ok()["records"], 0, "{dry_run}");
+    }
     let mut seen = std::collections::BTreeSet::new();
     let (mut query, mut answers, mut difference) = ("&by=feature".to_owned(), 0, 0);
     loop {
