@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 /// An event as the log holds it. Texts of persons in it are sealed.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_field_names)] // The names are those of the log.
 pub(super) struct Event {
     pub(super) position: i64,
     pub(super) event_id: Uuid,

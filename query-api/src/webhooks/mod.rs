@@ -154,7 +154,9 @@ async fn tell(
     is_now: bool,
 ) -> Result<(), QueryError> {
     if !is_now {
-        webhooks.iter_mut().for_each(|webhook| webhook.version = None);
+        for webhook in webhooks {
+            webhook.version = None;
+        }
         return Ok(());
     }
     let mut progress = progress::of(state.seals(), organization_id).await?;
