@@ -11,7 +11,7 @@ use axum::Router;
 use command_api::usage::{UsageQueue, UsageQueueConfig};
 use command_api::{CommandApi, Executor};
 use domain::webhook::Addresses;
-use embedded::{DataDir, Postgres};
+use embedded::{DataDir, EmbeddedError, Postgres};
 use event_log::database::{self, Role};
 use event_log::relay::{JetStreamConfig, Relay, RelayConfig};
 use event_log::{EventLog, HeadWatch, Vault};
@@ -41,6 +41,9 @@ const DRAIN_MAX: Duration = Duration::from_secs(20);
 
 /// How soon it is noticed that the private Postgres is gone.
 const POSTGRES_LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How often it is started again before that is given up.
+const POSTGRES_STARTS_MAX: usize = 10;
 
 /// Connections that a query API holds at most.
 const QUERY_CONNECTIONS_MAX: u32 = 16;
@@ -200,7 +203,8 @@ pub(crate) async fn first_builds(read: &PgConnectOptions, feed: &Feed) -> anyhow
 }
 
 /// Starts the private Postgres again whenever it is gone, until the end. Who asks meanwhile is answered
-/// 503; nothing that was acknowledged is lost. Where it cannot be started, that ends the process.
+/// 503; nothing that was acknowledged is lost. Where it cannot be started, however often it is tried, that
+/// ends the process.
 pub(crate) async fn keep_postgres(dir: DataDir, shutdown: Shutdown) -> anyhow::Result<()> {
     let mut running = Postgres::start(&dir).await?;
     let mut look = tokio::time::interval(POSTGRES_LOOK_EVERY);
@@ -216,12 +220,27 @@ pub(crate) async fn keep_postgres(dir: DataDir, shutdown: Shutdown) -> anyhow::R
         }
         tracing::error!("the private Postgres is gone: it is started again");
         // The old share goes only when there is a new one.
-        running = Postgres::start(&dir).await.context(
+        running = start_again(&dir).await.context(
             "the private Postgres was killed and does not start again; mend what its log says, then \
              start this again: what was acknowledged is there",
         )?;
         tracing::info!(postgres_pid = running.pid(), "the private Postgres runs again");
     }
+}
+
+/// What killed it may be at it still, or hold what it needs.
+async fn start_again(dir: &DataDir) -> Result<Postgres, EmbeddedError> {
+    for _ in 1..POSTGRES_STARTS_MAX {
+        match Postgres::start(dir).await {
+            Ok(running) => return Ok(running),
+            Err(error) => {
+                let error = format!("{:#}", anyhow::Error::from(error));
+                tracing::error!(error, "the private Postgres does not start; trying again");
+                tokio::time::sleep(POSTGRES_LOOK_EVERY).await;
+            }
+        }
+    }
+    Postgres::start(dir).await
 }
 
 /// Runs all projections until the end.

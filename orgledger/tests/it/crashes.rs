@@ -235,7 +235,13 @@ impl Trial {
         enough.unwrap_or_else(|_| {
             let acknowledged = round.acknowledged.load(Ordering::SeqCst);
             let why_not = round.why_not.lock().expect("nobody panics with it");
-            panic!("round {number}: {acknowledged} acknowledged, the last not: {why_not}")
+            let said = self.dev.as_ref().map(Service::log).unwrap_or_default();
+            let last: Vec<&str> = said.lines().rev().take(30).collect();
+            let last: Vec<&str> = last.into_iter().rev().collect();
+            panic!(
+                "round {number}: {acknowledged} acknowledged, the last not: {why_not}\n{}",
+                last.join("\n")
+            )
         });
         let victim = Victim::of(number);
         self.kill(victim).await;
