@@ -135,8 +135,8 @@ def before_call(context, case, kwargs):
                 case.body.pop(name, None)
             if isinstance(case.body.get("prices_at"), int):
                 case.body["prices_at"] %= POSITION_MAX + 1
-        if operation in ("get_costs", "get_balance", "get_statement"):
-            # What usage is kept by begins and ends with a whole hour.
+        if operation in ("get_costs", "get_balance", "get_statement", "list_budgets", "get_budget"):
+            # What usage is kept by begins and ends with a whole hour, or a quarter of one.
             names = {"from", "to"} if operation == "get_costs" else {"from", "to", "as_of"}
             for name in query.keys() & names:
                 text = str(query[name])

@@ -85,5 +85,8 @@ pub(super) async fn add(
             entry.parts.push(Part { at: row.try_get("at")?, amount });
         }
     }
-    Ok(corrected.into_values().collect())
+    let mut corrected: Vec<Corrected> = corrected.into_values().collect();
+    // As of a batch.
+    corrected.iter_mut().for_each(|one| one.parts.sort_unstable_by_key(|part| part.at));
+    Ok(corrected)
 }

@@ -125,7 +125,10 @@ pub(super) async fn add(
         let part = Part { at: row.try_get(3)?, amount: pico(row.try_get(4)?)? };
         used.entry((row.try_get(2)?, key)).or_default().push(part);
     }
-    let of_batch = |((batch_id, key), parts)| {
+    let of_batch = |((batch_id, key), mut parts): ((Uuid, Key), Vec<Part>)| {
+        // Of a batch the earlier request draws first: what is there without an end is drawn before lots,
+        // so that the order counts.
+        parts.sort_unstable_by_key(|part| part.at);
         let batch = batches.binary_search_by_key(&batch_id, |batch| batch.batch_id);
         let batch = batches[batch.map_err(|_| sqlx::Error::RowNotFound)?];
         Ok(Used { key, batch, parts })
