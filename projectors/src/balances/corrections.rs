@@ -87,6 +87,8 @@ pub(super) async fn add(
     }
     let mut corrected: Vec<Corrected> = corrected.into_values().collect();
     // As of a batch.
-    corrected.iter_mut().for_each(|one| one.parts.sort_unstable_by_key(|part| part.at));
+    for one in &mut corrected {
+        one.parts.sort_unstable_by_key(|part| part.at);
+    }
     Ok(corrected)
 }
