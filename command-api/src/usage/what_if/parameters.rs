@@ -111,10 +111,10 @@ pub(crate) struct WhatIfParameters {
     price_list_id: Option<PriceListId>,
     /// Under this version of the list, whenever it was in force; without one under the version in force
     /// when the usage happened.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, example = 3)]
     price_list_version: Option<u32>,
     /// Under what had been published up to this position of the log; without one under all.
-    #[param(value_type = Option<i64>, minimum = 0)]
+    #[param(value_type = Option<i64>, minimum = 0, example = 8)]
     prices_at: Option<Position>,
     /// As if this provider had served it: with `as_model`.
     #[param(example = "openai")]
@@ -130,7 +130,7 @@ pub(crate) struct WhatIfParameters {
     #[serde(default)]
     pub(super) by: By,
     /// Go on with the records after this position: the `continue_after` of the answer before.
-    #[param(value_type = Option<i64>, minimum = 0)]
+    #[param(value_type = Option<i64>, minimum = 0, example = 8)]
     pub(super) after_position: Option<Position>,
 }
 
