@@ -108,7 +108,7 @@ impl UsageRecorder {
         span: Span,
     ) -> Result<NextRecords, Refusal> {
         if span.after >= span.upto {
-            // As far as anybody may ask to go on from, which is as far as a number goes.
+            // Nothing is looked for after it: after the greatest number there is none.
             return Ok(NextRecords { records: Vec::new(), upto: span.upto });
         }
         let of = RecordsOf {
