@@ -2,9 +2,9 @@
 //!
 //! It takes all that is waiting and never waits for more: a lone caller pays one commit, a crowd
 //! shares it. Conflicts are found in memory, against its own record of where each stream stands.
-//! That record holds as of a head; a batch is written on that head, and only on that, in one
-//! statement. Where the head has moved without it, it locks the head and first reads what was
-//! appended in between.
+//! That record holds as of the last event; a batch is written where that still is the last one, and only
+//! there, in one statement, wherever usage has moved the head meanwhile. Where there are other events, it
+//! locks the head and first reads what was appended in between.
 
 mod commit;
 mod corrections;
@@ -21,8 +21,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::append::{Append, AppendError, Appended};
 use failure::Failure;
 use known::KnownStreams;
-
-pub(crate) use statements::sequences;
 
 /// How many appends share one commit at most: bounds the time the head stays locked.
 const BATCH_APPENDS_MAX: usize = 1_024;
@@ -47,10 +45,10 @@ pub(crate) struct Appender {
     connection: Option<PgConnection>,
     waiting: mpsc::Receiver<Submission>,
     moved: watch::Sender<i64>,
-    /// Where each stream stands, as of `known_head`.
+    /// Where each stream stands, as of the event at `known_upto`.
     known: KnownStreams,
-    known_head: Option<i64>,
-    /// Whether the head has stayed where this appender left it, the last time it looked.
+    known_upto: Option<i64>,
+    /// Whether nobody else had appended events, the last time it looked.
     alone: bool,
 }
 
@@ -66,7 +64,7 @@ impl Appender {
             waiting,
             moved,
             known: KnownStreams::default(),
-            known_head: None,
+            known_upto: None,
             alone: true,
         }
     }
@@ -162,7 +160,7 @@ impl Appender {
     fn forget(&mut self) {
         self.connection = None;
         self.known.clear();
-        self.known_head = None;
+        self.known_upto = None;
     }
 }
 

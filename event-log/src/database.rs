@@ -211,6 +211,8 @@ fn log_migrations() -> Vec<Migration> {
         19 "archives of usage" "log/0019_usage_archives.sql",
         20 "webhooks" "log/0020_webhooks.sql",
         21 "replay of corrections" "log/0021_replay_corrections.sql",
+        22 "usage batches are many" "log/0022_usage_batches_are_many.sql",
+        23 "commands beside usage" "log/0023_commands_beside_usage.sql",
     ]
 }
 

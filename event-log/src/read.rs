@@ -91,6 +91,8 @@ pub struct Page {
     pub usage: Vec<UsageRun>,
     /// The position up to which the page reaches; the one it was read after, where it is empty.
     pub upto: i64,
+    /// Whether there was more behind it when it was read.
+    pub more: bool,
 }
 
 impl Page {
@@ -153,7 +155,7 @@ pub async fn read_page_upto(
     if found != upto - after {
         return Err(ReadError::Hole { after, upto, found });
     }
-    Ok(Page { events, usage, upto })
+    Ok(Page { events, usage, upto, more: upto < head })
 }
 
 /// Where a page ends so that it has no more corrections than records; none where it may go on. A single

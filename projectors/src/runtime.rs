@@ -1,7 +1,7 @@
 //! Running projections: live, or once up to a position.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use sqlx::PgPool;
@@ -20,6 +20,11 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 
 /// How long to wait before trying again what only a newer program can do.
 const PAUSE_STOPPED: Duration = Duration::from_secs(30);
+
+/// How long a projection rests after a page with usage: so many times as long as the page took, and at
+/// most. To add a page to the totals costs about the same for few records as for many, so that at full
+/// speed few large pages leave more of the machine to who records usage.
+const REST: (u32, Duration) = (2, Duration::from_millis(300));
 
 /// How often it is measured how far projections are behind.
 const MEASURE: Duration = Duration::from_secs(5);
@@ -111,11 +116,15 @@ async fn follow(
         let mut pages = Pages::after(feed, place);
         loop {
             let page = pages.next().await?;
+            let started = Instant::now();
             match apply::page(read, projection, State::Serving, &page).await? {
                 Applied::Here(end) => {
                     place = end;
                     failures.none();
                     set_position(projection.name, place);
+                    if page.has_usage() && !page.more {
+                        tokio::time::sleep((started.elapsed() * REST.0).min(REST.1)).await;
+                    }
                 }
                 Applied::Elsewhere(end) => {
                     place = end;

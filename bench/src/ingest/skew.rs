@@ -71,7 +71,7 @@ pub(crate) async fn measure(figures: &mut Figures, seconds: f64) -> anyhow::Resu
 /// How many batches each sender of the large tenant needs, so that it is not through before the time
 /// is: more than are ever written.
 fn large_batches(seconds: f64) -> usize {
-    const RECORDS_PER_SECOND_MAX: f64 = 150_000.0;
+    const RECORDS_PER_SECOND_MAX: f64 = 400_000.0;
     #[allow(clippy::cast_precision_loss)] // Small numbers.
     let a_turn = (LARGE_SENDERS * LARGE_BATCH) as f64;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // A few.

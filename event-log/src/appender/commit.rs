@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
 use sqlx::{Executor, PgConnection};
 
 use super::failure::{Failure, is_used_key, leaves_doubt};
-use super::statements::{Plan, answer_replays, lock_head, moved_after, sequences, write, written};
+use super::statements::{Plan, Written, answer_replays, lock_head, moved_after, sequences, write, written};
 use super::{Appender, Verdict, report_position};
 use crate::append::{Append, Appended, StreamKey};
 use crate::database::{self, DatabaseError, Role};
@@ -31,9 +30,9 @@ impl Appender {
                 Some(connection) => connection,
                 None => self.connect().await?,
             };
-            match self.known_head.filter(|_| self.alone && in_doubt.is_none()) {
-                Some(head) => {
-                    self.commit_on(&mut connection, head, appends, verdicts, in_doubt).await?;
+            match self.known_upto.filter(|_| self.alone && in_doubt.is_none()) {
+                Some(last_event) => {
+                    self.commit_on(&mut connection, last_event, appends, verdicts, in_doubt).await?;
                 }
                 None => self.commit_locked(&mut connection, appends, verdicts, in_doubt).await?,
             }
@@ -50,25 +49,25 @@ impl Appender {
         Ok(connection)
     }
 
-    /// One statement and one commit, which come to nothing where the head has moved.
+    /// One statement and one commit, which come to nothing where there are events that are not known.
     async fn commit_on<'a>(
         &mut self,
         connection: &mut PgConnection,
-        head: i64,
+        last_event: i64,
         appends: &'a [Append],
         verdicts: &mut [Option<Verdict>],
         in_doubt: &mut Option<Plan<'a>>,
     ) -> Result<(), Failure> {
-        // What is read here holds if the head turns out not to have moved.
+        // What is read here holds if no event turns out to have come.
         self.look_up_unknown(connection, appends).await?;
-        let plan = self.plan(appends, verdicts, head);
+        let plan = self.plan(appends, verdicts, last_event);
         if plan.accepted.is_empty() {
-            // All of them conflict, if the head has not moved; nothing is written that proves it.
+            // All of them conflict, if no event has come; nothing is written that proves it.
             self.alone = false;
             return Ok(());
         }
         match write(connection, &plan).await {
-            Ok(Some(recorded_at)) => self.settle(plan, recorded_at, verdicts),
+            Ok(Some(written)) => self.settle(plan, written, verdicts),
             Ok(None) => self.alone = false,
             Err(error) if is_used_key(&error) => {
                 answer_replays(connection, &plan, verdicts).await?;
@@ -89,34 +88,34 @@ impl Appender {
         verdicts: &mut [Option<Verdict>],
         in_doubt: &mut Option<Plan<'a>>,
     ) -> Result<(), Failure> {
-        let head = lock_head(connection).await?;
+        let last_event = lock_head(connection).await?;
         if let Some(plan) = &in_doubt
-            && let Some(recorded_at) = written(connection, plan).await?
+            && let Some(written) = written(connection, plan).await?
         {
             connection.execute("rollback").await?;
             if let Some(plan) = in_doubt.take() {
-                self.settle(plan, recorded_at, verdicts);
+                self.settle(plan, written, verdicts);
             }
             return Ok(());
         }
-        self.catch_up(connection, head).await?;
+        self.catch_up(connection, last_event).await?;
         self.look_up_unknown(connection, appends).await?;
-        let plan = self.plan(appends, verdicts, head);
+        let plan = self.plan(appends, verdicts, last_event);
         if plan.accepted.is_empty() {
             connection.execute("rollback").await?;
             plan.answer_conflicts(verdicts);
             return Ok(());
         }
         match write(connection, &plan).await {
-            Ok(recorded_at) => {
-                let recorded_at = recorded_at.ok_or(sqlx::Error::RowNotFound)?;
+            Ok(written) => {
+                let written = written.ok_or(sqlx::Error::RowNotFound)?;
                 if let Err(error) = connection.execute("commit").await {
                     if leaves_doubt(&error) {
                         *in_doubt = Some(plan);
                     }
                     return Err(error.into());
                 }
-                self.settle(plan, recorded_at, verdicts);
+                self.settle(plan, written, verdicts);
                 Ok(())
             }
             Err(error) if is_used_key(&error) => {
@@ -131,41 +130,42 @@ impl Appender {
     fn settle(
         &mut self,
         plan: Plan<'_>,
-        recorded_at: DateTime<Utc>,
+        Written { after, recorded_at }: Written,
         verdicts: &mut [Option<Verdict>],
     ) {
         plan.answer_conflicts(verdicts);
         for (stream, sequence) in plan.moved {
             self.known.set(stream, sequence);
         }
-        self.known_head = Some(plan.last_position);
-        for (index, append, first_position) in plan.accepted {
+        let last_position = after + plan.events_count;
+        self.known_upto = Some(if plan.events_count > 0 { last_position } else { plan.after_event });
+        for (index, append, first) in plan.accepted {
             let events = i64::try_from(append.events.len()).unwrap_or(i64::MAX);
             verdicts[index] = Some(Ok(Appended {
-                first_position,
-                last_position: first_position + events - 1,
+                first_position: after + first,
+                last_position: after + first + events - 1,
                 recorded_at,
             }));
         }
         self.moved.send_if_modified(|known| {
-            let moved = plan.last_position > *known;
-            *known = plan.last_position.max(*known);
+            let moved = last_position > *known;
+            *known = last_position.max(*known);
             moved
         });
-        report_position(plan.last_position);
+        report_position(last_position);
     }
 
-    /// Brings the record of sequences to the locked head.
+    /// Brings the record of sequences to the last event; the head is locked.
     async fn catch_up(
         &mut self,
         connection: &mut PgConnection,
-        head: i64,
+        last_event: i64,
     ) -> Result<(), sqlx::Error> {
-        match self.known_head {
-            Some(known_head) if known_head == head => self.alone = true,
-            Some(known_head) => {
+        match self.known_upto {
+            Some(known_upto) if known_upto == last_event => self.alone = true,
+            Some(known_upto) => {
                 self.alone = false;
-                let moved = moved_after(connection, known_head, CATCH_UP_EVENTS_MAX + 1).await?;
+                let moved = moved_after(connection, known_upto, CATCH_UP_EVENTS_MAX + 1).await?;
                 if moved.len() > CATCH_UP_EVENTS_MAX {
                     self.known.clear();
                 }
@@ -178,7 +178,7 @@ impl Appender {
                 self.known.clear();
             }
         }
-        self.known_head = Some(head);
+        self.known_upto = Some(last_event);
         Ok(())
     }
 
@@ -211,10 +211,14 @@ impl Appender {
         Ok(())
     }
 
-    /// Gives positions and sequences to every append that has no verdict yet, but to those that
-    /// conflict.
-    fn plan<'a>(&self, appends: &'a [Append], verdicts: &[Option<Verdict>], head: i64) -> Plan<'a> {
-        let mut plan = Plan { head, last_position: head, ..Plan::default() };
+    /// Gives places and sequences to every append that has no verdict yet, but to those that conflict.
+    fn plan<'a>(
+        &self,
+        appends: &'a [Append],
+        verdicts: &[Option<Verdict>],
+        last_event: i64,
+    ) -> Plan<'a> {
+        let mut plan = Plan { after_event: last_event, ..Plan::default() };
         let mut claimed: HashSet<(&str, &str)> = HashSet::new();
         for (index, append) in appends.iter().enumerate() {
             if verdicts[index].is_some() {
@@ -240,12 +244,12 @@ impl Appender {
                 plan.conflicts.push((index, stream));
                 continue;
             }
-            plan.accepted.push((index, append, plan.last_position + 1));
+            plan.accepted.push((index, append, plan.events_count + 1));
             for event in &append.events {
                 let sequence = stands(&plan, &event.stream) + 1;
                 plan.moved.insert(event.stream.clone(), sequence);
                 plan.sequences.push(sequence);
-                plan.last_position += 1;
+                plan.events_count += 1;
             }
         }
         plan

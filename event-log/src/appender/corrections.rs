@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
-use sqlx::query::QueryScalar;
+use sqlx::query::QueryAs;
 use uuid::Uuid;
 
 use crate::usage::NewCorrection;
@@ -11,7 +11,7 @@ use crate::usage::NewCorrection;
 /// Corrections, column by column.
 #[derive(Default)]
 pub(super) struct CorrectionColumns {
-    positions: Vec<i64>,
+    places: Vec<i64>,
     ordinals: Vec<i32>,
     organization_ids: Vec<Uuid>,
     batch_ids: Vec<Uuid>,
@@ -27,12 +27,12 @@ pub(super) struct CorrectionColumns {
 }
 
 impl CorrectionColumns {
-    /// Adds what an append corrects, whose first event stands at that position.
-    pub(super) fn push_all(&mut self, corrections: &[NewCorrection], first_position: i64) {
+    /// Adds what an append corrects, whose first event has that place in the plan.
+    pub(super) fn push_all(&mut self, corrections: &[NewCorrection], first: i64) {
         for of_event in corrections.chunk_by(|one, next| one.event == next.event) {
             for (ordinal, correction) in (0..).zip(of_event) {
                 let event = i64::try_from(correction.event).unwrap_or(i64::MAX);
-                self.positions.push(first_position.saturating_add(event));
+                self.places.push(first.saturating_add(event));
                 self.ordinals.push(ordinal);
                 self.push(correction);
             }
@@ -59,7 +59,7 @@ impl CorrectionColumns {
     /// The part of the statement, with its parameters from that number on. Hardly any append corrects
     /// anything, so the others do not carry it along.
     pub(super) fn statement(&self, first_parameter: usize) -> String {
-        if self.positions.is_empty() {
+        if self.places.is_empty() {
             return String::new();
         }
         let kinds = [
@@ -87,7 +87,13 @@ impl CorrectionColumns {
                      record_ordinal, occurred_at, occurred_day, price_version_before,
                      cost_pico_before, currency_before, price_version, cost_pico, currency,
                      recorded_at)
-                 select c.*, head.recorded_at from head, unnest({}) as c
+                 select head.stood_at + place, c.ordinal, c.organization_id, c.batch_id,
+                     c.record_ordinal, c.occurred_at, c.occurred_day, c.version_before,
+                     c.cost_before, c.currency_before, c.version, c.cost, c.currency,
+                     head.recorded_at
+                 from head, unnest({}) as c(place, ordinal, organization_id, batch_id,
+                     record_ordinal, occurred_at, occurred_day, version_before, cost_before,
+                     currency_before, version, cost, currency)
              )",
             arrays.join(", ")
         )
@@ -96,13 +102,13 @@ impl CorrectionColumns {
     /// Binds them behind what is bound already.
     pub(super) fn bind<O>(
         self,
-        query: QueryScalar<'_, Postgres, O, PgArguments>,
-    ) -> QueryScalar<'_, Postgres, O, PgArguments> {
-        if self.positions.is_empty() {
+        query: QueryAs<'_, Postgres, O, PgArguments>,
+    ) -> QueryAs<'_, Postgres, O, PgArguments> {
+        if self.places.is_empty() {
             return query;
         }
         query
-            .bind(self.positions)
+            .bind(self.places)
             .bind(self.ordinals)
             .bind(self.organization_ids)
             .bind(self.batch_ids)

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::{Executor, PgConnection, Row};
+use event_schemas::{OrganizationId, PersonId};
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryAs;
+use sqlx::{Executor, PgConnection, Postgres, Row};
 
 use super::Verdict;
 use super::corrections::CorrectionColumns;
@@ -14,18 +17,27 @@ use crate::vault::ERASED_CHANNEL;
 /// What one transaction is about to write.
 #[derive(Default)]
 pub(super) struct Plan<'a> {
-    /// The head that it is written on.
-    pub(super) head: i64,
+    /// The last event that it was made up after: where there is a later one, it is not written.
+    pub(super) after_event: i64,
     /// The appends that come too late, with a stream that has moved.
     pub(super) conflicts: Vec<(usize, StreamKey)>,
-    /// The appends that go through, with the position of their first event.
+    /// The appends that go through, each with the place of its first event among the plan's, from 1.
+    /// Where those stand is known when they are written: usage moves the head all the time.
     pub(super) accepted: Vec<(usize, &'a Append, i64)>,
     /// The sequence of each event, in the order of `accepted`.
     pub(super) sequences: Vec<i64>,
     /// Where each stream that is written will stand.
     pub(super) moved: HashMap<StreamKey, i64>,
-    /// The position of the last event.
-    pub(super) last_position: i64,
+    /// How many events it has.
+    pub(super) events_count: i64,
+}
+
+/// Where and when a plan was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    /// The position that its first event follows.
+    pub(super) after: i64,
+    pub(super) recorded_at: DateTime<Utc>,
 }
 
 impl Plan<'_> {
@@ -38,7 +50,7 @@ impl Plan<'_> {
 }
 
 /// Where streams stand, for those that have events.
-pub(crate) async fn sequences(
+pub(super) async fn sequences(
     connection: &mut PgConnection,
     streams: &[&StreamKey],
 ) -> Result<HashMap<StreamKey, i64>, sqlx::Error> {
@@ -82,53 +94,55 @@ pub(super) async fn moved_after(
     .await
 }
 
-/// Begins a transaction and locks the head in one round trip. The savepoint behind it lets a batch
-/// Begins a transaction and locks the head: nobody else can append until it ends.
+/// Begins a transaction and locks the head: nobody else can append until it ends. Gives the position of
+/// the last event.
 pub(super) async fn lock_head(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
     let rows = connection
         .fetch_all(
             "begin isolation level read committed;
-             select position from log.head for update",
+             select last_event from log.head for update",
         )
         .await?;
     rows.first().map(|row| row.get(0)).ok_or(sqlx::Error::RowNotFound)
 }
 
-/// When a plan was recorded, if it was. Its first event tells: all were written or none. A plan
+/// Where a plan was written, if it was. Its first event tells: all were written or none. A plan
 /// without events answers none, and its idempotency keys find out.
 pub(super) async fn written(
     connection: &mut PgConnection,
     plan: &Plan<'_>,
-) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+) -> Result<Option<Written>, sqlx::Error> {
     let event = plan.accepted.iter().find_map(|(_, append, _)| append.events.first());
-    sqlx::query_scalar("select recorded_at from log.events where event_id = $1")
-        .bind(event.map(|event| event.event_id))
-        .fetch_optional(connection)
-        .await
+    let found: Option<(i64, DateTime<Utc>)> =
+        sqlx::query_as("select position, recorded_at from log.events where event_id = $1")
+            .bind(event.map(|event| event.event_id))
+            .fetch_optional(connection)
+            .await?;
+    Ok(found.map(|(position, recorded_at)| Written { after: position - 1, recorded_at }))
 }
 
-/// Writes a plan in one statement and answers when it was recorded; none, and nothing is written,
-/// where the head is no longer the plan's.
+/// Writes a plan in one statement and answers where; none, and nothing is written, where there are
+/// events that it does not know of.
 pub(super) async fn write(
     connection: &mut PgConnection,
     plan: &Plan<'_>,
-) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+) -> Result<Option<Written>, sqlx::Error> {
     let mut rows = EventColumns::default();
     let mut claims = ClaimColumns::default();
     let mut erased = Vec::new();
     let mut corrected = CorrectionColumns::default();
-    for (_, append, first_position) in &plan.accepted {
+    for (_, append, first) in &plan.accepted {
         for event in &append.events {
             rows.push(event);
             erased.extend(erased_by(event));
         }
         for claim in &append.claims {
             let covered = i64::try_from(claim.events_upto).unwrap_or(0);
-            claims.push(claim, first_position + covered - 1);
+            claims.push(claim, first + covered - 1);
         }
-        corrected.push_all(&append.corrections, *first_position);
+        corrected.push_all(&append.corrections, *first);
     }
-    let positions: Vec<i64> = (plan.head + 1..=plan.last_position).collect();
+    let places: Vec<i64> = (1..=plan.events_count).collect();
     // Hardly any batch erases anybody, so the others do not carry that part along.
     let (destroyed, from_destroyed) =
         if erased.is_empty() { (String::new(), "") } else { (destroyed(), ", destroyed") };
@@ -136,32 +150,33 @@ pub(super) async fn write(
     let sql = format!(
         "with head as (
              update log.head
-             set position = $17, recorded_at = greatest(recorded_at, clock_timestamp())
-             where position = $18
-             returning recorded_at
+             set position = position + $17, recorded_at = greatest(recorded_at, clock_timestamp())
+             where last_event = $18
+             returning position - $17 as stood_at, position, recorded_at
          ), written as (
              insert into log.events (position, event_id, organization_id, aggregate_type,
                  aggregate_id, sequence, event_type, event_version, payload, metadata,
                  occurred_at, recorded_at)
-             select position, event_id, organization_id, aggregate_type, aggregate_id, sequence,
-                 event_type, event_version, payload::json, metadata::json, occurred_at, recorded_at
+             select stood_at + place, event_id, organization_id, aggregate_type, aggregate_id,
+                 sequence, event_type, event_version, payload::json, metadata::json, occurred_at,
+                 recorded_at
              from head, unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::text[],
                  $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[])
-                 as e(position, event_id, organization_id, aggregate_type, aggregate_id, sequence,
+                 as e(place, event_id, organization_id, aggregate_type, aggregate_id, sequence,
                       event_type, event_version, payload, metadata, occurred_at)
          ), claimed as (
              insert into log.idempotency_keys (scope, key, fingerprint, outcome, position, recorded_at)
-             select scope, key, fingerprint, outcome::json, position, recorded_at
+             select scope, key, fingerprint, outcome::json, stood_at + place, recorded_at
              from head, unnest($12::text[], $13::text[], $14::bytea[], $15::text[], $16::bigint[])
-                 as c(scope, key, fingerprint, outcome, position)
+                 as c(scope, key, fingerprint, outcome, place)
          ), told as (
-             select pg_notify('{NOTIFY_CHANNEL}', $17::text) from head
+             select pg_notify('{NOTIFY_CHANNEL}', position::text) from head
          ){destroyed}{corrections}
-         select recorded_at from head, told{from_destroyed}"
+         select stood_at, recorded_at from head, told{from_destroyed}"
     );
-    let query = sqlx::query_scalar(&sql);
+    let query = sqlx::query_as(&sql);
     let query = query
-        .bind(positions)
+        .bind(places)
         .bind(rows.event_ids)
         .bind(rows.organization_ids)
         .bind(rows.aggregate_types)
@@ -176,16 +191,23 @@ pub(super) async fn write(
         .bind(&claims.keys)
         .bind(claims.fingerprints)
         .bind(claims.outcomes)
-        .bind(claims.positions)
-        .bind(plan.last_position)
-        .bind(plan.head);
-    if erased.is_empty() {
-        return corrected.bind(query).fetch_optional(connection).await;
-    }
+        .bind(claims.places)
+        .bind(plan.events_count)
+        .bind(plan.after_event);
+    let query = if erased.is_empty() { query } else { bind_erased(query, &erased) };
+    let found: Option<(i64, DateTime<Utc>)> =
+        corrected.bind(query).fetch_optional(connection).await?;
+    Ok(found.map(|(after, recorded_at)| Written { after, recorded_at }))
+}
+
+fn bind_erased<'q, O>(
+    query: QueryAs<'q, Postgres, O, PgArguments>,
+    erased: &[(PersonId, Option<OrganizationId>)],
+) -> QueryAs<'q, Postgres, O, PgArguments> {
     let persons: Vec<uuid::Uuid> = erased.iter().map(|(person, _)| person.0).collect();
     let organizations: Vec<Option<uuid::Uuid>> =
         erased.iter().map(|(_, organization)| organization.map(|id| id.0)).collect();
-    corrected.bind(query.bind(persons).bind(organizations)).fetch_optional(connection).await
+    query.bind(persons).bind(organizations)
 }
 
 /// The part of the statement that destroys the keys of those who are erased, in the same transaction
@@ -280,15 +302,15 @@ struct ClaimColumns<'a> {
     keys: Vec<&'a str>,
     fingerprints: Vec<&'a [u8]>,
     outcomes: Vec<&'a str>,
-    positions: Vec<i64>,
+    places: Vec<i64>,
 }
 
 impl<'a> ClaimColumns<'a> {
-    fn push(&mut self, claim: &'a Claim, position: i64) {
+    fn push(&mut self, claim: &'a Claim, place: i64) {
         self.scopes.push(&claim.scope);
         self.keys.push(&claim.key);
         self.fingerprints.push(&claim.fingerprint);
         self.outcomes.push(&claim.outcome);
-        self.positions.push(position);
+        self.places.push(place);
     }
 }

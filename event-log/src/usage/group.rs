@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use event_schemas::Month;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
 use super::known::{Look, any_elsewhere, filter_known};
 use super::months::{TAKES_NO_RECORDS, UNDEFINED_TABLE};
 use super::{Fate, Keys, Row, UsageWrite, UsageWritten, copy};
 use crate::append::{StreamKey, new_event_id};
-use crate::appender::{report_position, sequences};
-use crate::follow::NOTIFY_CHANNEL;
+use crate::appender::report_position;
 
 /// Postgres's code for a unique violation.
 const UNIQUE_VIOLATION: &str = "23505";
@@ -107,24 +106,23 @@ impl<'a> Group<'a> {
             }
             Err(error) => return Err(error),
         }
-        let (position, recorded_at) = lock_head(&mut tx).await?;
-        let stale = stale(&mut tx, &writes).await?;
+        let mut placed = place(&mut tx, &writes, &batches, Some(filtered_at)).await?;
+        let stale = placed.stale(&writes);
         if !stale.is_empty() {
             tx.rollback().await?;
             return Ok(Tried::Stale(stale));
         }
-        // The unique key is by day. A request sent twice around midnight is found here: all that has
-        // committed is visible now, and nobody else can commit.
-        let batch_ids: Vec<Uuid> = batches.iter().map(|batch| batch.id).collect();
-        if position > filtered_at
-            && others_wrote(&mut tx, &writes, filtered_at).await?
-            && any_elsewhere(&mut tx, &rows, &batch_ids).await?
-        {
-            tx.rollback().await?;
-            return Ok(Tried::Overtaken);
+        if placed.others_wrote {
+            // The unique key is by day. A request sent twice around midnight is found here: all that has
+            // committed is visible now, and nobody else can commit.
+            let batch_ids: Vec<Uuid> = batches.iter().map(|batch| batch.id).collect();
+            if any_elsewhere(&mut tx, &rows, &batch_ids).await? {
+                tx.rollback().await?;
+                return Ok(Tried::Overtaken);
+            }
+            placed = place(&mut tx, &writes, &batches, None).await?;
         }
-        let last = give_positions(&mut batches, position);
-        insert_batches(&mut tx, &batches, last, recorded_at).await?;
+        let last = give_positions(&mut batches, placed.stood_at);
         tx.commit().await?;
         report_position(last);
         metrics::counter!("orgledger_usage_records_total").increment(rows.len() as u64);
@@ -188,14 +186,6 @@ async fn copy_all(
 
 async fn head(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select position from log.head").fetch_one(connection).await
-}
-
-async fn lock_head(tx: &mut PgConnection) -> Result<(i64, DateTime<Utc>), sqlx::Error> {
-    sqlx::query_as(
-        "select position, greatest(recorded_at, clock_timestamp()) from log.head for update",
-    )
-    .fetch_one(tx)
-    .await
 }
 
 /// The fates of the rows that were just written.
@@ -263,90 +253,70 @@ fn set_archived_aside<'a>(
     open
 }
 
-/// The writes for which a stream that they were checked against has moved, or a price was published
-/// that they were not priced by. The head is locked, so the answer holds until the commit.
-async fn stale(
-    tx: &mut PgConnection,
-    writes: &[(usize, &UsageWrite)],
-) -> Result<Vec<usize>, sqlx::Error> {
-    let expected = writes.iter().flat_map(|(_, write)| &write.expected);
-    let mut streams: Vec<&StreamKey> = expected.map(|(stream, _)| stream).collect();
-    streams.sort_unstable_by_key(|stream| (stream.aggregate_type, stream.aggregate_id.clone()));
-    streams.dedup();
-    let stand = sequences(tx, &streams).await?;
-    let priced_upto = writes.iter().map(|(_, write)| write.prices_upto).min().unwrap_or(0);
-    let newest_price: Option<i64> = sqlx::query_scalar(
-        "select max(position) from log.events
-         where aggregate_type = 'price_list' and position > $1",
-    )
-    .bind(priced_upto)
-    .fetch_one(tx)
-    .await?;
-    let is_stale = |write: &UsageWrite| {
-        let moved = |(stream, sequence): &(StreamKey, i64)| {
-            stand.get(stream).copied().unwrap_or(0) != *sequence
+/// How the end of a group's transaction found the log, which nobody else moves until it ends.
+struct Placed {
+    /// Where the head stood.
+    stood_at: i64,
+    /// The streams that are not where they were when writes were checked, with where they were.
+    moved: Vec<(StreamKey, i64)>,
+    /// A price list that is newer than those that some write was priced by.
+    newer_price: Option<i64>,
+    /// Whether one of the organizations has usage that was not there when the records were filtered.
+    others_wrote: bool,
+}
+
+impl Placed {
+    /// The writes for which a stream that they were checked against has moved, or a price was published
+    /// that they were not priced by.
+    fn stale(&self, writes: &[(usize, &UsageWrite)]) -> Vec<usize> {
+        let is_stale = |write: &UsageWrite| {
+            self.newer_price.is_some_and(|newest| newest > write.prices_upto)
+                || write.expected.iter().any(|expected| self.moved.contains(expected))
         };
-        newest_price.is_some_and(|newest| newest > write.prices_upto)
-            || write.expected.iter().any(moved)
-    };
-    Ok(writes.iter().filter(|(_, write)| is_stale(write)).map(|(place, _)| *place).collect())
+        writes.iter().filter(|(_, write)| is_stale(write)).map(|(place, _)| *place).collect()
+    }
 }
 
-/// Whether another batch of these organizations was written since the records were filtered.
-async fn others_wrote(
+/// Locks the head and gives the batches their positions, where nothing has moved that they depend on.
+async fn place(
     tx: &mut PgConnection,
     writes: &[(usize, &UsageWrite)],
-    filtered_at: i64,
-) -> Result<bool, sqlx::Error> {
-    let organizations: Vec<Uuid> =
-        writes.iter().map(|(_, write)| write.organization_id.0).collect();
-    sqlx::query_scalar(
-        "select exists (select from log.usage_batches
-                        where organization_id = any ($1) and first_position > $2)",
-    )
-    .bind(organizations)
-    .bind(filtered_at)
-    .fetch_one(tx)
-    .await
-}
-
-async fn insert_batches(
-    tx: &mut PgConnection,
     batches: &[Batch<'_>],
-    last: i64,
-    recorded_at: DateTime<Utc>,
-) -> Result<(), sqlx::Error> {
+    filtered_at: Option<i64>,
+) -> Result<Placed, sqlx::Error> {
+    let expected: BTreeSet<&(StreamKey, i64)> =
+        writes.iter().flat_map(|(_, write)| &write.expected).collect();
+    let expected: Vec<&(StreamKey, i64)> = expected.into_iter().collect();
     let new: Vec<&Batch<'_>> = batches.iter().filter(|batch| batch.count > 0).collect();
     macro_rules! column {
-        ($batch:ident => $value:expr) => {
-            new.iter().map(|$batch| $value).collect::<Vec<_>>()
+        ($all:ident, $one:ident => $value:expr) => {
+            $all.iter().map(|$one| $value).collect::<Vec<_>>()
         };
     }
-    sqlx::query(&format!(
-        "with batches as (
-             insert into log.usage_batches (first_position, batch_id, organization_id, count,
-                 first_day, last_day, actor, metadata, recorded_at)
-             select first_position, batch_id, organization_id, count, first_day, last_day, actor,
-                 metadata::json, $9
-             from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::integer[], $5::date[],
-                 $6::date[], $7::text[], $8::text[]) as b (first_position, batch_id,
-                 organization_id, count, first_day, last_day, actor, metadata)
-         ), head as (
-             update log.head set position = $10, recorded_at = $9
-         )
-         select pg_notify('{NOTIFY_CHANNEL}', $10::text)"
-    ))
-    .bind(column!(b => b.first_position))
-    .bind(column!(b => b.id))
-    .bind(column!(b => b.write.organization_id.0))
-    .bind(column!(b => b.count))
-    .bind(column!(b => b.days.map(|(first, _)| first)))
-    .bind(column!(b => b.days.map(|(_, last)| last)))
-    .bind(column!(b => b.write.actor.clone()))
-    .bind(column!(b => b.write.metadata.to_string()))
-    .bind(recorded_at)
-    .bind(last)
-    .execute(tx)
+    let row = sqlx::query(
+        "select stood_at, moved, newer_price, others_wrote
+         from log.place_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(column!(expected, e => e.0.aggregate_type))
+    .bind(column!(expected, e => e.0.aggregate_id.to_string()))
+    .bind(column!(expected, e => e.1))
+    .bind(writes.iter().map(|(_, write)| write.prices_upto).min().unwrap_or(0))
+    .bind(filtered_at)
+    .bind(column!(new, b => b.id))
+    .bind(column!(new, b => b.write.organization_id.0))
+    .bind(column!(new, b => b.count))
+    .bind(column!(new, b => b.days.map(|(first, _)| first)))
+    .bind(column!(new, b => b.days.map(|(_, last)| last)))
+    .bind(column!(new, b => b.write.actor.clone()))
+    .bind(column!(new, b => b.write.metadata.to_string()))
+    .fetch_one(tx)
     .await?;
-    Ok(())
+    let moved = row.try_get::<Option<Vec<i64>>, _>(1)?.unwrap_or_default().into_iter();
+    let moved = moved.filter_map(|number| expected.get(usize::try_from(number - 1).ok()?));
+    Ok(Placed {
+        stood_at: row.try_get(0)?,
+        moved: moved.map(|expected| (*expected).clone()).collect(),
+        newer_price: row.try_get(2)?,
+        others_wrote: row.try_get(3)?,
+    })
 }

@@ -149,6 +149,8 @@ fn from_stream(page: StreamPage) -> FeedPage {
         corrections: CorrectionsPage::Records(page.corrections),
         after: page.after,
         upto: page.upto,
+        // The stream's messages are read ahead in any case.
+        more: true,
         recorded_at: Some(page.recorded_at),
         stream_sequence: i64::try_from(page.stream_sequence).ok(),
     }

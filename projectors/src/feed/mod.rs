@@ -14,7 +14,6 @@ pub use postgres::PostgresFeed;
 pub use usage::UsageSource;
 
 use event_log::{Vault, VaultError};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// How many events a page holds at most: as many as make the statements it takes cheap for each,
@@ -109,54 +108,51 @@ impl FeedReader {
     }
 }
 
-/// The pages that follow a place, the next one being read while one is applied.
+/// The pages that follow a place. Where more is there, the next one is read while one is applied;
+/// else it is read when it is asked for, so that it has all that came meanwhile.
 pub(crate) struct Pages {
-    ahead: mpsc::Receiver<Result<FeedPage, FeedError>>,
-    _reading: JoinSet<()>,
+    reader: Option<FeedReader>,
+    ahead: JoinSet<(FeedReader, Result<FeedPage, FeedError>)>,
+    vault: Vault,
+    place: Place,
 }
 
 impl Pages {
     pub(crate) fn after(feed: &Feed, place: Place) -> Self {
-        let (sender, ahead) = mpsc::channel(1);
-        let mut reading = JoinSet::new();
-        reading.spawn(read_ahead(feed.reader(), feed.vault().clone(), place, sender));
-        Self { ahead, _reading: reading }
+        let (reader, vault) = (Some(feed.reader()), feed.vault().clone());
+        Self { reader, ahead: JoinSet::new(), vault, place }
     }
 
     /// The next page: waits until something stands on it. After an error nothing more comes.
     pub(crate) async fn next(&mut self) -> Result<FeedPage, FeedError> {
-        match self.ahead.recv().await {
-            Some(page) => page,
-            None => Err(FeedError::Ended),
+        let read = match (self.ahead.join_next().await, self.reader.take()) {
+            (Some(read), _) => read.ok(),
+            (None, Some(reader)) => Some(opened(reader, self.vault.clone(), self.place).await),
+            (None, None) => None,
+        };
+        let (reader, page) = read.ok_or(FeedError::Ended)?;
+        let page = page?;
+        self.place = page.end();
+        if page.more {
+            self.ahead.spawn(opened(reader, self.vault.clone(), self.place));
+        } else {
+            self.reader = Some(reader);
         }
-    }
-}
-
-async fn read_ahead(
-    mut reader: FeedReader,
-    vault: Vault,
-    mut place: Place,
-    sender: mpsc::Sender<Result<FeedPage, FeedError>>,
-) {
-    loop {
-        let page = opened(&mut reader, &vault, place).await;
-        if let Ok(page) = &page {
-            place = page.end();
-        }
-        let over = page.is_err();
-        if sender.send(page).await.is_err() || over {
-            break;
-        }
+        Ok(page)
     }
 }
 
 /// What follows a place, with the texts of persons as projections see them: in the clear, or erased.
 async fn opened(
-    reader: &mut FeedReader,
-    vault: &Vault,
+    mut reader: FeedReader,
+    vault: Vault,
     after: Place,
-) -> Result<FeedPage, FeedError> {
-    let mut page = reader.next(after).await?;
-    vault.unseal(&mut page.events).await?;
-    Ok(page)
+) -> (FeedReader, Result<FeedPage, FeedError>) {
+    let page = async {
+        let mut page = reader.next(after).await?;
+        vault.unseal(&mut page.events).await?;
+        Ok(page)
+    };
+    let page = page.await;
+    (reader, page)
 }

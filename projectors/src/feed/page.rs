@@ -63,6 +63,8 @@ pub struct FeedPage {
     pub after: i64,
     /// The position up to which it reaches; `after`, where it is empty.
     pub upto: i64,
+    /// Whether there may have been more behind it when it was read.
+    pub more: bool,
     /// When the log learned of its last entry.
     pub recorded_at: Option<DateTime<Utc>>,
     /// Where in JetStream its last entry stood.
@@ -73,6 +75,14 @@ impl FeedPage {
     /// Where it ends.
     pub(crate) fn end(&self) -> Place {
         Place { position: self.upto, stream_sequence: self.stream_sequence }
+    }
+
+    /// Whether any usage record stands on it.
+    pub fn has_usage(&self) -> bool {
+        match &self.usage {
+            UsagePage::Runs(runs) => !runs.is_empty(),
+            UsagePage::Records(batches) => !batches.is_empty(),
+        }
     }
 
     /// The batches of the page's usage records, each once, by id.

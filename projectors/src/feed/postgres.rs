@@ -72,6 +72,7 @@ impl PostgresFeed {
             corrections: CorrectionsPage::InTheLog,
             after,
             upto: page.upto,
+            more: page.more,
             stream_sequence: None,
         })
     }
