@@ -1,7 +1,7 @@
 //! Usage and its cost, grouped as asked.
 
 mod dimension;
-mod export;
+pub(crate) mod export;
 mod focus;
 pub(crate) mod known;
 mod lines;

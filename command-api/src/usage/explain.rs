@@ -12,20 +12,23 @@ use crate::execute::CommandContext;
 use crate::refusal::{ExecuteError, Refusal};
 
 impl UsageRecorder {
-    /// How the cost of a request came about. None where there is no such request in the
+    /// How the cost of a request came about: of the record at that position, where its id came more
+    /// than once, else of the one that happened last. None where there is no such request in the
     /// organization, or none that the asker may see; refused where it may be in an archive.
     pub async fn explain(
         &self,
         context: &CommandContext,
         organization_id: OrganizationId,
         request_id: &str,
+        position: Option<i64>,
     ) -> Result<Option<UsageExplanation>, ExecuteError> {
         let name = &context.metadata.actor.id;
         let mut session = self.executor.reading(context.authority, false).named(name);
         session.vouch(context.presented.as_ref()).await.map_err(Refusal::into_error)?;
         session.asking(organization_id).await.map_err(Refusal::into_error)?;
         let pool = self.executor.log().pool();
-        let (position, usage) = match usage_of_request(pool, organization_id, request_id).await? {
+        let found = usage_of_request(pool, organization_id, request_id, position).await?;
+        let (position, usage) = match found {
             UsageOfRequest::Found(position, usage) => (position, *usage),
             UsageOfRequest::Absent => return Ok(None),
             UsageOfRequest::Archived(months) => {

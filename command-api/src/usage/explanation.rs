@@ -1,6 +1,6 @@
 //! The answer that explains a record's cost, and its route.
 
-use api_conventions::{Caller, Json, Path, Problem};
+use api_conventions::{Caller, Json, Path, Position, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use domain::pricing::{ExplainedLine, Explanation, MarkUp, PricedBy, UnpricedReason};
@@ -9,8 +9,8 @@ use event_schemas::{
     Amount, Currency, Measure, Percent, PriceListId, PriceStatus, Rate, RecordedUsage, RepricingId,
     When,
 };
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::asked;
 use crate::parameters::{Refusals, UsageOfRequestPath};
@@ -235,24 +235,40 @@ fn unpriced(reason: UnpricedReason) -> String {
     }
 }
 
+/// Which of the records with a request's id.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExplanationParameters {
+    /// The record's position, where its request id came more than once.
+    #[param(value_type = Option<i64>, minimum = 0, example = 7)]
+    position: Option<Position>,
+}
+
 /// Explains the cost of a request.
 ///
 /// The prices that were known when it was recorded price it once more: units × unit price = amount
-/// for each line. Where it was priced again since, `corrections` says the same of each time. Where a request id came again after a day or more, it is the record that happened
-/// last.
+/// for each line. Where it was priced again since, `corrections` says the same of each time.
+/// Where a request id came again after a day or more, it is the record that happened last, or the one
+/// at `position`.
 #[utoipa::path(
     get,
     path = "/v1/organizations/{organization_id}/usage/{request_id}/explanation",
     tag = "usage",
-    params(UsageOfRequestPath),
+    params(UsageOfRequestPath, ExplanationParameters),
     responses((status = 200, description = "The explanation.", body = UsageExplanation), Refusals)
 )]
 pub(crate) async fn explain_usage(
     State(api): State<CommandApi>,
     caller: Caller,
     Path(path): Path<UsageOfRequestPath>,
+    Query(parameters): Query<ExplanationParameters>,
 ) -> Result<Json<UsageExplanation>, Problem> {
     let context = asked::context(&caller)?;
-    let explained = api.recorder.explain(&context, path.organization_id, &path.request_id).await?;
+    let position = parameters.position.map(|Position(position)| position);
+    let explained = api
+        .recorder
+        .explain(&context, path.organization_id, &path.request_id, position)
+        .await?;
     explained.map(Json).ok_or_else(|| Problem::not_found("record"))
 }

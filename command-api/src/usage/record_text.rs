@@ -6,7 +6,7 @@ use api_conventions::words::in_json;
 use chrono::{DateTime, Utc};
 use domain::usage::UsageRecord;
 use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId, Units};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -58,22 +58,27 @@ pub(crate) struct SentUsageRecord {
     #[schema(value_type = DateTime<Utc>, required = true)]
     occurred_at: Option<DateTime<Utc>>,
     /// Input tokens, cached and written ones included (`gen_ai.usage.input_tokens`).
-    #[serde(default, alias = "gen_ai.usage.input_tokens")]
-    input_tokens: i64,
+    #[serde(default, deserialize_with = "count", alias = "gen_ai.usage.input_tokens")]
+    #[schema(value_type = i64)]
+    input_tokens: Option<i64>,
     /// Input tokens that came out of the provider's cache
     /// (`gen_ai.usage.cache_read.input_tokens`).
-    #[serde(default, alias = "gen_ai.usage.cache_read.input_tokens")]
-    cached_input_tokens: i64,
+    #[serde(default, deserialize_with = "count", alias = "gen_ai.usage.cache_read.input_tokens")]
+    #[schema(value_type = i64)]
+    cached_input_tokens: Option<i64>,
     /// Input tokens that were written to the provider's cache
     /// (`gen_ai.usage.cache_creation.input_tokens`).
-    #[serde(default, alias = "gen_ai.usage.cache_creation.input_tokens")]
-    cache_write_tokens: i64,
+    #[serde(default, deserialize_with = "count", alias = "gen_ai.usage.cache_creation.input_tokens")]
+    #[schema(value_type = i64)]
+    cache_write_tokens: Option<i64>,
     /// Output tokens, reasoning included (`gen_ai.usage.output_tokens`).
-    #[serde(default, alias = "gen_ai.usage.output_tokens")]
-    output_tokens: i64,
+    #[serde(default, deserialize_with = "count", alias = "gen_ai.usage.output_tokens")]
+    #[schema(value_type = i64)]
+    output_tokens: Option<i64>,
     /// Output tokens that were reasoning (`gen_ai.usage.reasoning.output_tokens`).
-    #[serde(default, alias = "gen_ai.usage.reasoning.output_tokens")]
-    reasoning_tokens: i64,
+    #[serde(default, deserialize_with = "count", alias = "gen_ai.usage.reasoning.output_tokens")]
+    #[schema(value_type = i64)]
+    reasoning_tokens: Option<i64>,
     /// What else it used, by unit. A total includes its parts: `audio_input_tokens` are in
     /// `input_tokens`, too. Time is in milliseconds.
     #[serde(default)]
@@ -148,7 +153,27 @@ fn field(path: &str, why: &str) -> Option<String> {
 }
 
 impl SentUsageRecord {
+    /// A request that succeeded used something. A stream that came without its counts would else be
+    /// recorded as free; a zero that is said counts as one.
+    fn says_something(&self) -> Result<(), RecordFate> {
+        let counts = [
+            self.input_tokens,
+            self.cached_input_tokens,
+            self.cache_write_tokens,
+            self.output_tokens,
+            self.reasoning_tokens,
+        ];
+        let counted = counts.iter().any(Option::is_some) || !self.units.is_empty();
+        if counted || self.usage.is_some() || self.error_type.is_some() {
+            return Ok(());
+        }
+        let why = "nothing says what was used: counts of tokens, `units`, the provider's `usage`, or \
+                   `error_type` where the request failed";
+        Err(invalid(Some("input_tokens"), why))
+    }
+
     fn complete(self, envelope: Envelope) -> Result<UsageRecord, RecordFate> {
+        self.says_something()?;
         let model = self.model.or(self.response_model).or(self.request_model);
         let mut record = UsageRecord {
             project_id: self.project_id,
@@ -161,11 +186,11 @@ impl SentUsageRecord {
             model: there("model", model)?,
             request_id: there("request_id", self.request_id.or(envelope.id))?,
             occurred_at: there("occurred_at", self.occurred_at.or(envelope.time))?,
-            input_tokens: self.input_tokens,
-            cached_input_tokens: self.cached_input_tokens,
-            cache_write_tokens: self.cache_write_tokens,
-            output_tokens: self.output_tokens,
-            reasoning_tokens: self.reasoning_tokens,
+            input_tokens: self.input_tokens.unwrap_or(0),
+            cached_input_tokens: self.cached_input_tokens.unwrap_or(0),
+            cache_write_tokens: self.cache_write_tokens.unwrap_or(0),
+            output_tokens: self.output_tokens.unwrap_or(0),
+            reasoning_tokens: self.reasoning_tokens.unwrap_or(0),
             units: self.units,
             service_tier: self.service_tier,
             error_type: self.error_type,
@@ -177,6 +202,11 @@ impl SentUsageRecord {
         }
         Ok(record)
     }
+}
+
+/// A count that is there is a number: null says nothing.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    i64::deserialize(deserializer).map(Some)
 }
 
 fn there<T>(field: &'static str, value: Option<T>) -> Result<T, RecordFate> {

@@ -71,10 +71,10 @@ fn too_many() -> String {
 pub(crate) struct CloudEvent<'a> {
     /// The version of `CloudEvents`: 1.0.
     specversion: String,
-    /// The request's id, where the record has none.
+    /// With the source the request's id, where the record has none.
     id: String,
-    /// Where it comes from. It must be there, and says nothing of the usage.
-    #[allow(dead_code)]
+    /// Where it comes from: ids are unique within it. A record without a request id of its own gets
+    /// `source#id`.
     source: String,
     /// What it is. It must be there, and says nothing of the usage.
     #[allow(dead_code)]
@@ -117,6 +117,25 @@ pub(super) fn json<T>(
     Ok(each(records.0.iter().map(|text| text.get().as_bytes()), read))
 }
 
+/// The same of a body that says it is JSON and may be a text a line, as LiteLLM posts it.
+pub(super) fn json_or_lines<T>(
+    text: &[u8],
+    mut read: impl FnMut(&[u8]) -> Result<T, RecordFate>,
+) -> Result<(Vec<T>, Vec<Option<RecordFate>>), Problem> {
+    let problem = match json(text, &mut read) {
+        Ok(sent) => return Ok(sent),
+        Err(problem) => problem,
+    };
+    let lines = lines(text)?;
+    let is_object = |line: &&[u8]| {
+        line.starts_with(b"{") && serde_json::from_slice::<&RawValue>(line).is_ok()
+    };
+    if lines.len() > 1 && lines.iter().all(is_object) {
+        return Ok(each(lines, read));
+    }
+    Err(problem)
+}
+
 /// A list reads as an object that has it, so that what is wrong with it is said in the same words.
 fn from_list(text: &[u8]) -> Result<RecordUsageRequest, Problem> {
     match serde_json::from_slice::<SentRecords>(text) {
@@ -130,7 +149,8 @@ fn from_list(text: &[u8]) -> Result<RecordUsageRequest, Problem> {
     }
 }
 
-/// Whether an object is a record, and not one that has a list of them.
+/// Whether an object is a record, and not one that has a list of them. One that lacks its id is told
+/// so, as in a list.
 fn is_one_record(text: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Fields<'a> {
@@ -142,9 +162,11 @@ fn is_one_record(text: &[u8]) -> bool {
         response_id: Option<&'a RawValue>,
         #[serde(borrow)]
         id: Option<&'a RawValue>,
+        #[serde(borrow)]
+        project_id: Option<&'a RawValue>,
     }
     serde_json::from_slice::<Fields<'_>>(text).is_ok_and(|fields| {
-        let named = fields.request_id.or(fields.response_id).or(fields.id);
+        let named = fields.request_id.or(fields.response_id).or(fields.id).or(fields.project_id);
         fields.records.is_none() && named.is_some()
     })
 }
@@ -191,6 +213,7 @@ fn event(text: &[u8]) -> Result<UsageRecord, RecordFate> {
     if event.specversion != CLOUD_EVENTS_VERSION {
         return Err(invalid(Some("specversion"), "only version 1.0 of CloudEvents is understood"));
     }
-    let envelope = Envelope { id: Some(event.id), time: event.time };
+    let id = format!("{}#{}", event.source, event.id);
+    let envelope = Envelope { id: Some(id), time: event.time };
     read(event.data.get().as_bytes(), envelope)
 }

@@ -21,6 +21,26 @@ pub const ANY_PROVIDER: &str = "*";
 /// What a record calls a provider that its sender does not know: the models' names tell it then.
 pub const UNKNOWN_PROVIDER: &str = "unknown";
 
+/// What price catalogues call the providers that OpenTelemetry's conventions for generative AI name
+/// otherwise. Source: the well-known values of `gen_ai.provider.name`.
+const CATALOGUE_NAMES: [(&str, &[&str]); 9] = [
+    ("aws.bedrock", &["aws", "bedrock", "bedrock_converse"]),
+    ("azure.ai.inference", &["azure", "azure_ai"]),
+    ("azure.ai.openai", &["azure"]),
+    ("gcp.gemini", &["google", "gemini"]),
+    ("gcp.gen_ai", &["google", "gemini"]),
+    ("gcp.vertex_ai", &["google", "vertex_ai", "vertex_ai-language-models"]),
+    ("ibm.watsonx.ai", &["watsonx"]),
+    ("mistral_ai", &["mistral"]),
+    ("x_ai", &["x-ai", "xai"]),
+];
+
+/// What catalogues may call a provider beside what a record calls it.
+pub(super) fn catalogue_names(provider: &str) -> &'static [&'static str] {
+    let named = CATALOGUE_NAMES.iter().find(|(name, _)| *name == provider);
+    named.map_or(&[], |(_, names)| *names)
+}
+
 /// How many names of providers are remembered with their lists.
 const REMEMBERED_MAX: usize = 1_024;
 
@@ -248,8 +268,8 @@ impl PriceBook {
         latest_with(|| recognised.iter().copied(), at, known, model)
     }
 
-    /// The lists of a provider: those that have its name, and of every other catalogue the first
-    /// that recognises it.
+    /// The lists of a provider: those that have its name, or one that catalogues have for it, and of every
+    /// other catalogue the first that recognises it.
     fn lists_of(&self, provider: &str, known: i64) -> Arc<[usize]> {
         let is_now = known >= self.position;
         if is_now {
@@ -274,8 +294,12 @@ impl PriceBook {
             .filter(|place| self.lists[*place].first_position() <= known)
             .collect();
         places.sort_by_key(|place| self.lists[*place].first_position());
+        let names = catalogue_names(provider);
+        let is_named = |list: &PublishedList| {
+            list.provider == provider || names.contains(&&*list.provider)
+        };
         let (mut found, others): (Vec<usize>, Vec<usize>) =
-            places.into_iter().partition(|place| self.lists[*place].provider == provider);
+            places.into_iter().partition(|place| is_named(&self.lists[*place]));
         for place in others {
             let list = &self.lists[place];
             let there = |other: &usize| self.lists[*other].catalogue() == list.catalogue();

@@ -3,7 +3,7 @@
 use event_schemas::{OrganizationId, PriceListId};
 
 use super::applicable::Applicable;
-use super::book::{ANY_PROVIDER, Found, UNKNOWN_PROVIDER, folded};
+use super::book::{ANY_PROVIDER, Found, UNKNOWN_PROVIDER, catalogue_names, folded};
 use super::cost::cost_pico;
 use super::explain::explained;
 use super::list::{PublishedList, Version};
@@ -112,5 +112,8 @@ fn serves(list: &PublishedList, version: &Version, provider: &str, model: &str) 
     if provider == UNKNOWN_PROVIDER {
         return version.model_matches.as_ref().is_some_and(|rule| rule.matches(model));
     }
-    list.provider == provider || list.provider == ANY_PROVIDER || list.also_called(provider)
+    list.provider == provider
+        || list.provider == ANY_PROVIDER
+        || catalogue_names(provider).contains(&&*list.provider)
+        || list.also_called(provider)
 }

@@ -50,7 +50,7 @@ pub enum UsageOfRequest {
 }
 
 /// The record of a request, with its position: where a request's id came again after a day or more,
-/// the one that happened last.
+/// the one that happened last, or the one at that position.
 ///
 /// The unique key begins with the day, so each day of the organization's is looked up in it: some
 /// microseconds a day.
@@ -58,6 +58,7 @@ pub async fn usage_of_request(
     pool: &PgPool,
     organization_id: OrganizationId,
     request_id: &str,
+    position: Option<i64>,
 ) -> Result<UsageOfRequest, sqlx::Error> {
     let found = sqlx::query(
         "with span as (
@@ -69,10 +70,12 @@ pub async fn usage_of_request(
          from span, generate_series(span.first_day, span.last_day, interval '1 day') as s(day)
          join log.usage_records u on u.occurred_day = s.day::date and u.request_key = $2
          join log.usage_batches b on b.batch_id = u.batch_id
+         where $3::bigint is null or b.first_position + u.ordinal = $3
          order by u.occurred_at desc limit 1",
     )
     .bind(organization_id.0)
     .bind(request_key(organization_id, request_id))
+    .bind(position)
     .fetch_optional(pool)
     .await?;
     let mut connection = pool.acquire().await?;

@@ -206,12 +206,15 @@ impl Account {
         }
     }
 
-    /// Whether the balance, which was `before`, has come to zero or below (true) or back above it.
+    /// Whether the balance, which was `before`, has come to zero or below (true) or back above it. An
+    /// account that never had any credits runs out of them where its policy is to block.
     pub(super) fn crossed(&self, before: Amount) -> Option<bool> {
         if self.exhausted {
             return self.balance.is_positive().then_some(false);
         }
-        (before.is_positive() && !self.balance.is_positive()).then_some(true)
+        let had_any = before.is_positive() && !self.balance.is_positive();
+        let had_none = before >= Amount::ZERO && self.balance < Amount::ZERO;
+        (had_any || (had_none && self.policy == CreditPolicy::Block)).then_some(true)
     }
 
     fn lot(&mut self, LotId(lot_id): LotId) -> Option<&mut Lot> {

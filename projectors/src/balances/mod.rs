@@ -31,7 +31,7 @@ pub struct Balances;
 
 impl Projection for Balances {
     const NAME: &'static str = "balances";
-    const VERSION: i32 = 4;
+    const VERSION: i32 = 5;
     const VIEWS: &'static [&'static str] = &[
         "balances",
         "credit_crossings",

@@ -136,7 +136,7 @@ pub(super) async fn add(
     used.into_iter().map(of_batch).collect()
 }
 
-/// The first record of the batch with which it comes to `limit` or more.
+/// The first record of the batch with which it comes to `limit` or more, and to more than nothing.
 pub(super) async fn crossed(
     tx: &mut PgConnection,
     source: &UsageSource,
@@ -149,7 +149,7 @@ pub(super) async fn crossed(
              select ordinal, sum(cost_pico) over (order by ordinal) as running
              from {} where batch_id = $1 and occurred_day between $2 and $3
                  and organization_id = $4 and currency = $5 and cost_pico is not null
-         ) records where running >= $6::numeric order by ordinal limit 1",
+         ) records where running >= $6::numeric and running > 0 order by ordinal limit 1",
         source.table
     ))
     .bind(used.batch.batch_id)

@@ -1,6 +1,6 @@
 //! Balances, lots and journal: what every record and event comes to, by another way.
 
-use event_schemas::{Amount, CreditAccountEvent, Currency};
+use event_schemas::{Amount, CreditAccountEvent, CreditPolicy, Currency};
 use projectors::balances::Balances;
 use projectors::feed::FeedPage;
 use projectors::{Projection, ProjectionError, Registered, catch_up, named, rebuild};
@@ -110,6 +110,43 @@ async fn a_crossing_names_the_very_record() {
         .await
         .unwrap();
     assert_eq!(balance, "-0.000000000035");
+}
+
+/// Who is to be blocked without credits is exhausted with the first record that costs anything, though
+/// there was nothing to run out of; who is allowed to go on is not.
+#[tokio::test]
+async fn an_account_that_never_had_credits_runs_out_where_it_blocks() {
+    let house = House::new().await;
+    let [blocked, allowed] = [0, 1].map(|of| organizations()[of].into());
+    let event = CreditAccountEvent::PolicyChanged {
+        organization_id: blocked,
+        currency: Currency::USD,
+        policy: CreditPolicy::Block,
+    };
+    Dealings::enter(&house, blocked, Currency::USD, &event).await;
+    let mut usage = Usage::new(1);
+    for organization_id in [blocked, allowed] {
+        let records: Vec<_> =
+            [0, 0, 10, 10].map(|pico| usage.at_cost(Some((pico, Currency::USD)))).into();
+        house.use_up(organization_id, &records).await;
+    }
+    house.catch_up().await;
+    let found: Vec<(i64, bool, String)> =
+        sqlx::query_as("select position, exhausted, balance::text from read.credit_crossings")
+            .fetch_all(&house.reader)
+            .await
+            .unwrap();
+    let [(position, true, balance)] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(balance, "-0.000000000010");
+    let cost: i64 = sqlx::query_scalar(
+        "select cost_pico from log.usage_records u join log.usage_batches b using (batch_id)
+         where b.first_position + u.ordinal = $1",
+    )
+    .bind(position)
+    .fetch_one(house.log.pool())
+    .await
+    .unwrap();
+    assert_eq!(cost, 10, "the first that costs anything");
 }
 
 #[tokio::test]

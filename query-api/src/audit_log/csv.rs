@@ -1,6 +1,7 @@
 //! An audit log as CSV, for spreadsheets.
 
 use super::AuditEntry;
+use crate::costs::export::as_text;
 use crate::error::QueryError;
 
 const COLUMNS: [&str; 25] = [
@@ -82,11 +83,6 @@ fn record(entry: &AuditEntry) -> [String; 25] {
     ]
 }
 
-/// A spreadsheet takes a cell that begins like this for a formula; a quote before it makes it text.
 fn text(text: Option<&str>) -> String {
-    let text = text.unwrap_or_default();
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        return format!("'{text}");
-    }
-    text.to_owned()
+    as_text(text.unwrap_or_default())
 }

@@ -29,10 +29,18 @@ const REST: [&str; 7] = [
 ];
 
 /// The rows of a report by these dimensions, as CSV (RFC 4180) with a header. What is null is empty.
-/// Units are JSON.
+/// Units are JSON. A text that a spreadsheet would take for a formula has a quote before it.
 pub fn to_csv(report: &CostReport, by: &[Dimension]) -> Result<String, QueryError> {
     let header = fields(by).into_iter().chain(COUNTS.iter().chain(&REST).map(ToString::to_string));
     csv_of(header, report.rows.iter().map(record))
+}
+
+/// A spreadsheet takes a cell that begins like this for a formula; a quote before it makes it text.
+pub(crate) fn as_text(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        return format!("'{text}");
+    }
+    text.to_owned()
 }
 
 /// CSV with a header, in lines that end as RFC 4180 says.
@@ -64,7 +72,7 @@ fn fields(by: &[Dimension]) -> Vec<String> {
 
 fn record(row: &CostRow) -> Vec<String> {
     let sums = &row.sums;
-    let group = row.group.0.iter().map(|(_, value)| value.clone().unwrap_or_default());
+    let group = row.group.0.iter().map(|(_, value)| as_text(value.as_deref().unwrap_or_default()));
     let rest = [
         sums.cost.map(|cost| cost.to_string()).unwrap_or_default(),
         row.currency.clone().unwrap_or_default(),

@@ -13,7 +13,7 @@ use self::event::{Event, LiteLlmEvent};
 use super::UsageAnswer;
 use super::received::{Form, receive};
 use super::route::{NAME, answered_in_order, count, respond};
-use super::sent::{each, json, lines};
+use super::sent::{each, json_or_lines, lines};
 use crate::answers::refuse;
 use crate::asked;
 use crate::parameters::Refusals;
@@ -47,7 +47,10 @@ pub(crate) async fn record_litellm_usage(
     let context = asked::context(&caller)?;
     let (events, fates) = match received.form {
         Form::Lines => each(lines(&received.text)?, Event::read),
-        Form::Json | Form::CloudEvent | Form::CloudEvents => json(&received.text, Event::read)?,
+        // Its NDJSON, too, comes with the media type of JSON.
+        Form::Json | Form::CloudEvent | Form::CloudEvents => {
+            json_or_lines(&received.text, Event::read)?
+        }
     };
     let Some(organization_id) = caller.presented.as_ref().map(Presented::organization_id) else {
         let why = "This needs an API key of the organization whose usage it is.";

@@ -202,3 +202,24 @@ async fn own_prices_that_cannot_be_are_refused() {
         (&json!(1), &json!(false))
     );
 }
+
+/// A request's id may come again after a day: each of its records is explained by its position.
+#[tokio::test]
+async fn a_position_says_which_of_a_requests_records_is_meant() {
+    let world = World::new().await;
+    let first = world.send("again", json!({"input_tokens": 100})).await;
+    let later = json!({"input_tokens": 7, "occurred_at": "2026-05-03T12:00:00Z"});
+    let second = world.send("again", later).await;
+    assert_eq!((&first["fate"], &second["fate"]), (&json!("recorded"), &json!("recorded")));
+    let explained = async |query: String| {
+        let path = world.path(&format!("/usage/again/explanation{query}"));
+        world.app.admin().ask(Method::GET, &path).empty().await
+    };
+    assert_eq!(explained(String::new()).await.body["position"], second["position"]);
+    for sent in [&first, &second] {
+        let of = explained(format!("?position={}", sent["position"])).await.body;
+        assert_eq!(of["position"], sent["position"]);
+    }
+    assert_eq!(explained("?position=1".to_owned()).await.status.as_u16(), 404);
+    assert_eq!(explained("?occurred_at=2026-05-03".to_owned()).await.status.as_u16(), 400);
+}

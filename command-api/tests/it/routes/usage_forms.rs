@@ -77,7 +77,7 @@ async fn an_events_id_and_time_stand_in_for_the_records_own() {
     };
     let one = event("ce-1", &bare).to_string();
     assert_eq!(words(&world.text("application/cloudevents+json", &one).await), ["recorded"]);
-    let time: String = world.column("ce-1", "occurred_at::timestamp::text").await;
+    let time: String = world.column("/gateway#ce-1", "occurred_at::timestamp::text").await;
     assert_eq!(time, "2026-05-01 10:00:00");
 
     let mut old = event("ce-2", &bare);
@@ -92,6 +92,39 @@ async fn an_events_id_and_time_stand_in_for_the_records_own() {
     invalid(&fates[2], "data");
     invalid(&fates[4], "project_id");
     assert_eq!(world.column::<i64>("own", "input_tokens").await, 0);
+    // Ids are unique within their source alone.
+    let mut elsewhere = event("ce-1", &bare);
+    elsewhere["source"] = json!("/another");
+    let fates = world.text("application/cloudevents+json", &elsewhere.to_string()).await;
+    assert_eq!(words(&fates), ["recorded"]);
+}
+
+/// What succeeded used something: a stream without its counts is not free. One that failed may have
+/// used nothing, and a zero that is said is a count.
+#[tokio::test]
+async fn a_request_says_what_it_used() {
+    let world = World::new().await;
+    let silent = |id: &str, fields: Value| {
+        let mut record = world.record(id, fields);
+        record.as_object_mut().expect("an object").remove("output_tokens");
+        record
+    };
+    let sent = json!([
+        silent("silent", json!({})),
+        silent("null", json!({"usage": null})),
+        silent("failed", json!({"error_type": "timeout"})),
+        silent("seconds", json!({"units": {"input_audio_ms": 60}})),
+        world.record("zero", json!({"input_tokens": 0})),
+    ]);
+    let answered = fates(world.asking().json(&sent).await);
+    assert_eq!(words(&answered), ["invalid", "invalid", "recorded", "recorded", "recorded"]);
+    invalid(&answered[0], "input_tokens");
+    invalid(&answered[1], "input_tokens");
+    // One alone is told what it lacks, as in a list.
+    let mut nameless = world.record("x", json!({}));
+    nameless.as_object_mut().expect("an object").remove("request_id");
+    let answered = fates(world.asking().json(&nameless).await);
+    invalid(&answered[0], "request_id");
 }
 
 #[tokio::test]

@@ -177,8 +177,7 @@ async fn what_litellm_really_posts_is_recorded() {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        let form = if request["body"].is_string() { "application/x-ndjson" } else { content_type };
-        let reply = gateway.ask(Method::POST, PATH).text(form, body.clone()).await;
+        let reply = gateway.ask(Method::POST, PATH).text(content_type, body.clone()).await;
         let fates = fates(reply);
         assert!(fates.iter().all(|fate| fate["fate"] == "recorded"), "{fates:?}");
         posted += fates.len();
@@ -193,6 +192,19 @@ async fn what_litellm_really_posts_is_recorded() {
     .await
     .expect("the log answers");
     assert_eq!(failed, 2);
+}
+
+/// Its NDJSON comes with the media type of JSON. What is neither is told what JSON lacks.
+#[tokio::test]
+async fn lines_are_read_whatever_they_are_called() {
+    let world = World::new().await;
+    let gateway = world.gateway().await;
+    let lines = format!("{}\n{}\n", event("a", json!({})), event("b", json!({})));
+    let reply = gateway.ask(Method::POST, PATH).text("application/json", lines).await;
+    assert_eq!(words(&fates(reply)), ["recorded", "recorded"]);
+    let broken = format!("{}\n{{\"id\": ", event("c", json!({})));
+    let reply = gateway.ask(Method::POST, PATH).text("application/json", broken).await;
+    assert_eq!(reply.status.as_u16(), 400);
 }
 
 /// What LiteLLM passes through has the provider's own object; in what it counts itself, cached audio

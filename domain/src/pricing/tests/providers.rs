@@ -88,6 +88,20 @@ fn a_provider_is_known_by_other_names_and_serves_the_models_of_others() {
 }
 
 #[test]
+fn opentelemetrys_names_of_providers_are_those_of_the_catalogues() {
+    let book = all();
+    let version = |provider: &str, model: &str| {
+        book.price(&used(provider, model, 0, plain(1))).unwrap().price_version
+    };
+    // Not by the rule that finds "openai" in it.
+    assert_eq!(version("azure.ai.openai", "gpt-5"), Some(1));
+    assert_eq!(version("azure.ai.inference", "gpt-5"), Some(1));
+    assert_eq!(version("aws.bedrock", "nova"), Some(2));
+    assert_eq!(version("aws.bedrock", "titan"), Some(5), "of the other catalogue");
+    assert_eq!(version("x_ai", "gpt-5"), None);
+}
+
+#[test]
 fn a_provider_that_is_unknown_is_told_by_the_model() {
     let book = all();
     let price = |provider: &str, model: &str| {

@@ -54,14 +54,14 @@ async fn who_needs_detached_records_is_told_so_and_misses_nothing_else() {
     }
     let pool = world.process.pool();
     let of = async |request: &str| {
-        usage_of_request(pool, organization(1), request).await.expect("it reads")
+        usage_of_request(pool, organization(1), request, None).await.expect("it reads")
     };
     // 28 December, 5 February, and in between.
     assert_eq!(of("0/0").await, UsageOfRequest::Archived(vec![january()]));
     assert_eq!(of("0/20").await, UsageOfRequest::Archived(vec![january()]));
     assert!(matches!(of("0/38").await, UsageOfRequest::Found(..)));
     assert_eq!(of("nothing").await, UsageOfRequest::Archived(vec![january()]));
-    let elsewhere = usage_of_request(pool, organization(3), "0/0").await.expect("it reads");
+    let elsewhere = usage_of_request(pool, organization(3), "0/0", None).await.expect("it reads");
     assert_eq!(elsewhere, UsageOfRequest::Absent, "that organization never had any");
     // Whoever publishes the log from the beginning cannot leave them out.
     let page = event_log::read::read_page(&mut world.reader, 0, 1_000).await.expect("no hole");
