@@ -44,7 +44,7 @@ enum Use {
 /// One record of usage, which wants a request's id.
 fn record(project: &str) -> Value {
     json!({"project_id": project, "provider": "openai", "model": "gpt-4o",
-        "occurred_at": "2026-05-01T12:00:00Z"})
+        "occurred_at": "2026-05-01T12:00:00Z", "input_tokens": 1})
 }
 
 /// How it is withdrawn.

@@ -49,7 +49,8 @@ impl World {
     /// Records usage in a project.
     async fn record(&self, client: &Client, project: &str) -> (u16, Value) {
         let record = json!({"project_id": project, "provider": "openai", "model": "gpt-4o",
-            "request_id": unique_name(), "occurred_at": "2026-05-01T12:00:00Z"});
+            "request_id": unique_name(), "occurred_at": "2026-05-01T12:00:00Z",
+            "input_tokens": 1});
         let reply = client.post(&self.path("/usage"), json!({"records": [record]})).await;
         (reply.status.as_u16(), reply.body["records"][0].clone())
     }

@@ -34,7 +34,8 @@ impl World {
 
     async fn send(&self, request_id: &str, fields: Value) -> Value {
         let mut record = json!({"project_id": self.project, "provider": "openai",
-            "model": "gpt-5", "request_id": request_id, "occurred_at": "2026-05-01T12:00:00Z"});
+            "model": "gpt-5", "request_id": request_id, "occurred_at": "2026-05-01T12:00:00Z",
+            "output_tokens": 0});
         let Value::Object(fields) = fields else { panic!("{fields} are no fields") };
         record.as_object_mut().expect("a record").extend(fields);
         let asking = self.app.admin().ask(Method::POST, &self.path("/usage"));

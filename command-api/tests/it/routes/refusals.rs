@@ -37,7 +37,7 @@ async fn what_the_operator_is_refused_in_an_organization_is_on_its_record() {
     for records in [
         json!([]),
         json!([{"project_id": organization, "provider": "p", "model": "m",
-        "request_id": "r", "occurred_at": "2026-05-01T12:00:00Z"}]),
+        "request_id": "r", "occurred_at": "2026-05-01T12:00:00Z", "input_tokens": 1}]),
     ] {
         let refused = app.operator().post(&usage, json!({"records": records})).await;
         refused.refused(403, "break-glass-needed");
