@@ -30,8 +30,8 @@ use super::kinds::{
     MEMBER_SUSPENDED, NAME_TAKEN, NOT_ENOUGH_LEFT, NOT_FOR_EMERGENCIES, NOT_YET_EXPIRED,
     ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN,
     PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
-    SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED,
-    TOO_MANY, USAGE_ARCHIVED,
+    SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SECRET_ROTATED_OUT, SERVICE_ACCOUNT_DISABLED,
+    SERVICE_ACCOUNT_REMOVED, TOO_MANY, USAGE_ARCHIVED,
 };
 use super::{failures, not_found, said, webhooks};
 use crate::refusal::{ExecuteError, Refusal};
@@ -51,6 +51,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::Approval(error) => approval(&error),
         Refusal::BreakGlassNeeded => said(BREAK_GLASS_NEEDED, &refusal),
         Refusal::SharedCredential => said(SECOND_PERSON_NEEDED, &refusal),
+        Refusal::SecretRotatedOut => said(SECRET_ROTATED_OUT, &refusal),
         Refusal::NotOfEmergencies { permission } => {
             said(NOT_FOR_EMERGENCIES, &refusal).with("permission", permission.as_str())
         }
@@ -387,6 +388,7 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::Approval(_)
         | Refusal::BreakGlassNeeded
         | Refusal::SharedCredential
+        | Refusal::SecretRotatedOut
         | Refusal::NotOfEmergencies { .. }
         | Refusal::MembersOnly
         | Refusal::CredentialEnded
