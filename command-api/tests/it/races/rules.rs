@@ -257,6 +257,10 @@ impl Judge<'_> {
             group.role.as_deref().map_or(Ok(()), |role| asker.covers_role(role))?;
             covered(&organization.granted_to_group(id), &asker.everywhere())?;
         }
+        if entry.event_type.starts_with("group_member.") || entry.event_type == "group.removed" {
+            // What it has in projects stands with the projects.
+            covered(self.tables.of_project_role("owner"), &asker.everywhere())?;
+        }
         let (role, to) = match entry.event_type.as_str() {
             "group_member.added" => {
                 let role = present.and_then(|group| group.role.clone());
