@@ -2,7 +2,7 @@
 
 use api_conventions::Problem;
 use api_conventions::etag::etag;
-use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED, RECORDS_ARCHIVED};
+use api_conventions::problem::{CONFLICT, FORBIDDEN, PRECONDITION_FAILED, RECORDS_ARCHIVED};
 use axum::http::header;
 use domain::access_review::AccessReviewError;
 use domain::api_key::ApiKeyError;
@@ -182,6 +182,7 @@ fn approval(error: &ApprovalError) -> Problem {
         ApprovalError::SecondPersonNeeded | ApprovalError::InvitedByYou => {
             said(SECOND_PERSON_NEEDED, error)
         }
+        ApprovalError::Overtaken => said(CONFLICT, error),
         ApprovalError::AskerMayNot | ApprovalError::NotYours => said(FORBIDDEN, error),
         ApprovalError::Text(error) => text(error),
     }

@@ -286,3 +286,28 @@ async fn a_projects_secret_opens_what_who_made_it_may_do_there() {
     olga.1.put(&place(&bob), json!({"role": "reader"})).await.ok();
     eves.post(&accounts, account("two")).await.refused(403, "forbidden");
 }
+
+/// Both were asked for when the same settings stood: who approves the second would undo the first.
+#[tokio::test]
+async fn nothing_that_was_changed_since_is_overwritten_by_an_approval() {
+    let careful = Careful::new(json!(["update_security"])).await;
+    let Careful { app, path, olga, zoe, .. } = &careful;
+    let ask = async |by: &Client, also: &str| {
+        let security = json!({"approvals": ["update_security", also]});
+        by.replace(&format!("{path}/security"), security).await.ok()
+    };
+    let first = ask(&olga.1, "export_personal_data").await;
+    let second = ask(&zoe.1, "erase_personal_data").await;
+    careful.approve(&zoe.1, &first).await.ok();
+    careful.approve(&olga.1, &second).await.refused(409, "conflict");
+    assert_eq!(app.count("organization.security_changed").await, 2);
+    // It was not decided; asked for anew it counts.
+    let decline = second["approval_id"].as_str().expect("it waits");
+    let decline = format!("{path}/approvals/{decline}/decline");
+    olga.1.post(&decline, json!({})).await.ok();
+    let again = ask(&zoe.1, "erase_personal_data").await;
+    // What else happens in the organization overtakes nothing.
+    app.member(&careful.organization, "bob", "member").await;
+    careful.approve(&olga.1, &again).await.ok();
+    assert_eq!(app.count("organization.security_changed").await, 3);
+}
