@@ -3,7 +3,7 @@
 use api_conventions::{AsOf, Path, Position, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::permission::{organization_role_allows, project_role_allows};
+use event_schemas::permission::{is_of_projects, organization_role_allows, project_role_allows};
 use event_schemas::{
     MemberId, OrganizationId, OrganizationRole, Permission, ProjectId, ProjectRole,
 };
@@ -291,6 +291,10 @@ async fn custom_roles(
     }
     for mut query in [own, groups] {
         query.push(" and r.permissions ? ").push_bind(asked.permission.as_str());
+        // Within a project a role gives nothing else, whatever it names.
+        if !is_of_projects(asked.permission) {
+            query.push(" and t.project_id is null");
+        }
         for alias in ["t", "r"] {
             asked.temporal.push(&mut query, alias);
         }

@@ -1,7 +1,9 @@
 //! Why somebody may do something: through which grant, by whom and since when.
 
 use chrono::TimeDelta;
-use event_schemas::{BreakGlassId, MemberId, OrganizationEvent};
+use event_schemas::{
+    BreakGlassId, Grantee, MemberId, OrganizationEvent, Permission, ProjectId, RoleId,
+};
 use serde_json::Value;
 
 use crate::inherited::{ACME, ALICE, BOB, DEV, PROD, acme, happens};
@@ -134,4 +136,32 @@ async fn who_is_suspended_or_rests_may_do_nothing() {
     happens(&world, "2026-03-05T00:00:00Z", reviewed).await;
     world.project_all().await;
     assert!(asked().await.0);
+}
+
+/// Enforcement looks at a role within a project for what is of projects alone.
+#[tokio::test]
+async fn a_role_within_a_project_gives_nothing_that_is_not_of_projects() {
+    let world = acme().await;
+    let role_id = RoleId(id(61));
+    let permissions = [Permission::UsageRead, Permission::CreditsRead].into_iter().collect();
+    let name = "Books".to_owned();
+    let defined = OrganizationEvent::RoleDefined { role_id, name, permissions };
+    happens(&world, "2026-03-01T00:00:00Z", defined).await;
+    let grant = |project_id| {
+        let grantee = Grantee::Member { member_id: MemberId(id(BOB)) };
+        OrganizationEvent::RoleGranted { role_id, grantee, project_id }
+    };
+    happens(&world, "2026-03-02T00:00:00Z", grant(Some(ProjectId(id(DEV))))).await;
+    world.project_all().await;
+    let asked = async |asked: &str| {
+        let asked = format!("{asked}&project={}", id(DEV));
+        told(&explained(&world, BOB, &asked).await)
+    };
+    let granted = "custom_role Books 2026-03-02 operator:ops";
+    assert_eq!(asked("usage.read").await, (true, vec![format!("{granted} 0b")]));
+    assert_eq!(asked("credits.read").await, (false, vec![]));
+    // Granted everywhere it counts in a project, too.
+    happens(&world, "2026-03-02T00:00:00Z", grant(None)).await;
+    world.project_all().await;
+    assert_eq!(asked("credits.read").await, (true, vec![granted.to_owned()]));
 }
