@@ -117,6 +117,12 @@ pub(crate) async fn explain_permission(
     if viewer.member_id() != Some(query.member) {
         viewer.must(Permission::AuditRead)?;
     }
+    // Of oneself nobody asks about a project that they do not see: it is not there.
+    if let Some(project_id) = query.project
+        && !viewer.may(Permission::AuditRead)
+    {
+        viewer.must_in(&state, project_id, Permission::ProjectsRead).await?;
+    }
     let rows = Rows::Of(path.organization_id);
     let mut snapshot = state.snapshot(rows, READS, query.position_min()).await?;
     let asked = Asked {
