@@ -311,3 +311,30 @@ async fn nothing_that_was_changed_since_is_overwritten_by_an_approval() {
     careful.approve(&olga.1, &again).await.ok();
     assert_eq!(app.count("organization.security_changed").await, 3);
 }
+
+#[tokio::test]
+async fn a_limited_key_takes_back_only_what_it_could_have_asked_for() {
+    let careful = Careful::new(json!(["export_personal_data"])).await;
+    let Careful { app, organization, path, olga, .. } = &careful;
+    let withdraw = async |by: &Client, asked: &Value| {
+        let approval = asked["approval_id"].as_str().expect("it waits");
+        by.post(&format!("{path}/approvals/{approval}/withdraw"), json!({})).await
+    };
+    let project = app.project(organization, "alpha").await;
+    let of_project = app.api_key(organization, &project, ("member_id", &olga.0)).await;
+    let of_project = app.stranger(of_project["secret"].as_str());
+    let reading = Some(json!(["organization.read"]));
+    let (_, reading) = careful.key(&olga.1, &olga.0, reading).await;
+    let exporting = Some(json!(["organization.read", "personal_data.export"]));
+    let (_, exporting) = careful.key(&olga.1, &olga.0, exporting).await;
+    let asked = careful.ask_export(&olga.1).await.ok();
+    for limited in [&of_project, &reading] {
+        let refused = withdraw(limited, &asked).await.refused(403, "forbidden");
+        assert_eq!(refused["permission"], "personal_data.export");
+    }
+    withdraw(&exporting, &asked).await.ok();
+    // Who asked takes it back whatever they may do since.
+    let asked = careful.ask_export(&careful.ada.1).await.ok();
+    careful.role(&olga.1, &careful.ada.0, "reader").await.ok();
+    withdraw(&careful.ada.1, &asked).await.ok();
+}
