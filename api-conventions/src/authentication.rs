@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -327,10 +328,16 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// Middleware for every route that needs a caller: gives the request its [`Caller`], or refuses it.
 pub async fn authenticate(
     State(authenticator): State<Arc<Authenticator>>,
-    path: RawPathParams,
+    path: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    let path = path.map_err(|rejection| match rejection {
+        RawPathParamsRejection::InvalidUtf8InPathParam(_) => {
+            Problem::invalid("path", "it is not UTF-8")
+        }
+        rejection => Problem::internal(&rejection),
+    })?;
     let extensions = request.extensions();
     let source_address: Option<Arc<str>> = extensions
         .get::<ConnectInfo<SocketAddr>>()

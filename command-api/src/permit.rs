@@ -240,6 +240,22 @@ impl Session<'_> {
         })
     }
 
+    /// Refuses who may not say who is in a group, or remove one. What a group has in projects, now or
+    /// later, stands with the projects: so nobody gives it, or takes it away, who may not do everywhere
+    /// what an owner of a project may in it.
+    pub(crate) async fn permit_group(
+        &mut self,
+        organization_id: OrganizationId,
+    ) -> Result<(), Refusal> {
+        self.permit(organization_id, Permission::GroupsUpdate).await?;
+        let Some(asking) = self.asking(organization_id).await? else { return Ok(()) };
+        let given = ProjectRole::Owner.permissions();
+        match given.without(asking.in_organization()).iter().next() {
+            Some(permission) => Err(OrganizationError::PermissionAboveOwn(permission).into()),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses who may not change the service account.
     pub async fn permit_service_account(
         &mut self,

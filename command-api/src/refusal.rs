@@ -121,6 +121,12 @@ pub enum Refusal {
          person counts, sign in, or use a key that you made with a credential of your own"
     )]
     SharedCredential,
+    /// The secret was rotated out, and gets no new secrets in its grace.
+    #[error(
+        "the secret that you ask with was rotated out, and makes no new secrets in its grace; use the \
+         key's newest secret, or sign in"
+    )]
+    SecretRotatedOut,
     /// No emergency needs it.
     #[error("nobody uses the permission '{permission}' under the operator's break-glass access")]
     NotOfEmergencies {

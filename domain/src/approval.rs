@@ -107,6 +107,12 @@ pub enum ApprovalError {
     /// Who asked has lost the right.
     #[error("who asked for it may not do it any more: decline it, or have somebody ask who may")]
     AskerMayNot,
+    /// What it would replace was changed.
+    #[error(
+        "what it would replace was changed after it was asked for: decline it, and have it asked for \
+         again"
+    )]
+    Overtaken,
     /// Somebody else asked for it.
     #[error("only who asked for it can take it back")]
     NotYours,

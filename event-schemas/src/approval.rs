@@ -30,6 +30,9 @@ pub enum SensitiveRequest {
     ReplaceSecuritySettings {
         /// The settings.
         security: SecuritySettings,
+        /// The settings that stood when it was asked for; unknown of what was asked for earlier.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<SecuritySettings>,
     },
     /// Close the organization for good.
     ArchiveOrganization {},
@@ -96,5 +99,22 @@ stream_events! {
         }
         /// Who asked took it back.
         Withdrawn = "approval.withdrawn" "1" {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_before_it_was_kept_what_it_replaces_is_read() {
+        let security = serde_json::json!({"identity_provider": null, "approvals": []});
+        let earlier = serde_json::json!({"command": "replace_security_settings",
+            "security": security});
+        let request = serde_json::from_value(earlier.clone()).expect("it is read");
+        let security = SecuritySettings { identity_provider: None, approvals: vec![] };
+        let expected = SensitiveRequest::ReplaceSecuritySettings { security, replaces: None };
+        assert_eq!(expected, request);
+        assert_eq!(serde_json::to_value(&expected).expect("it is written"), earlier);
     }
 }

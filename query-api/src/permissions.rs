@@ -3,7 +3,7 @@
 use api_conventions::{AsOf, Path, Position, Problem, Query};
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use event_schemas::permission::{organization_role_allows, project_role_allows};
+use event_schemas::permission::{is_of_projects, organization_role_allows, project_role_allows};
 use event_schemas::{
     MemberId, OrganizationId, OrganizationRole, Permission, ProjectId, ProjectRole,
 };
@@ -116,6 +116,12 @@ pub(crate) async fn explain_permission(
 ) -> Result<Reflecting<Explanation>, Problem> {
     if viewer.member_id() != Some(query.member) {
         viewer.must(Permission::AuditRead)?;
+    }
+    // Of oneself nobody asks about a project that they do not see: it is not there.
+    if let Some(project_id) = query.project
+        && !viewer.may(Permission::AuditRead)
+    {
+        viewer.must_in(&state, project_id, Permission::ProjectsRead).await?;
     }
     let rows = Rows::Of(path.organization_id);
     let mut snapshot = state.snapshot(rows, READS, query.position_min()).await?;
@@ -291,6 +297,10 @@ async fn custom_roles(
     }
     for mut query in [own, groups] {
         query.push(" and r.permissions ? ").push_bind(asked.permission.as_str());
+        // Within a project a role gives nothing else, whatever it names.
+        if !is_of_projects(asked.permission) {
+            query.push(" and t.project_id is null");
+        }
         for alias in ["t", "r"] {
             asked.temporal.push(&mut query, alias);
         }

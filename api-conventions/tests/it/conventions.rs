@@ -35,6 +35,7 @@ fn app() -> Router {
     let authenticator = Arc::new(Authenticator::new(operator));
     let guarded = Router::new()
         .route("/who", get(async |caller: Caller| format!("{caller:?}")))
+        .route("/who/{name}", get(async |Path(name): Path<String>| name))
         .route_layer(from_fn_with_state(authenticator, authentication::authenticate));
     let large = Router::new().route("/large", post(async |Json(_): Json<Greeting>| "taken"));
     let router = Router::new()
@@ -95,6 +96,8 @@ async fn bad_input_is_one_problem_that_names_the_field() {
     assert_eq!(body["field"], "second");
     let body = refused(request("GET", "/sum?first=1", &[], ""), 400, "invalid-request").await;
     assert_eq!(body["field"], "second");
+    let body = refused(request("GET", "/who/%ff", &[], ""), 400, "invalid-request").await;
+    assert_eq!(body["field"], "path");
     let path = "/sum?first=1&second=2&third=3";
     assert_eq!(
         refused(request("GET", path, &[], ""), 400, "invalid-request").await["field"],
@@ -173,6 +176,10 @@ async fn a_caller_is_known_by_their_credential_alone() {
         assert!(who.contains(part), "{part} in {who}");
     }
     assert!(!who.contains(CREDENTIAL));
+    // A secret in the wrong header is not repeated, nor logged.
+    let (_, headers, _) =
+        send(request("GET", "/who", &[("x-request-id", "olk_any_abc")], "")).await;
+    assert_ne!(headers["x-request-id"], "olk_any_abc");
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ impl Session<'_> {
                 }
             }
             HeldAccess::GroupMembership { .. } => {
-                self.permit(organization_id, Permission::GroupsUpdate).await?;
+                self.permit_group(organization_id).await?;
             }
             HeldAccess::RoleGrant { .. } => {
                 self.permit(organization_id, Permission::RolesUpdate).await?;

@@ -50,6 +50,7 @@ impl Command for ApproveApproval {
         session.permit(self.organization_id, permission(asked.request())).await?;
         session.would_do(self.organization_id, session.authority(), asked.request()).await?;
         session.still_may(self.organization_id, asked.requested_by(), asked.request()).await?;
+        session.still_replaces(self.organization_id, asked.request()).await?;
         let requester = Authority::Member(asked.requested_by());
         session.do_it(self.organization_id, requester, asked.request()).await?;
         Ok(Done {})

@@ -149,6 +149,23 @@ impl Session<'_> {
         let may = access.is_some_and(|access| access.organization.contains(permission(request)));
         if may { Ok(()) } else { Err(ApprovalError::AskerMayNot.into()) }
     }
+
+    /// Refuses what would overwrite something that was changed since it was asked for.
+    pub(crate) async fn still_replaces(
+        &mut self,
+        organization_id: OrganizationId,
+        request: &SensitiveRequest,
+    ) -> Result<(), Refusal> {
+        let SensitiveRequest::ReplaceSecuritySettings { replaces: Some(replaces), .. } = request
+        else {
+            return Ok(());
+        };
+        let organization = self.read::<Organization>(organization_id).await?;
+        if organization.security() == *replaces {
+            return Ok(());
+        }
+        Err(ApprovalError::Overtaken.into())
+    }
 }
 
 /// What it takes to do it.
@@ -173,7 +190,7 @@ fn command(by: Authority, request: &SensitiveRequest) -> Option<OrganizationComm
         SensitiveRequest::TransferOwnership { member_id } => {
             Some(OrganizationCommand::TransferOwnership { by, member_id: *member_id })
         }
-        SensitiveRequest::ReplaceSecuritySettings { security } => {
+        SensitiveRequest::ReplaceSecuritySettings { security, replaces: _ } => {
             Some(OrganizationCommand::ChangeSecurity { by, security: security.clone() })
         }
         SensitiveRequest::ArchiveOrganization {}

@@ -7,6 +7,7 @@ use domain::approval::{Approval, ApprovalCommand};
 use event_schemas::{ApprovalId, OrganizationId};
 use serde::Serialize;
 
+use super::sensitive::permission;
 use crate::answers::{Answered, carry_out};
 use crate::asked::Asked;
 use crate::bodies::NoBody;
@@ -34,8 +35,13 @@ impl Command for WithdrawApproval {
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
         session.asking(self.organization_id).await?;
-        session.read::<Approval>(self.approval_id).await?.open(self.organization_id)?;
+        let approval = session.read::<Approval>(self.approval_id).await?;
+        let needed = permission(approval.open(self.organization_id)?.request());
         let by = session.asking_member(self.organization_id).await?;
+        // A limited key takes back what it could have asked for. Who asked may have lost that since.
+        if !session.authority().is_all_of(by.member_id()) {
+            session.permit(self.organization_id, needed).await?;
+        }
         session.execute::<Approval>(self.approval_id, ApprovalCommand::Withdraw { by }).await?;
         Ok(Done {})
     }

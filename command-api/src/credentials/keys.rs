@@ -25,7 +25,8 @@ impl Session<'_> {
     ) -> Result<(), Refusal> {
         self.permit_keys_of(organization_id, project_id, owner).await?;
         self.covers_key(organization_id, owner, scopes).await?;
-        self.opens_no_more(organization_id, project_id, owner, scopes).await
+        self.opens_no_more(organization_id, project_id, owner, scopes).await?;
+        self.with_newest_secret().await
     }
 
     /// Refuses who may not have the key's new secret; answers its project. Who has the secret can do
@@ -39,7 +40,19 @@ impl Session<'_> {
         let key = self.read::<ApiKey>(api_key_id).await?;
         let (owner, scopes) = (key.owner(), key.scopes());
         self.opens_no_more(organization_id, project_id, owner, scopes).await?;
+        self.with_newest_secret().await?;
         Ok(project_id)
+    }
+
+    /// Refuses a secret that was rotated out, in its grace: whoever still has it gets no other for it,
+    /// which would outlive the grace or take the key over.
+    async fn with_newest_secret(&mut self) -> Result<(), Refusal> {
+        let Some(Presented::ApiKey(presented)) = self.presented() else { return Ok(()) };
+        let (api_key_id, hash) = (presented.api_key_id, presented.secret_hash.clone());
+        if self.read::<ApiKey>(api_key_id).await?.is_newest(&hash) {
+            return Ok(());
+        }
+        Err(Refusal::SecretRotatedOut)
     }
 
     /// Refuses who may not change the key; answers its project. An admin key is its owner's to

@@ -4,7 +4,7 @@ use api_conventions::{Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::organization::{GroupCommand, Organization, OrganizationCommand};
-use event_schemas::{GroupId, MemberId, OrganizationId, Permission};
+use event_schemas::{GroupId, MemberId, OrganizationId};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
@@ -35,7 +35,7 @@ impl Command for AddGroupMember {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        session.permit(self.organization_id, Permission::GroupsUpdate).await?;
+        session.permit_group(self.organization_id).await?;
         let (group_id, member_id) = (self.group_id, self.member_id);
         let command = GroupCommand::AddMember { group_id, member_id };
         let command = OrganizationCommand::Group { by: session.authority(), command };

@@ -4,7 +4,7 @@ use api_conventions::{Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::organization::{GroupCommand, Organization, OrganizationCommand};
-use event_schemas::{GroupId, OrganizationId, Permission};
+use event_schemas::{GroupId, OrganizationId};
 use serde::Serialize;
 
 use crate::answers::{Answered, carry_out};
@@ -33,7 +33,7 @@ impl Command for RemoveGroup {
     }
 
     async fn handle(&self, session: &mut Session<'_>) -> Result<Done, Refusal> {
-        session.permit(self.organization_id, Permission::GroupsUpdate).await?;
+        session.permit_group(self.organization_id).await?;
         let command = GroupCommand::Remove { group_id: self.group_id };
         let remove = OrganizationCommand::Group { by: session.authority(), command };
         session.execute::<Organization>(self.organization_id, remove).await?;

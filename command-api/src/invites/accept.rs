@@ -6,7 +6,9 @@ use axum::response::Response;
 use domain::api_key::{ActiveOwner, ApiKey, ApiKeyCommand};
 use domain::organization::{Authority, Organization, OrganizationCommand, OrganizationError};
 use domain::project::{Project, ProjectCommand};
-use event_schemas::{ApiKeyId, InviteId, MemberId, OrganizationId, OrganizationSettings};
+use event_schemas::{
+    ApiKeyId, InviteId, MemberId, OrganizationId, OrganizationSettings, ProjectGrant,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -59,6 +61,7 @@ impl Command for AcceptInvite {
         let organization = session.read::<Organization>(organization_id).await?;
         let invite = organization.invite(self.invite_id);
         let grants = invite.map(|invite| invite.projects.clone()).unwrap_or_default();
+        let offered_by = invite.and_then(|invite| invite.invited_by);
         let rules = organization.settings();
         let member_id: MemberId = session.new_id();
         let accept = OrganizationCommand::AcceptInvite {
@@ -71,6 +74,7 @@ impl Command for AcceptInvite {
         for grant in grants {
             // A project that was archived since the invite was sent gives no access any more.
             if session.read::<Project>(grant.project_id).await?.open(organization_id).is_ok() {
+                self.still_offered(session, offered_by, &grant).await?;
                 let member = session.active_member(organization_id, member_id).await?;
                 let assign = ProjectCommand::AssignMember { member, role: grant.role };
                 session.execute::<Project>(grant.project_id, assign).await?;
@@ -93,6 +97,23 @@ impl AcceptInvite {
             | Authority::ApiKey { .. }
             | Authority::Nobody => Err(OrganizationError::InviteNotFound(self.invite_id).into()),
         }
+    }
+
+    /// Refuses a project role that whoever sent the invite last could not give there any more.
+    async fn still_offered(
+        &self,
+        session: &mut Session<'_>,
+        offered_by: Option<MemberId>,
+        grant: &ProjectGrant,
+    ) -> Result<(), Refusal> {
+        let Some(inviter) = offered_by else { return Ok(()) };
+        let organization = session.read::<Organization>(self.organization_id).await?;
+        let access = organization.access_of(inviter);
+        let project = session.read::<Project>(grant.project_id).await?;
+        let may = access.is_some_and(|access| {
+            access.in_project(grant.project_id, project).covers(grant.role.permissions())
+        });
+        if may { Ok(()) } else { Err(OrganizationError::InviteNotOffered(self.invite_id).into()) }
     }
 }
 

@@ -72,7 +72,9 @@ impl Command for ReplaceSecurity {
             }
         }
         let security = self.security.clone();
-        let request = SensitiveRequest::ReplaceSecuritySettings { security };
+        let organization = session.read::<Organization>(self.organization_id).await?;
+        let replaces = Some(organization.security());
+        let request = SensitiveRequest::ReplaceSecuritySettings { security, replaces };
         session.do_sensitive(self.organization_id, request).await
     }
 }

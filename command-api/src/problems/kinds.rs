@@ -122,6 +122,11 @@ problem_kinds! { pub(super) OWN:
     ///
     /// Have somebody else do it, with a credential of their own.
     SECOND_PERSON_NEEDED = "second-person-needed" FORBIDDEN "This needs a second person";
+    /// The API key's secret was rotated out, and makes no new secrets in its grace.
+    ///
+    /// Use the key's newest secret, or sign in. Where that one was lost, have somebody with
+    /// `api_keys.update` rotate the key.
+    SECRET_ROTATED_OUT = "secret-rotated-out" FORBIDDEN "The secret was rotated out";
     /// Making an owner needs a second person's approval.
     ///
     /// Take them in with another role, then ask for the change of role.

@@ -2,7 +2,7 @@
 
 use api_conventions::Problem;
 use api_conventions::etag::etag;
-use api_conventions::problem::{FORBIDDEN, PRECONDITION_FAILED, RECORDS_ARCHIVED};
+use api_conventions::problem::{CONFLICT, FORBIDDEN, PRECONDITION_FAILED, RECORDS_ARCHIVED};
 use axum::http::header;
 use domain::access_review::AccessReviewError;
 use domain::api_key::ApiKeyError;
@@ -30,8 +30,8 @@ use super::kinds::{
     MEMBER_SUSPENDED, NAME_TAKEN, NOT_ENOUGH_LEFT, NOT_FOR_EMERGENCIES, NOT_YET_EXPIRED,
     ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN,
     PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
-    SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SERVICE_ACCOUNT_DISABLED, SERVICE_ACCOUNT_REMOVED,
-    TOO_MANY, USAGE_ARCHIVED,
+    SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SECRET_ROTATED_OUT, SERVICE_ACCOUNT_DISABLED,
+    SERVICE_ACCOUNT_REMOVED, TOO_MANY, USAGE_ARCHIVED,
 };
 use super::{failures, not_found, said, webhooks};
 use crate::refusal::{ExecuteError, Refusal};
@@ -51,6 +51,7 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
         Refusal::Approval(error) => approval(&error),
         Refusal::BreakGlassNeeded => said(BREAK_GLASS_NEEDED, &refusal),
         Refusal::SharedCredential => said(SECOND_PERSON_NEEDED, &refusal),
+        Refusal::SecretRotatedOut => said(SECRET_ROTATED_OUT, &refusal),
         Refusal::NotOfEmergencies { permission } => {
             said(NOT_FOR_EMERGENCIES, &refusal).with("permission", permission.as_str())
         }
@@ -181,6 +182,7 @@ fn approval(error: &ApprovalError) -> Problem {
         ApprovalError::SecondPersonNeeded | ApprovalError::InvitedByYou => {
             said(SECOND_PERSON_NEEDED, error)
         }
+        ApprovalError::Overtaken => said(CONFLICT, error),
         ApprovalError::AskerMayNot | ApprovalError::NotYours => said(FORBIDDEN, error),
         ApprovalError::Text(error) => text(error),
     }
@@ -387,6 +389,7 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::Approval(_)
         | Refusal::BreakGlassNeeded
         | Refusal::SharedCredential
+        | Refusal::SecretRotatedOut
         | Refusal::NotOfEmergencies { .. }
         | Refusal::MembersOnly
         | Refusal::CredentialEnded

@@ -16,6 +16,11 @@ impl ApiKey {
         }
     }
 
+    /// Whether the hash of a presented secret is that of the key's secret, and not of the previous one.
+    pub fn is_newest(&self, secret_hash: &str) -> bool {
+        self.details().is_some_and(|key| key.secret_hash == secret_hash)
+    }
+
     /// Whose hands a secret that it accepts has been in; only its owner's where it accepts it not.
     pub fn hands(&self, secret_hash: &str) -> Hands {
         let Some(key) = self.details() else { return Hands::default() };

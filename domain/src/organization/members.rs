@@ -114,6 +114,10 @@ impl Roster {
         if heir.member_id == owner.member_id {
             return Ok(vec![]);
         }
+        // Whom an operator has taken in may do nothing once that is over, until it was reviewed.
+        if self.was_taken_in(member_id) && !self.has_owner_besides(owner.member_id) {
+            return Err(Refused::LastOwner);
+        }
         let changed = |member: &Member, role| OrganizationEvent::MemberRoleChanged {
             member_id: member.member_id,
             role,

@@ -35,10 +35,14 @@ impl Roster {
         by: Authority,
         settings: OrganizationSettings,
     ) -> Decision {
-        self.reach(by, Permission::SettingsUpdate)?;
+        let reach = self.reach(by, Permission::SettingsUpdate)?;
         let settings = checked(settings)?;
         if settings == self.settings {
             return Ok(vec![]);
+        }
+        // What others become without being named it is given too.
+        if settings.default_role != self.settings.default_role {
+            reach.covers(settings.default_role.permissions())?;
         }
         Ok(vec![OrganizationEvent::SettingsChanged { settings }])
     }

@@ -1,7 +1,12 @@
 //! Why somebody may do something: through which grant, by whom and since when.
 
+use api_conventions::Caller;
+use api_conventions::permissions::{Access, Answering, Permissions, Reach};
 use chrono::TimeDelta;
-use event_schemas::{BreakGlassId, MemberId, OrganizationEvent};
+use event_schemas::{
+    BreakGlassId, Grantee, MemberId, OrganizationEvent, OrganizationId, OrganizationRole,
+    Permission, PermissionSet, ProjectId, ProjectRole, RoleId,
+};
 use serde_json::Value;
 
 use crate::inherited::{ACME, ALICE, BOB, DEV, PROD, acme, happens};
@@ -134,4 +139,73 @@ async fn who_is_suspended_or_rests_may_do_nothing() {
     happens(&world, "2026-03-05T00:00:00Z", reviewed).await;
     world.project_all().await;
     assert!(asked().await.0);
+}
+
+/// Enforcement looks at a role within a project for what is of projects alone.
+#[tokio::test]
+async fn a_role_within_a_project_gives_nothing_that_is_not_of_projects() {
+    let world = acme().await;
+    let role_id = RoleId(id(61));
+    let permissions = [Permission::UsageRead, Permission::CreditsRead].into_iter().collect();
+    let name = "Books".to_owned();
+    let defined = OrganizationEvent::RoleDefined { role_id, name, permissions };
+    happens(&world, "2026-03-01T00:00:00Z", defined).await;
+    let grant = |project_id| {
+        let grantee = Grantee::Member { member_id: MemberId(id(BOB)) };
+        OrganizationEvent::RoleGranted { role_id, grantee, project_id }
+    };
+    happens(&world, "2026-03-02T00:00:00Z", grant(Some(ProjectId(id(DEV))))).await;
+    world.project_all().await;
+    let asked = async |asked: &str| {
+        let asked = format!("{asked}&project={}", id(DEV));
+        told(&explained(&world, BOB, &asked).await)
+    };
+    let granted = "custom_role Books 2026-03-02 operator:ops";
+    assert_eq!(asked("usage.read").await, (true, vec![format!("{granted} 0b")]));
+    assert_eq!(asked("credits.read").await, (false, vec![]));
+    // Granted everywhere it counts in a project, too.
+    happens(&world, "2026-03-02T00:00:00Z", grant(None)).await;
+    world.project_all().await;
+    assert_eq!(asked("credits.read").await, (true, vec![granted.to_owned()]));
+}
+
+/// Alice, who sees Prod and nothing else.
+struct AliceInProd;
+
+impl Permissions for AliceInProd {
+    fn in_organization<'a>(&'a self, _: &'a Caller, _: OrganizationId) -> Answering<'a, Reach> {
+        let access = Access {
+            member_id: Some(MemberId(id(ALICE))),
+            organization: OrganizationRole::Member.permissions(),
+            only_in: None,
+            groups: Vec::new(),
+            granted_in: Vec::new(),
+        };
+        Box::pin(async { Ok(Reach::Of(access)) })
+    }
+
+    fn in_projects<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: OrganizationId,
+        projects: &'a [ProjectId],
+    ) -> Answering<'a, Vec<(ProjectId, PermissionSet)>> {
+        let seen = projects.iter().filter(|project_id| project_id.0 == id(PROD));
+        let seen = seen.map(|project_id| (*project_id, ProjectRole::Member.permissions()));
+        Box::pin(async { Ok(seen.collect()) })
+    }
+}
+
+#[tokio::test]
+async fn of_a_project_that_one_does_not_see_nothing_is_told() {
+    let world = acme().await.asked_by(AliceInProd);
+    let ask = async |project: u128| {
+        let of = format!("member={}&permission=usage.read&project={}", id(ALICE), id(project));
+        world.get(&path(ACME, &format!("/permissions/explain?{of}"))).await
+    };
+    assert_eq!(ask(PROD).await.at("/allowed"), true);
+    let (unseen, nowhere) = (ask(DEV).await, ask(99).await);
+    unseen.assert_problem(404, "not-found", "Dev");
+    nowhere.assert_problem(404, "not-found", "none");
+    assert_eq!(unseen.at("/detail"), nowhere.at("/detail"));
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api_conventions::permissions::Permissions;
 use api_conventions::{Authenticator, Limits, OperatorCredential, limits};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -48,6 +49,7 @@ pub(crate) struct World {
     pub(crate) owner: PgPool,
     usage: UsageWriter,
     wait_max: Duration,
+    permissions: Option<Arc<dyn Permissions>>,
     database: TestDatabase,
 }
 
@@ -89,6 +91,7 @@ impl World {
             owner: database.pool().await,
             log,
             wait_max: Duration::from_secs(30),
+            permissions: None,
             database,
         }
     }
@@ -108,6 +111,11 @@ impl World {
     /// With another bound on waiting for a position.
     pub(crate) fn waiting_at_most(self, wait_max: Duration) -> Self {
         Self { wait_max, ..self }
+    }
+
+    /// With somebody who asks and does not see all.
+    pub(crate) fn asked_by(self, permissions: impl Permissions + 'static) -> Self {
+        Self { permissions: Some(Arc::new(permissions)), ..self }
     }
 
     /// Appends one event to a stream of an organization, by an actor with a credential.
@@ -266,6 +274,10 @@ impl World {
         let operator = OperatorCredential::new("ops", CREDENTIAL).expect("it is long enough");
         let authenticator = Arc::new(Authenticator::new(operator));
         let state = QueryState::new(self.pool.clone(), authenticator, self.wait_max);
+        let state = match &self.permissions {
+            Some(permissions) => state.with_permissions(Arc::clone(permissions)),
+            None => state,
+        };
         query_api::routes(state).split_for_parts()
     }
 

@@ -100,7 +100,13 @@ impl Judge<'_> {
                     grant["project_id"] == entry.stream.as_str()
                         && grant["role"] == entry.payload["role"]
                 });
-                offered && entry.text("member_id") == member && !self.is_closed(&entry.stream)
+                // Whoever sent it last could give it at this very moment.
+                let could_give = invite.invited_by.as_deref().is_none_or(|inviter| {
+                    let own = self.before.member_in(self.tables, inviter, &entry.stream);
+                    covered(self.tables.of_project_role(entry.text("role")), &own).is_ok()
+                });
+                let is_theirs = entry.text("member_id") == member;
+                offered && could_give && is_theirs && !self.is_closed(&entry.stream)
             }
             "api_key.created" => entry.payload["owner"]["member_id"] == member,
             _ => false,
@@ -250,6 +256,10 @@ impl Judge<'_> {
         if let Some(group) = present {
             group.role.as_deref().map_or(Ok(()), |role| asker.covers_role(role))?;
             covered(&organization.granted_to_group(id), &asker.everywhere())?;
+        }
+        if entry.event_type.starts_with("group_member.") || entry.event_type == "group.removed" {
+            // What it has in projects stands with the projects.
+            covered(self.tables.of_project_role("owner"), &asker.everywhere())?;
         }
         let (role, to) = match entry.event_type.as_str() {
             "group_member.added" => {

@@ -292,7 +292,12 @@ impl Organization {
                 };
                 self.invites.insert(id.to_owned(), invite);
             }
-            "invite.resent" | "invite.token_shared" => {
+            "invite.resent" => {
+                let invite = self.invites.get_mut(id);
+                let invite = invite.unwrap_or_else(|| panic!("not open: {entry:?}"));
+                invite.invited_by = entry.given("resent_by").or(invite.invited_by.take());
+            }
+            "invite.token_shared" => {
                 assert!(self.invites.contains_key(id), "not open: {entry:?}");
             }
             _ => assert!(self.invites.remove(id).is_some(), "not open: {entry:?}"),

@@ -286,3 +286,55 @@ async fn a_projects_secret_opens_what_who_made_it_may_do_there() {
     olga.1.put(&place(&bob), json!({"role": "reader"})).await.ok();
     eves.post(&accounts, account("two")).await.refused(403, "forbidden");
 }
+
+/// Both were asked for when the same settings stood: who approves the second would undo the first.
+#[tokio::test]
+async fn nothing_that_was_changed_since_is_overwritten_by_an_approval() {
+    let careful = Careful::new(json!(["update_security"])).await;
+    let Careful { app, path, olga, zoe, .. } = &careful;
+    let ask = async |by: &Client, also: &str| {
+        let security = json!({"approvals": ["update_security", also]});
+        by.replace(&format!("{path}/security"), security).await.ok()
+    };
+    let first = ask(&olga.1, "export_personal_data").await;
+    let second = ask(&zoe.1, "erase_personal_data").await;
+    careful.approve(&zoe.1, &first).await.ok();
+    careful.approve(&olga.1, &second).await.refused(409, "conflict");
+    assert_eq!(app.count("organization.security_changed").await, 2);
+    // It was not decided; asked for anew it counts.
+    let decline = second["approval_id"].as_str().expect("it waits");
+    let decline = format!("{path}/approvals/{decline}/decline");
+    olga.1.post(&decline, json!({})).await.ok();
+    let again = ask(&zoe.1, "erase_personal_data").await;
+    // What else happens in the organization overtakes nothing.
+    app.member(&careful.organization, "bob", "member").await;
+    careful.approve(&olga.1, &again).await.ok();
+    assert_eq!(app.count("organization.security_changed").await, 3);
+}
+
+#[tokio::test]
+async fn a_limited_key_takes_back_only_what_it_could_have_asked_for() {
+    let careful = Careful::new(json!(["export_personal_data"])).await;
+    let Careful { app, organization, path, olga, .. } = &careful;
+    let withdraw = async |by: &Client, asked: &Value| {
+        let approval = asked["approval_id"].as_str().expect("it waits");
+        by.post(&format!("{path}/approvals/{approval}/withdraw"), json!({})).await
+    };
+    let project = app.project(organization, "alpha").await;
+    let of_project = app.api_key(organization, &project, ("member_id", &olga.0)).await;
+    let of_project = app.stranger(of_project["secret"].as_str());
+    let reading = Some(json!(["organization.read"]));
+    let (_, reading) = careful.key(&olga.1, &olga.0, reading).await;
+    let exporting = Some(json!(["organization.read", "personal_data.export"]));
+    let (_, exporting) = careful.key(&olga.1, &olga.0, exporting).await;
+    let asked = careful.ask_export(&olga.1).await.ok();
+    for limited in [&of_project, &reading] {
+        let refused = withdraw(limited, &asked).await.refused(403, "forbidden");
+        assert_eq!(refused["permission"], "personal_data.export");
+    }
+    withdraw(&exporting, &asked).await.ok();
+    // Who asked takes it back whatever they may do since.
+    let asked = careful.ask_export(&careful.ada.1).await.ok();
+    careful.role(&olga.1, &careful.ada.0, "reader").await.ok();
+    withdraw(&careful.ada.1, &asked).await.ok();
+}

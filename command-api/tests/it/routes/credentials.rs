@@ -248,3 +248,32 @@ async fn no_command_is_accepted_on_a_key_after_the_position_that_revoked_it() {
         }
     }
 }
+
+/// Else whoever has an old secret would take the key over, or have another when its grace ends.
+#[tokio::test]
+async fn a_secret_that_was_rotated_out_makes_no_new_ones() {
+    let app = App::new().await;
+    let (organization, (olga, _)) = app.founded("olga").await;
+    let keys = format!("/v1/organizations/{organization}/api-keys");
+    let body = || json!({"member_id": olga, "name": unique_name()});
+    let key = app.admin().post(&keys, body()).await.ok();
+    let other = app.admin().post(&keys, body()).await.ok();
+    let rotate = |key: &Value| format!("{keys}/{}/rotate", key["api_key_id"].as_str().unwrap());
+    let old = app.stranger(key["secret"].as_str());
+    let with_old = || old.ask(Method::POST, &rotate(&key)).key("once");
+    let rotated = with_old().json(&json!({"grace_seconds": 600})).await.ok();
+    // Sent again it is the same rotation, as ever without its secret.
+    let again = with_old().json(&json!({"grace_seconds": 600})).await;
+    assert!(again.is_replayed() && again.ok()["secret"].is_null());
+    for target in [&key, &other] {
+        let refused = old.post(&rotate(target), json!({"grace_seconds": 600})).await;
+        refused.refused(403, "secret-rotated-out");
+    }
+    old.post(&keys, body()).await.refused(403, "secret-rotated-out");
+    // In its grace it opens all the rest.
+    let projects = format!("/v1/organizations/{organization}/projects");
+    old.post(&projects, json!({"name": "alpha"})).await.ok();
+    let new = app.stranger(rotated["secret"].as_str());
+    new.post(&keys, body()).await.ok();
+    new.post(&rotate(&key), json!({})).await.ok();
+}

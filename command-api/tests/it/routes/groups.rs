@@ -193,3 +193,27 @@ async fn nobody_gives_or_takes_away_more_than_they_have_in_a_project() {
         ruth.delete(&place).await.ok();
     }
 }
+
+/// Ruth's key is for groups, and for nothing in projects: what a group has there is not hers to give.
+#[tokio::test]
+async fn nobody_gives_or_takes_away_by_a_group_what_they_may_not_in_projects() {
+    let acme = Acme::new().await;
+    let project = acme.app.project(&acme.organization, "alpha").await;
+    let bob = acme.app.member(&acme.organization, "bob", "member").await;
+    let group = acme.group(json!({"name": "support"})).await;
+    let place = format!("{}/projects/{project}/groups/{group}", acme.path);
+    acme.olga.put(&place, json!({"role": "owner"})).await.ok();
+    let (_, ruth) = acme.member("ruth", "admin", Some(&["groups.update", "members.read"])).await;
+    let group = format!("{}/groups/{group}", acme.path);
+    let member = format!("{group}/members/{bob}");
+    let add = async |by: &Client| by.ask(axum::http::Method::PUT, &member).empty().await;
+    let refused = add(&ruth).await.refused(403, "permission-above-own");
+    assert_eq!(refused["permission"], "projects.read");
+    add(&acme.olga).await.ok();
+    ruth.delete(&member).await.refused(403, "permission-above-own");
+    ruth.delete(&group).await.refused(403, "permission-above-own");
+    let (_, ada) = acme.member("ada", "admin", None).await;
+    ada.delete(&member).await.ok();
+    add(&ada).await.ok();
+    ada.delete(&group).await.ok();
+}

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::groups::Acme;
 use crate::support::App;
 
 #[tokio::test]
@@ -75,4 +76,31 @@ async fn wrong_values_are_named() {
     let many = operator.post(&invites, with("projects", json!(vec![&project; 101]))).await;
     many.refused_field(422, "invalid-value", "projects");
     operator.post(&invites, with("projects", json!([project]))).await.refused(404, "not-found");
+}
+
+/// Ben owns a project when he invites; what he offers there counts as long as he could offer it.
+#[tokio::test]
+async fn an_invite_gives_no_project_role_that_who_sent_it_could_not_give_any_more() {
+    let acme = Acme::new().await;
+    let Acme { app, path, organization, olga } = &acme;
+    let project = app.project(organization, "alpha").await;
+    let (ben, bens) = app.joined(organization, "ben", "member").await;
+    let inviting = json!({"name": "Inviting", "permissions": ["members.invite"]});
+    let role = olga.post(&format!("{path}/roles"), inviting).await.id("role_id");
+    let grants = format!("{path}/roles/{role}/grants");
+    olga.post(&grants, json!({"member_id": ben})).await.ok();
+    let place = format!("{path}/projects/{project}/members/{ben}");
+    let gets = async |role: &str| olga.put(&place, json!({ "role": role })).await.ok();
+    gets("owner").await;
+    let invite = json!({"email": "eve@example.com",
+        "projects": [{"project_id": project, "role": "owner"}]});
+    let sent = bens.post(&format!("{path}/invites"), invite).await.ok();
+    gets("member").await;
+    let members = app.count("member.added").await;
+    app.accept(organization, &sent, "eve").await.refused(409, "invite-not-offered");
+    olga.delete(&place).await.ok();
+    app.accept(organization, &sent, "eve").await.refused(409, "invite-not-offered");
+    assert_eq!(app.count("member.added").await, members);
+    gets("owner").await;
+    app.accept(organization, &sent, "eve").await.id("member_id");
 }

@@ -122,3 +122,20 @@ fn whom_it_took_in_is_not_the_owner_that_stays() {
     let settled = with(given, [ended(), reviewed()]);
     check(&settled, leave, Ok(vec![removed(ada())]));
 }
+
+#[test]
+fn ownership_is_not_handed_to_whom_it_took_in() {
+    let given = with(let_in(), [added(dan(), "Dan", Role::Member), took_in(dan())]);
+    let transfer = || Ask::TransferOwnership { by: by(ada()), member_id: dan() };
+    check(&given, transfer(), Err(Refused::LastOwner));
+    check(&with(given.clone(), [ended()]), transfer(), Err(Refused::LastOwner));
+    let changed =
+        |member_id, previous_role, role| Was::MemberRoleChanged { member_id, role, previous_role };
+    let handed_on = || {
+        vec![changed(dan(), Role::Member, Role::Owner), changed(ada(), Role::Owner, Role::Admin)]
+    };
+    // Where another owner stays, or the access was reviewed, nobody is left alone.
+    let two = with(given.clone(), [changed(ben(), Role::Admin, Role::Owner)]);
+    check(&two, transfer(), Ok(handed_on()));
+    check(&with(given, [ended(), reviewed()]), transfer(), Ok(handed_on()));
+}

@@ -1,7 +1,8 @@
 //! What an organization settles for itself, and who vouches for its people.
 
 use event_schemas::{
-    IdentityProvider, OrganizationSettings, ProjectRole, SecuritySettings, SensitiveAction,
+    IdentityProvider, KeyOwner, OrganizationSettings, Permission, ProjectRole, SecuritySettings,
+    SensitiveAction,
 };
 
 use super::*;
@@ -187,4 +188,19 @@ fn addresses_of_other_domains_are_neither_invited_nor_added() {
     let lookalike = Refused::Text(TextError::NotAscii);
     check(&given, send(by(ben()), "dan@аcme.example"), Err(lookalike.clone()));
     check(&given, add(by(ben()), "dаn@acme.example"), Err(lookalike));
+}
+
+#[test]
+fn nobody_settles_a_default_role_that_allows_more_than_they_may() {
+    let scopes = Some([Permission::SettingsUpdate].into_iter().collect());
+    let owner = KeyOwner::Member { member_id: ben() };
+    let key = Authority::ApiKey { owner, project_id: None, scopes, rank_max: None };
+    let auditor = || OrganizationSettings { default_role: Role::Auditor, ..settings() };
+    let above = Err(Refused::PermissionAboveOwn(Permission::OrganizationRead));
+    check(&staffed(), change(key, auditor()), above);
+    check(&staffed(), change(by(ben()), auditor()), Ok(vec![changed(auditor())]));
+    // What stands may stay.
+    let given = with(staffed(), [changed(auditor())]);
+    let more = OrganizationSettings { admins_max: Some(3), ..auditor() };
+    check(&given, change(key, more.clone()), Ok(vec![changed(more)]));
 }
