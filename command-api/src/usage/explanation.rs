@@ -266,9 +266,7 @@ pub(crate) async fn explain_usage(
 ) -> Result<Json<UsageExplanation>, Problem> {
     let context = asked::context(&caller)?;
     let position = parameters.position.map(|Position(position)| position);
-    let explained = api
-        .recorder
-        .explain(&context, path.organization_id, &path.request_id, position)
-        .await?;
+    let explained =
+        api.recorder.explain(&context, path.organization_id, &path.request_id, position).await?;
     explained.map(Json).ok_or_else(|| Problem::not_found("record"))
 }

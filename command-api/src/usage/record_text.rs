@@ -68,7 +68,11 @@ pub(crate) struct SentUsageRecord {
     cached_input_tokens: Option<i64>,
     /// Input tokens that were written to the provider's cache
     /// (`gen_ai.usage.cache_creation.input_tokens`).
-    #[serde(default, deserialize_with = "count", alias = "gen_ai.usage.cache_creation.input_tokens")]
+    #[serde(
+        default,
+        deserialize_with = "count",
+        alias = "gen_ai.usage.cache_creation.input_tokens"
+    )]
     #[schema(value_type = i64)]
     cache_write_tokens: Option<i64>,
     /// Output tokens, reasoning included (`gen_ai.usage.output_tokens`).

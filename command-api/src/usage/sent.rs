@@ -127,9 +127,8 @@ pub(super) fn json_or_lines<T>(
         Err(problem) => problem,
     };
     let lines = lines(text)?;
-    let is_object = |line: &&[u8]| {
-        line.starts_with(b"{") && serde_json::from_slice::<&RawValue>(line).is_ok()
-    };
+    let is_object =
+        |line: &&[u8]| line.starts_with(b"{") && serde_json::from_slice::<&RawValue>(line).is_ok();
     if lines.len() > 1 && lines.iter().all(is_object) {
         return Ok(each(lines, read));
     }

@@ -295,9 +295,8 @@ impl PriceBook {
             .collect();
         places.sort_by_key(|place| self.lists[*place].first_position());
         let names = catalogue_names(provider);
-        let is_named = |list: &PublishedList| {
-            list.provider == provider || names.contains(&&*list.provider)
-        };
+        let is_named =
+            |list: &PublishedList| list.provider == provider || names.contains(&&*list.provider);
         let (mut found, others): (Vec<usize>, Vec<usize>) =
             places.into_iter().partition(|place| is_named(&self.lists[*place]));
         for place in others {

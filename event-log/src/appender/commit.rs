@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use sqlx::{Executor, PgConnection};
 
 use super::failure::{Failure, is_used_key, leaves_doubt};
-use super::statements::{Plan, Written, answer_replays, lock_head, moved_after, sequences, write, written};
+use super::statements::{
+    Plan, Written, answer_replays, lock_head, moved_after, sequences, write, written,
+};
 use super::{Appender, Verdict, report_position};
 use crate::append::{Append, Appended, StreamKey};
 use crate::database::{self, DatabaseError, Role};
@@ -32,7 +34,8 @@ impl Appender {
             };
             match self.known_upto.filter(|_| self.alone && in_doubt.is_none()) {
                 Some(last_event) => {
-                    self.commit_on(&mut connection, last_event, appends, verdicts, in_doubt).await?;
+                    self.commit_on(&mut connection, last_event, appends, verdicts, in_doubt)
+                        .await?;
                 }
                 None => self.commit_locked(&mut connection, appends, verdicts, in_doubt).await?,
             }
@@ -138,7 +141,8 @@ impl Appender {
             self.known.set(stream, sequence);
         }
         let last_position = after + plan.events_count;
-        self.known_upto = Some(if plan.events_count > 0 { last_position } else { plan.after_event });
+        self.known_upto =
+            Some(if plan.events_count > 0 { last_position } else { plan.after_event });
         for (index, append, first) in plan.accepted {
             let events = i64::try_from(append.events.len()).unwrap_or(i64::MAX);
             verdicts[index] = Some(Ok(Appended {

@@ -1,6 +1,7 @@
 //! A statement as CSV, for spreadsheets.
 
 use super::{OrganizationStatement, Statement, StatementLine};
+use crate::costs::export::as_text;
 use crate::error::QueryError;
 
 const COLUMNS: [&str; 12] = [
@@ -19,7 +20,8 @@ const COLUMNS: [&str; 12] = [
 ];
 
 /// The statements as CSV (RFC 4180) with a header; each begins with a line `opening` and ends with a
-/// line `closing`. What is null is empty.
+/// line `closing`. What is null is empty. A text that a spreadsheet would take for a formula has a quote
+/// before it.
 pub fn to_csv(found: &OrganizationStatement) -> Result<String, QueryError> {
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
@@ -61,8 +63,8 @@ fn record(currency: &str, line: &StatementLine) -> Vec<String> {
             movement.event_id.to_string(),
             movement.lot_id.to_string(),
             movement.other_organization_id.map(|id| id.to_string()).unwrap_or_default(),
-            movement.actor.clone(),
-            movement.note.clone().unwrap_or_default(),
+            as_text(&movement.actor),
+            as_text(movement.note.as_deref().unwrap_or_default()),
         ]);
     }
     record.resize(COLUMNS.len(), String::new());
