@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use proofs::VerifyingKey;
 use proofs::bundle::{Verified, verify};
 use serde_json::json;
@@ -19,8 +19,9 @@ pub(super) fn run(path: &Path, keys: &[VerifyingKey], args: &VerifyArgs) -> anyh
          somebody you trust, not from the file"
     );
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let found =
-        verify(file, keys).with_context(|| format!("{} is NOT VERIFIED", path.display()))?;
+    let found = verify(file, keys)
+        .map_err(|trouble| anyhow!(crate::printable_line(&trouble.to_string())))
+        .with_context(|| format!("{} is NOT VERIFIED", path.display()))?;
     let anchored = match &args.anchor {
         Some(anchor) => Some(compare(&found, anchor, keys)?),
         None => None,
@@ -30,7 +31,7 @@ pub(super) fn run(path: &Path, keys: &[VerifyingKey], args: &VerifyArgs) -> anyh
     } else {
         told(path, &found, anchored)
     };
-    crate::print(&text)
+    crate::print(&crate::printable(&text))
 }
 
 /// How many checkpoints of a file are among those that were kept.
