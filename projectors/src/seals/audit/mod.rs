@@ -35,6 +35,8 @@ pub struct Audited {
     pub archived_records: u64,
     /// How many checkpoints.
     pub checkpoints: u64,
+    /// How many corrections of what usage costs.
+    pub corrections: u64,
     /// The last of them.
     pub checkpoint: Checkpoint,
     /// When it was signed.
@@ -153,6 +155,7 @@ async fn stored(tx: &mut PgConnection, after: u64) -> Result<Vec<Stored>, sqlx::
 fn signed_by(
     walk: &Walk,
     stored: &Stored,
+        corrections: unsigned(walk.corrections),
     origin: &str,
     keys: &[VerifyingKey],
 ) -> Result<(Checkpoint, Vec<VerifyingKey>), AuditError> {
