@@ -20,18 +20,22 @@ use crate::signing_keys;
 /// Connections for sealing what is not sealed yet, and for reading.
 const CONNECTIONS_MAX: u32 = 2;
 
-/// Seals what is not sealed yet. Where the log was changed nothing more is, and what there is is evidence
-/// of that too.
-async fn seal(log: &PgPool, keys: &[proofs::SigningKey]) -> anyhow::Result<()> {
+/// Seals what is not sealed yet. Where the log was changed nothing more is, and what there is may be
+/// evidence of that too. Whether it is all sealed.
+async fn seal(log: &PgPool, keys: &[proofs::SigningKey]) -> anyhow::Result<bool> {
     match seals::catch_up(log, keys).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(true),
         Err(
             error @ (SealError::Changed { .. }
             | SealError::Shorter { .. }
-            | SealError::Records { .. }),
+            | SealError::Records { .. }
+            | SealError::Unsound { .. }),
         ) => {
-            eprintln!("note: {error}; what was sealed before is exported");
-            Ok(())
+            eprintln!(
+                "note: {}; nothing more is sealed",
+                crate::printable_line(&error.to_string())
+            );
+            Ok(false)
         }
         Err(error) => Err(error.into()),
     }
@@ -58,11 +62,24 @@ pub(crate) async fn run(place: &PlaceArgs, command: EvidenceCommand) -> anyhow::
         None => Uuid::nil(),
     };
     // What was recorded a moment ago is to be in it.
-    if let Some(keys) = signing_keys::of(&installation).await? {
-        seal(&log, &keys).await?;
-    }
+    let sealed = match signing_keys::of(&installation).await? {
+        Some(keys) => seal(&log, &keys).await?,
+        None => true,
+    };
     let keys = signing_keys::verifying(&installation).await?;
-    let exported = write(&log, organization_id, &args, &keys).await?;
+    let exported = write(&log, organization_id, &args, &keys).await;
+    if !sealed {
+        eprintln!(
+            "note: {}",
+            if exported.is_ok() {
+                "the file has the leaves that were sealed before, with the entries as they stand now: \
+                 the verifier says which are not what was sealed"
+            } else {
+                "nothing was exported"
+            }
+        );
+    }
+    let exported = exported?;
     drop(log);
     let report = Report {
         bytes: std::fs::metadata(&args.out)?.len(),

@@ -58,7 +58,7 @@ fn ended(result: anyhow::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("orgledger: {}", told(&error));
+            eprintln!("orgledger: {}", printable(&told(&error)));
             ExitCode::FAILURE
         }
     }
@@ -139,6 +139,26 @@ fn told(error: &anyhow::Error) -> String {
     text
 }
 
+/// A text without what moves the cursor, colours the terminal or turns lines around: a file may say
+/// anything. Lines stay lines. What is JSON stays the same JSON.
+fn printable(text: &str) -> String {
+    let turns = |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut printable = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter != '\n' && (letter.is_control() || turns(letter)) {
+            printable.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        } else {
+            printable.push(letter);
+        }
+    }
+    printable
+}
+
+/// The same of what must be one line.
+fn printable_line(text: &str) -> String {
+    printable(text).replace('\n', "\\n")
+}
+
 /// Whether the reader of our output went away, as `head` does: no failure of ours.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
@@ -165,4 +185,17 @@ fn print(text: &str) -> anyhow::Result<()> {
         out.write_all(b"\n")?;
     }
     Ok(out.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{printable, printable_line};
+
+    #[test]
+    fn what_a_file_says_stays_what_it_says_and_does_nothing() {
+        assert_eq!(printable("Ünïcode — ok\nsecond"), "Ünïcode — ok\nsecond");
+        assert_eq!(printable("\r\x1b[2KVERIFIED"), "\\u000d\\u001b[2KVERIFIED");
+        assert_eq!(printable("\u{9b}2K\u{202e}\t"), "\\u009b2K\\u202e\\u0009");
+        assert_eq!(printable_line("one\norgledger: two"), "one\\norgledger: two");
+    }
 }

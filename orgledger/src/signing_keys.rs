@@ -9,6 +9,7 @@ use event_log::database::{self, Role};
 use event_log::{Append, EventLog, NewEvent, StreamKey, clock};
 use event_schemas::{Actor, EventMetadata, SigningKeyEvent, StreamEvent as _};
 use proofs::{Note, SigningKey, VerifyingKey};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::cli::PlaceArgs;
@@ -76,6 +77,20 @@ pub(crate) async fn of(installation: &Installation) -> anyhow::Result<Option<Arc
 pub(crate) async fn verifying(installation: &Installation) -> anyhow::Result<Vec<VerifyingKey>> {
     let keys = of(installation).await?;
     Ok(keys.iter().flat_map(|keys| keys.iter()).map(SigningKey::verifying_key).collect())
+}
+
+/// The keys of a name that the log has on record, those that were retired too.
+pub(crate) async fn on_record(log: &PgPool, name: &str) -> anyhow::Result<Vec<VerifyingKey>> {
+    let keys: Vec<String> = sqlx::query_scalar(
+        "select payload ->> 'key' from log.events
+         where aggregate_type = $1 and aggregate_id = $2 and payload ->> 'key' is not null
+         order by sequence",
+    )
+    .bind(SigningKeyEvent::STREAM)
+    .bind(name)
+    .fetch_all(log)
+    .await?;
+    Ok(keys.iter().filter_map(|key| key.parse().ok()).collect())
 }
 
 /// Puts on record that the log is sealed by other keys than before, where it is.

@@ -38,11 +38,68 @@ pub(crate) async fn page(
     if build.place.position != page.after {
         return Ok(Applied::Elsewhere(build.place));
     }
-    let place = builds::apply(&mut tx, projection, &build, page).await?;
+    let place = match builds::apply(&mut tx, projection, &build, page).await {
+        Ok(place) => place,
+        Err(ProjectionError::Sqlx(error)) if contradicts(&error) => {
+            tx.rollback().await?;
+            return Err(located(read, projection, state, page, error).await?);
+        }
+        Err(error) => return Err(error),
+    };
     tx.commit().await?;
     metrics::histogram!("orgledger_projection_apply_seconds", "projection" => projection.name)
         .record(started.elapsed().as_secs_f64());
     Ok(Applied::Here(place))
+}
+
+/// Whether a database refuses what is written for what it is: more than one row for a key, a value that
+/// is none, a rule that is broken.
+pub(crate) fn contradicts(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| ["21", "22", "23"].iter().any(|class| code.starts_with(class)))
+}
+
+/// The error of a page with the event that brings it about, where one does: the first one up to which
+/// the page is not applied.
+async fn located(
+    read: &PgPool,
+    projection: &Registered,
+    state: State,
+    page: &FeedPage,
+    error: sqlx::Error,
+) -> Result<ProjectionError, ProjectionError> {
+    let (mut applied, mut refused) = (0, page.events.len());
+    while refused > applied {
+        let middle = applied.midpoint(refused);
+        if is_refused(read, projection, state, &page.up_to_event(middle)).await? {
+            refused = middle;
+        } else {
+            applied = middle + 1;
+        }
+    }
+    Ok(ProjectionError::refused(page.events.get(refused), error))
+}
+
+async fn is_refused(
+    read: &PgPool,
+    projection: &Registered,
+    state: State,
+    page: &FeedPage,
+) -> Result<bool, ProjectionError> {
+    let mut tx = read.begin().await?;
+    let Some(build) = builds::lock(&mut tx, projection.name, state).await? else {
+        return Ok(false);
+    };
+    if build.place.position != page.after {
+        return Ok(false);
+    }
+    let refused = match builds::apply(&mut tx, projection, &build, page).await {
+        Ok(_) => false,
+        Err(ProjectionError::Sqlx(error)) if contradicts(&error) => true,
+        Err(error) => return Err(error),
+    };
+    tx.rollback().await?;
+    Ok(refused)
 }
 
 /// Applies what follows a place until a position is reached, and gives where that is. `applied` is

@@ -167,6 +167,23 @@ pub(crate) async fn disagreement(
     Ok(None)
 }
 
+/// The projection's builds whose tables are there, in service or not.
+pub(crate) async fn there(
+    connection: &mut PgConnection,
+    projection: &str,
+) -> Result<Vec<Build>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select build, version, position, stream_sequence from read.builds
+         where projection = $1
+             and to_regnamespace(format('read_%s_%s', projection, build)) is not null
+         order by build desc",
+    )
+    .bind(projection)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.iter().map(build).collect())
+}
+
 /// The schemas of builds that are out of service.
 pub(crate) async fn retired_schemas(
     connection: &mut PgConnection,

@@ -10,6 +10,7 @@ use crate::feed::{Feed, Pages};
 use crate::projection::{ProjectionError, Registered};
 use crate::rebuild::{Leftover, begin, lock_builder, serving, sweep};
 use crate::status::Difference;
+use crate::views;
 
 /// What a comparison found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub async fn compare(
     if serving(read, projection).await?.is_none() {
         return Ok(Compared::NotServing);
     }
+    // What readers see first: the rest is what the views should show.
+    if let Some(difference) = changed_view(read, projection).await? {
+        return Ok(Compared::Other(difference));
+    }
     let build = begin(read, projection, Leftover::Discard).await?;
     let compared = against(read, feed, projection, &build).await;
     let mut connection = read.acquire().await?;
@@ -55,6 +60,26 @@ pub async fn compare(
         }
         compared => compared,
     }
+}
+
+/// The first view of a read model that is not the one that this program makes. Nothing is changed.
+pub async fn changed_view(
+    read: &PgPool,
+    projection: &Registered,
+) -> Result<Option<Difference>, sqlx::Error> {
+    let mut tx = read.begin().await?;
+    let Some(serving) = builds::find(&mut tx, projection.name, State::Serving).await? else {
+        return Ok(None);
+    };
+    if serving.version != projection.version {
+        return Ok(None);
+    }
+    let changed = views::changed(&mut tx, projection, &serving).await?;
+    tx.rollback().await?;
+    Ok(changed.map(|(name, is)| Difference {
+        table: format!("the view read.{name}"),
+        row: format!("the definition is not the one that this program makes, but: {is}"),
+    }))
 }
 
 async fn against(

@@ -36,7 +36,7 @@ mod status;
 pub mod temporal;
 mod views;
 
-pub use compare::{Compared, compare};
+pub use compare::{Compared, changed_view, compare};
 pub use error::RunError;
 pub use feed::{Feed, FeedError, JetStreamFeed, PostgresFeed};
 pub use projection::{Projection, ProjectionError, Registered, all, named};

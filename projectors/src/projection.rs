@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use event_schemas::Month;
+use event_schemas::{Month, RecordedEvent};
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::access_register::AccessRegister;
 use crate::access_reviews::AccessReviews;
@@ -38,6 +39,18 @@ pub enum ProjectionError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The tables do not take what an event says: it contradicts what stands there.
+    #[error("event {position} ({event_type} {event_id}) cannot be applied: {error}")]
+    Refused {
+        /// The event's position.
+        position: i64,
+        /// Its type.
+        event_type: String,
+        /// The event.
+        event_id: Uuid,
+        /// What the database says.
+        error: sqlx::Error,
+    },
     /// Usage records that it needs have been archived. Sums without them would be wrong.
     #[error(
         "usage of {month} is archived, and its records are needed: restore it (`orgledger usage restore \
@@ -47,6 +60,21 @@ pub enum ProjectionError {
         /// The first of the months that are needed.
         month: Month,
     },
+}
+
+impl ProjectionError {
+    /// What the database says of an event, where it is known of which.
+    pub(crate) fn refused(event: Option<&RecordedEvent>, error: sqlx::Error) -> Self {
+        match event {
+            Some(event) => Self::Refused {
+                position: event.position,
+                event_type: event.event_type.clone(),
+                event_id: event.event_id,
+                error,
+            },
+            None => error.into(),
+        }
+    }
 }
 
 /// A read model: tables, and how a page of the log changes them.

@@ -164,7 +164,9 @@ impl Failures {
         }
         let pause = match error {
             RunError::Projection(
-                ProjectionError::Unreadable { .. } | ProjectionError::Archived { .. },
+                ProjectionError::Unreadable { .. }
+                | ProjectionError::Refused { .. }
+                | ProjectionError::Archived { .. },
             )
             | RunError::Newer { .. }
             | RunError::Disagrees { .. }

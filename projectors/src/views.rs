@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Executor, PgConnection, PgPool, Row};
+use sqlx::{Connection as _, Executor, PgConnection, PgPool, Row};
 
 use crate::builds::{self, Build, State};
 use crate::projection::Registered;
@@ -55,11 +55,19 @@ impl Patience {
 }
 
 fn plain(name: &str, schema: &str) -> String {
-    view(name, &format!("select * from {schema}.{name}"))
+    view(name, &of_one(name, schema))
+}
+
+fn of_one(name: &str, schema: &str) -> String {
+    format!("select * from {schema}.{name}")
 }
 
 /// Lets a view show either of two builds: the one in service. Both have the same columns.
 fn either(name: &str, projection: &str, builds: [&Build; 2]) -> String {
+    view(name, &of_either(name, projection, builds))
+}
+
+fn of_either(name: &str, projection: &str, builds: [&Build; 2]) -> String {
     let branch = |build: &Build| {
         format!(
             "select * from {}.{name} where {} = (select build from read.builds
@@ -68,7 +76,7 @@ fn either(name: &str, projection: &str, builds: [&Build; 2]) -> String {
             build.id
         )
     };
-    view(name, &format!("{} union all {}", branch(builds[0]), branch(builds[1])))
+    format!("{} union all {}", branch(builds[0]), branch(builds[1]))
 }
 
 /// The option is named each time: replacing a view resets those that are not.
@@ -202,6 +210,68 @@ pub(crate) async fn settle(read: &PgPool, projection: &Registered) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// The first of the projection's views that is not what this program makes of it, with what it is. The
+/// transaction goes on as their owner and is to be rolled back.
+pub(crate) async fn changed(
+    tx: &mut PgConnection,
+    projection: &Registered,
+    serving: &Build,
+) -> Result<Option<(&'static str, String)>, sqlx::Error> {
+    let others = builds::there(tx, projection.name).await?;
+    builds::act_as_builder(tx).await?;
+    for name in projection.views {
+        let found = definition(tx, name).await?;
+        let one = of_one(name, &serving.schema(projection.name));
+        let mut is_ours = found.is_some() && found == as_made(tx, &one).await?;
+        // Of a rebuild that goes on, or was killed.
+        for other in others.iter().filter(|other| other.id != serving.id) {
+            for builds in [[serving, other], [other, serving]] {
+                if !is_ours && found.is_some() {
+                    let two = of_either(name, projection.name, builds);
+                    is_ours = found == as_made(tx, &two).await?;
+                }
+            }
+        }
+        if !is_ours {
+            let is = found.map_or_else(
+                || "there is no such view".to_owned(),
+                |(definition, _)| definition.split_whitespace().collect::<Vec<_>>().join(" "),
+            );
+            return Ok(Some((name, is)));
+        }
+    }
+    Ok(None)
+}
+
+/// What a view in `read` selects, and its options.
+type Definition = (String, Option<Vec<String>>);
+
+async fn definition(tx: &mut PgConnection, name: &str) -> Result<Option<Definition>, sqlx::Error> {
+    sqlx::query_as(
+        "select pg_get_viewdef(oid), reloptions from pg_class
+         where oid = to_regclass('read.' || $1) and relkind = 'v'",
+    )
+    .bind(name)
+    .fetch_optional(tx)
+    .await
+}
+
+/// What a view of a query is, once it is made; none where it cannot be.
+async fn as_made(tx: &mut PgConnection, query: &str) -> Result<Option<Definition>, sqlx::Error> {
+    let mut tx = tx.begin().await?;
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut *tx).await?;
+    let name = format!("as_made_{pid}");
+    let made = tx.execute(format!("create {}", view(&name, query)).as_str()).await;
+    let definition = match made {
+        Ok(_) => definition(&mut tx, &name).await?,
+        // Another version's tables have other columns.
+        Err(error) if error.as_database_error().is_some() => None,
+        Err(error) => return Err(error),
+    };
+    tx.rollback().await?;
+    Ok(definition)
 }
 
 /// The views in `read` that show tables of another of the projection's builds than that in `schema`.

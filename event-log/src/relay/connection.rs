@@ -124,6 +124,12 @@ pub async fn nats_client(url: &str, name: &str) -> Result<Client, Refused> {
     client.map_err(|error| Refused::Url { error: error.to_string() })
 }
 
+/// The same, connected already, or with what failed.
+pub async fn connected_nats_client(url: &str, name: &str) -> Result<Client, async_nats::Error> {
+    let servers = servers(url)?;
+    Ok(options(&servers).name(name).connect(servers).await?)
+}
+
 /// The servers that a URL names.
 fn servers(url: &str) -> Result<Vec<ServerAddr>, Interrupted> {
     let parsed: Result<_, std::io::Error> =

@@ -24,7 +24,7 @@ mod source;
 mod stream;
 mod subscribe;
 
-pub use connection::{JetStreamConfig, nats_client};
+pub use connection::{JetStreamConfig, connected_nats_client, nats_client};
 pub use publish::{Relay, RelayConfig};
 pub use stream::Refused;
 pub use subscribe::{JetStreamReader, ReaderError, StreamPage};

@@ -52,14 +52,94 @@ fn hash_of(lines: impl Iterator<Item = (Uuid, i32, Option<Price>, Price)>) -> St
     let mut hash = Sha256::new();
     for (batch_id, ordinal, before, after) in lines {
         let before = before.as_ref().map_or_else(|| "-".to_owned(), written);
-        hash.update(format!("{batch_id} {ordinal} {before} > {}\n", written(&after)));
+        hash.update(line(batch_id, ordinal, &before, &written(&after)));
     }
+    digits(hash)
+}
+
+/// A line of what is hashed; this must never change.
+fn line(batch_id: Uuid, ordinal: i32, before: &str, after: &str) -> String {
+    format!("{batch_id} {ordinal} {before} > {after}\n")
+}
+
+fn digits(hash: Sha256) -> String {
     let mut digits = String::with_capacity(64);
     for byte in hash.finalize() {
         // Writing to a String does not fail.
         let _ = write!(digits, "{byte:02x}");
     }
     digits
+}
+
+/// The corrections that stand beside an event, as they are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExactCorrections {
+    /// How many.
+    pub count: i64,
+    /// A line for each, in order: what the event has the hash of.
+    pub lines: String,
+    /// What of them the hash does not say, and is not as it was written.
+    fault: Option<&'static str>,
+}
+
+impl ExactCorrections {
+    /// What is wrong with them, for the payload of the event that they stand beside.
+    pub fn fault(&self, payload: &str) -> Option<String> {
+        let payload: serde_json::Value = serde_json::from_str(payload).unwrap_or_default();
+        let (said, hash) = (payload["corrections"].as_i64(), payload["corrections_hash"].as_str());
+        let Some((said, hash)) = said.zip(hash) else {
+            return Some("it does not say what it corrects".to_owned());
+        };
+        if said != self.count {
+            return Some(format!("{} corrections stand beside it, and it says {said}", self.count));
+        }
+        let mut found = Sha256::new();
+        found.update(&self.lines);
+        if digits(found) != hash {
+            return Some("its corrections are not those that it was written with".to_owned());
+        }
+        self.fault.map(str::to_owned)
+    }
+}
+
+/// Reads the corrections that stand beside an event exactly as they are stored. Their records may have
+/// been archived since.
+pub async fn exact_corrections(
+    connection: &mut PgConnection,
+    position: i64,
+) -> Result<ExactCorrections, sqlx::Error> {
+    let rows = sqlx::query(
+        "with missing as materialized (select month from log.missing_usage_months() as m(month))
+         select c.batch_id, c.record_ordinal,
+             coalesce(concat_ws(' ', c.price_version_before, c.cost_pico_before, c.currency_before), ''),
+             concat_ws(' ', c.price_version, c.cost_pico, c.currency), c.ordinal,
+             coalesce(e.organization_id = c.organization_id and e.recorded_at = c.recorded_at, false),
+             coalesce((select bool_and(u.occurred_at = c.occurred_at) from log.usage_records u
+                       where u.batch_id = c.batch_id and u.ordinal = c.record_ordinal
+                           and u.occurred_day = c.occurred_day),
+                 exists (select from missing m where c.occurred_day >= m.month
+                     and c.occurred_day < m.month + interval '1 month'))
+         from log.usage_corrections c left join log.events e using (position)
+         where c.position = $1 order by c.ordinal",
+    )
+    .bind(position)
+    .fetch_all(connection)
+    .await?;
+    let mut found = ExactCorrections { count: 0, lines: String::new(), fault: None };
+    for row in &rows {
+        let before: &str = row.get(2);
+        let before = if before.is_empty() { "-" } else { before };
+        found.lines.push_str(&line(row.get(0), row.get(1), before, row.get(3)));
+        if i64::from(row.get::<i32, _>(4)) != found.count {
+            found.fault = Some("its corrections are not numbered as they were");
+        } else if !row.get::<bool, _>(5) {
+            found.fault = Some("a correction of it is another organization's, or of another time");
+        } else if !row.get::<bool, _>(6) {
+            found.fault = Some("a correction of it is of a record that is not there");
+        }
+        found.count += 1;
+    }
+    Ok(found)
 }
 
 /// The corrections of an event, in order, each with its record as it was priced until then.

@@ -32,8 +32,8 @@ use uuid::Uuid;
 pub(crate) use copy::COLUMNS;
 pub(crate) use corrections::are_those_of;
 pub use corrections::{
-    NewCorrection, PricedRecords, RecordCorrection, RecordsOf, corrections_hash, corrections_of,
-    price_of, read_as_priced, read_corrections,
+    ExactCorrections, NewCorrection, PricedRecords, RecordCorrection, RecordsOf, corrections_hash,
+    corrections_of, exact_corrections, price_of, read_as_priced, read_corrections,
 };
 pub use months::archived_months;
 pub use queue::{ORGANIZATION_RECORDS_WAITING_MAX, RECORDS_WAITING_MAX};

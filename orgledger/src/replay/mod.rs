@@ -126,6 +126,14 @@ async fn whole(
         ))?)?,
         ReplayFormat::Table => crate::print(&table(&models, seconds))?,
     }
+    // Its connection is needed.
+    drop(live);
+    for (name, _, _) in &models {
+        let changed = projectors::changed_view(read, &projectors::named(name)?).await?;
+        if let Some(projectors::Difference { table, row }) = changed {
+            bail!("in {table}, {row}: `orgledger rebuild {name}` makes it anew");
+        }
+    }
     if differs {
         bail!(
             "a live read model is not what history says: `orgledger rebuild NAME` fills it anew, and \

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use proofs::{Checkpoint, Note, VerifyingKey};
+use proofs::{Checkpoint, CheckpointError, Note, NoteError, VerifyingKey};
 
 /// Reads a file of checkpoints, one after another with an empty line between. Each must be signed by a key
 /// that one trusts: whoever keeps checkpoints keeps them as they came.
@@ -21,7 +21,15 @@ pub(super) fn read(path: &Path, keys: &[VerifyingKey]) -> anyhow::Result<Vec<Che
         let read = || -> anyhow::Result<Checkpoint> {
             let [text, signatures] = note else { anyhow::bail!("it has no signature") };
             let note = Note::parse(&format!("{text}\n\n{signatures}\n"))?;
-            Ok(Checkpoint::verify(&note, keys)?.0)
+            match Checkpoint::verify(&note, keys) {
+                Ok((checkpoint, _)) => Ok(checkpoint),
+                Err(error @ CheckpointError::Note(NoteError::Unsigned(_))) => anyhow::bail!(
+                    "{}; where that is a key of this log that was replaced since, name it too \
+                     (--key NEW,OLD)",
+                    crate::printable_line(&error.to_string())
+                ),
+                Err(error) => anyhow::bail!("{}", crate::printable_line(&error.to_string())),
+            }
         };
         let checkpoint =
             read().with_context(|| format!("{}: checkpoint {}", path.display(), number + 1))?;

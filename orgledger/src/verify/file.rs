@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use proofs::VerifyingKey;
 use proofs::bundle::{Verified, verify};
 use serde_json::json;
@@ -19,8 +19,9 @@ pub(super) fn run(path: &Path, keys: &[VerifyingKey], args: &VerifyArgs) -> anyh
          somebody you trust, not from the file"
     );
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let found =
-        verify(file, keys).with_context(|| format!("{} is NOT VERIFIED", path.display()))?;
+    let found = verify(file, keys)
+        .map_err(|trouble| anyhow!(crate::printable_line(&trouble.to_string())))
+        .with_context(|| format!("{} is NOT VERIFIED", path.display()))?;
     let anchored = match &args.anchor {
         Some(anchor) => Some(compare(&found, anchor, keys)?),
         None => None,
@@ -30,7 +31,7 @@ pub(super) fn run(path: &Path, keys: &[VerifyingKey], args: &VerifyArgs) -> anyh
     } else {
         told(path, &found, anchored)
     };
-    crate::print(&text)
+    crate::print(&crate::printable(&text))
 }
 
 /// How many checkpoints of a file are among those that were kept.
@@ -87,6 +88,8 @@ fn as_json(found: &Verified, anchored: Option<Compared>) -> serde_json::Value {
         "size": found.size,
         "events": found.events,
         "usage_records": found.usage_records,
+        "corrections": found.corrections,
+        "corrections_left_out": found.corrections_left_out,
         "first_position": found.positions.map(|(first, _)| first),
         "last_position": found.positions.map(|(_, last)| last),
         "recorded_at": found.recorded_at,
@@ -122,6 +125,23 @@ fn told(path: &Path, found: &Verified, anchored: Option<Compared>) -> String {
              checkpoint that was kept elsewhere shows that (--anchor)"
         }
     };
+    let corrections = match found.corrections {
+        0 => String::new(),
+        some => format!(", and {some} corrections of what they cost"),
+    };
+    let left_out = match found.corrections_left_out {
+        0 => String::new(),
+        some => format!(
+            "; {some} corrections of what usage costs, which events here have the hashes of, are not in \
+             this file"
+        ),
+    };
+    let others = match found.others {
+        0 => String::new(),
+        some => format!(
+            "; {some} earlier checkpoints by keys that are not named: what they sealed is under this one"
+        ),
+    };
     let agreeing = anchored.map_or_else(String::new, |compared| {
         format!(
             "  kept elsewhere   {} of {} checkpoints are in this file, and agree\n",
@@ -134,15 +154,16 @@ fn told(path: &Path, found: &Verified, anchored: Option<Compared>) -> String {
          \x20 organization     {}\n\
          \x20 leaves           {range}\n\
          \x20 events           {}\n\
-         \x20 usage records    {}\n\
+         \x20 usage records    {}{corrections}\n\
          \x20 positions        {positions}\n\
          \x20 recorded until   {until}\n\
          \x20 sealed at        {}\n\
          \x20 checkpoint       size {}, root {}\n\
-         \x20 signed by        {}\n\
+         \x20 signed by        {}{others}\n\
          {agreeing}\
          proven: these leaves are complete, unaltered and in order, as they stood when that was signed\n\
-         not proven: {rewritten}; nor that what was recorded was true",
+         not proven: {rewritten}; nor that what was recorded was true; README.md and schemas/ are for \
+         reading, and anybody may have changed them{left_out}",
         path.display(),
         found.origin,
         found.organization_id,

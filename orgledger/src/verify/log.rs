@@ -24,11 +24,17 @@ pub(super) async fn run(
     let installation = Installation::open_existing(place).await?;
     let keys = if keys.is_empty() { signing_keys::verifying(&installation).await? } else { keys };
     ensure!(!keys.is_empty(), "name the log's public key with --key, or its signing key");
+    let log = database::pool(&installation.log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let anchors = match &args.anchor {
-        Some(path) => anchored::read(path, &keys)?,
+        // What was kept may be signed by a key that was replaced since. Which ones there were the log
+        // says; whoever adds one to it makes no checkpoint of theirs one that was kept.
+        Some(path) => {
+            let name = keys.first().map(VerifyingKey::name).unwrap_or_default();
+            let replaced = signing_keys::on_record(&log, name).await?;
+            anchored::read(path, &[keys.clone(), replaced].concat())?
+        }
         None => Vec::new(),
     };
-    let log = database::pool(&installation.log, Role::Projector, PROJECTOR_CONNECTIONS_MAX).await?;
     let found = audit(&log, &keys, &anchors).await.context("the log is NOT VERIFIED")?;
     let read_models = read_models(place, &installation, log).await?;
     let text = if args.json {
@@ -36,7 +42,7 @@ pub(super) async fn run(
     } else {
         told(&found, &read_models, anchors.len())
     };
-    crate::print(&text)?;
+    crate::print(&crate::printable(&text))?;
     installation.close().await
 }
 
@@ -114,7 +120,9 @@ fn as_json(found: &Audited, read_models: &[ReadModel], anchors: usize) -> serde_
         "position": found.position,
         "unsealed": found.head - found.position,
         "sealed_at": found.sealed_at,
+        "corrections": found.corrections,
         "checkpoints": found.checkpoints,
+        "checkpoints_of_other_keys": found.vouched,
         "checkpoint": {
             "size": found.checkpoint.size,
             "root": found.checkpoint.root.to_string(),
@@ -130,6 +138,18 @@ fn told(found: &Audited, read_models: &[ReadModel], anchors: usize) -> String {
     let unsealed = match found.head - found.position {
         0 => String::new(),
         more => format!(" ({more} entries after that are not sealed yet)"),
+    };
+    let corrections = match found.corrections {
+        0 => String::new(),
+        some => format!(", and {some} corrections of what they cost"),
+    };
+    let others = match found.vouched {
+        0 => String::new(),
+        some => format!(
+            "; {some} earlier checkpoints by keys that are not named ({}): what they sealed is under \
+             the last one",
+            found.others.iter().cloned().collect::<Vec<_>>().join(", ")
+        ),
     };
     let archived = match found.archived_records {
         0 => String::new(),
@@ -159,11 +179,11 @@ fn told(found: &Audited, read_models: &[ReadModel], anchors: usize) -> String {
          \x20 log                {}\n\
          \x20 organizations      {}\n\
          \x20 events             {}\n\
-         \x20 usage records      {}{archived}\n\
+         \x20 usage records      {}{corrections}{archived}\n\
          \x20 up to position     {}{unsealed}\n\
          \x20 sealed at          {}\n\
          \x20 checkpoints        {}, the last of size {}, root {}\n\
-         \x20 signed by          {}\n\
+         \x20 signed by          {}{others}\n\
          \x20 read models        {}\n{kept}",
         found.origin,
         found.organizations,

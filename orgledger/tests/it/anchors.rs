@@ -6,11 +6,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
+use embedded::testing::{TestServers, test_nats, test_nats_url, unique_name};
 use proofs::{Checkpoint, Hash, Note, SigningKey, VerifyingKey, verify_consistency};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::support::{Directory, until};
+use crate::support::log::pool;
+use crate::support::{CREDENTIAL, Directory, Place, until};
 
 fn witness_key() -> SigningKey {
     SigningKey::of("witness.example", [9; 32]).unwrap()
@@ -73,6 +75,46 @@ async fn serve(places: &Places) -> String {
         .with_state(Arc::clone(places));
     tokio::spawn(async move { axum::serve(listener, routes).await });
     base
+}
+
+/// What a stream keeps of a subject is what an anchor is.
+#[tokio::test]
+async fn checkpoints_are_kept_in_a_stream_of_nats_and_fit_the_log() {
+    let servers = TestServers::start_postgres_only().await.unwrap();
+    let database = pool(&servers.postgres().url("postgres")).await;
+    sqlx::query("create database ledger").execute(&database).await.unwrap();
+    let key = SigningKey::of("ledger.example", [1; 32]).unwrap();
+    let subject = unique_name();
+    // Credentials stand in the URL, and there may be several servers.
+    let url = test_nats_url();
+    let place = Place::database(&servers.postgres().url("ledger"))
+        .with("ORGLEDGER_SIGNING_KEY", &key.reveal())
+        .with("ORGLEDGER_ANCHORS", &format!("nats:{subject}"))
+        .with("ORGLEDGER_ANCHOR_SECONDS", "0")
+        .with("NATS_URL", &format!("{url},{url}"));
+    place.print(&["migrate"]).await;
+    let jetstream = async_nats::jetstream::new(test_nats().await);
+    let keeps = async_nats::jetstream::stream::Config {
+        name: unique_name(),
+        subjects: vec![subject.clone()],
+        ..Default::default()
+    };
+    let stream = jetstream.create_stream(keeps).await.unwrap();
+    let commands = place.start(&["serve", "command-api"]).await;
+    let projectors = place.start(&["serve", "projectors"]).await;
+    let client = commands.client(CREDENTIAL);
+    let created = client.post("/v1/organizations", "one", &json!({ "name": "One" })).await;
+    created.expect(201);
+    let last = async || stream.get_last_raw_message_by_subject(&subject).await.ok();
+    until("a checkpoint is there", || async { last().await.is_some() }).await;
+    projectors.stop().await;
+    commands.stop().await;
+    let note = String::from_utf8(last().await.unwrap().payload.to_vec()).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let kept = out.path().join("kept");
+    std::fs::write(&kept, note).unwrap();
+    let said = place.print(&["verify", "--anchor", kept.to_str().unwrap()]).await;
+    assert!(said.contains("VERIFIED") && said.contains("the log agrees with each"), "{said}");
 }
 
 #[tokio::test]

@@ -81,8 +81,28 @@ async fn a_key_is_made_and_takes_the_place_of_another() {
     );
     let both_keys = format!("{old_public},{new_public}");
     new.print(&["verify", "--key", &both_keys]).await;
+    // With the new one alone, as the program has it: what the old one signed is under what both did.
+    let said = new.print(&["verify"]).await;
+    assert!(said.contains("the log is VERIFIED") && said.contains("earlier checkpoints by keys"));
+    let out = tempfile::tempdir().unwrap();
+    let kept = out.path().join("kept");
+    let notes: Vec<String> = sqlx::query_scalar("select note from seal.checkpoints order by size")
+        .fetch_all(&ledger)
+        .await
+        .unwrap();
+    std::fs::write(&kept, notes.join("\n")).unwrap();
+    let said = new.print(&["verify", "--anchor", kept.to_str().unwrap()]).await;
+    assert!(said.contains("the log agrees with each"), "{said}");
+    let file = out.path().join("evidence.tar");
+    let file = file.to_str().unwrap();
+    new.print(&["evidence", "export", "--common", "--out", file]).await;
+    let said = Place::default().print(&["verify", file, "--key", &new_public]).await;
+    assert!(said.contains(": VERIFIED"), "{said}");
+    let anchored = ["verify", file, "--key", &new_public, "--anchor", kept.to_str().unwrap()];
+    let refused = Place::default().run(&anchored).await.refused();
+    assert!(refused.contains("name it too (--key NEW,OLD)"), "{refused}");
     let refused = new.run(&["verify", "--key", &old_public]).await.refused();
-    assert!(refused.contains("NOT VERIFIED"), "{refused}");
+    assert!(refused.contains("NOT VERIFIED") && refused.contains("the last one"), "{refused}");
     // A key of another name seals nothing.
     let other = SigningKey::of("another.example", [3; 32]).unwrap();
     let wrong = place.with("ORGLEDGER_SIGNING_KEY", &other.reveal());

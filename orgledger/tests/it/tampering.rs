@@ -6,6 +6,7 @@ use std::process::Command;
 
 use embedded::testing::programs_dir;
 use embedded::{DataDir, Postgres};
+use serde_json::json;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 
@@ -25,6 +26,7 @@ impl Original {
         let directory = Directory::new();
         let place = directory.place();
         place.print(&["demo", "--exit", "--listen", "127.0.0.1:0"]).await;
+        reprice(&directory, &place).await;
         if let Some(file) = crate::real_data::real_data("membership/rust-lang.jsonl") {
             place.print(&["import", "membership", file.to_str().unwrap()]).await;
         }
@@ -44,6 +46,29 @@ impl Original {
         assert!(done.unwrap().success());
         Copied { path, key: self.key.clone(), _temporary: temporary }
     }
+}
+
+/// Prices some of the organization's usage again, by a list of its own.
+async fn reprice(directory: &Directory, place: &Place) {
+    let service = place.start(&["dev"]).await;
+    let owner = std::fs::read_to_string(directory.path().join("owner-credential")).unwrap();
+    let owner = service.client(owner.trim());
+    let organization_id = place
+        .json(&["why", "--organization", ORGANIZATION, "--currency", "USD", "--format", "json"])
+        .await["organization_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let base = format!("/v1/organizations/{organization_id}");
+    let prices = json!({ "provider": "openai", "currency": "USD", "models": [
+        { "model": "gpt-4o-mini", "matches": { "equals": "gpt-4o-mini" },
+          "rates": { "input_tokens": "7", "cached_input_tokens": "5", "output_tokens": "9" } }],
+        "effective_from": "2020-01-01T00:00:00Z" });
+    owner.post(&format!("{base}/price-lists"), "prices", &prices).await.expect(200);
+    let scope = json!({ "from": "2025-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z" });
+    let done = owner.post(&format!("{base}/usage/reprice"), "reprice", &scope).await.expect(200);
+    assert!(done["changed"].as_i64() > Some(10), "{done}");
+    service.stop().await;
 }
 
 /// A copy of the data directory; its server is stopped before it is removed.
@@ -141,6 +166,36 @@ fn contents() -> Vec<Drill> {
             Says("was changed"),
         ),
         drill(
+            "what a record costs since it was priced again",
+            "update log.usage_corrections set cost_pico = cost_pico + 1 where (position, ordinal) = (
+                 select position, ordinal from log.usage_corrections order by 1, 2 limit 1)",
+            "its corrections are not those that it was written with",
+            Says("the corrections of leaf"),
+        ),
+        drill(
+            "when a correction was recorded",
+            "update log.usage_corrections set recorded_at = recorded_at - interval '9 days'
+             where ordinal = 0",
+            "a correction of it is another organization's, or of another time",
+            Evidence::Holds,
+        ),
+        drill(
+            "a correction is deleted",
+            "delete from log.usage_corrections where (position, ordinal) = (
+                 select position, max(ordinal) from log.usage_corrections group by 1 limit 1)",
+            "corrections stand beside it, and it says",
+            Says("the corrections of leaf"),
+        ),
+        drill(
+            "a correction is put in",
+            "insert into log.usage_corrections select position - 1, 0, organization_id, batch_id, record_ordinal,
+                 occurred_at, occurred_day, price_version_before, cost_pico_before, currency_before,
+                 price_version, 1, currency, recorded_at
+             from log.usage_corrections order by position, ordinal limit 1",
+            "corrections of usage are in the log, and its events have",
+            Evidence::Holds,
+        ),
+        drill(
             "who did it",
             "update log.events set metadata = replace(metadata::text, '\"actor_id\":\"', '\"actor_id\":\"x')::json
              where position = MIDDLE",
@@ -148,6 +203,20 @@ fn contents() -> Vec<Drill> {
             Says("was changed"),
         ),
     ]
+}
+
+/// The next number of an event's stream.
+const NEXT: &str = "(select max(sequence) + 1 from log.events s
+    where s.aggregate_type = e.aggregate_type and s.aggregate_id = e.aggregate_id)";
+
+/// Puts a copy of an event at the log's end, and moves the head.
+fn at_the_end(sequence: &str, recorded_at: &str) -> String {
+    format!(
+        "insert into log.events select h.position + 1, gen_random_uuid(), organization_id,
+             aggregate_type, aggregate_id, {sequence}, event_type, event_version, payload, metadata,
+             occurred_at, {recorded_at} from log.events e, log.head h where e.position = MIDDLE;
+         update log.head set position = position + 1"
+    )
 }
 
 /// What is taken out, put in or moved.
@@ -168,6 +237,20 @@ fn places() -> Vec<Drill> {
                  occurred_at, e.recorded_at from log.events e, log.head h where e.position = MIDDLE",
             "beyond the log's head",
             Holds,
+        ),
+        drill(
+            "an event is put in at the end, with the head, that is none of its stream",
+            &at_the_end("100000", "h.recorded_at"),
+            "it is number 100000 of its stream",
+            // A text of a person is not read where its event is another: then nothing is exported.
+            Any,
+        ),
+        drill(
+            "one is put in at the end that says it was there earlier",
+            &at_the_end(NEXT, "e.recorded_at - interval '10 days'"),
+            "and what precedes it later",
+            // A text of a person is not read where its event is another: then nothing is exported.
+            Any,
         ),
         drill(
             "an event is put in instead of another",
@@ -319,6 +402,83 @@ async fn a_row_of_a_read_model_that_was_replaced_is_found() {
     copied.place().print(&["rebuild", "access_register"]).await;
     copied.live(&[]).await.expect("it was mended");
     postgres.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_view_that_was_replaced_is_found() {
+    let original = Original::new().await;
+    let copied = original.copy();
+    let postgres = copied.serve().await;
+    let replace = "do $$ declare build bigint; begin
+        select b.build into build from read.builds b where projection = 'access_register' and state = 'serving';
+        execute format('create or replace view read.members with (security_invoker = true) as
+            select * from read_access_register_%s.members where known_to is null', build);
+    end $$";
+    Copied::tamper(&postgres, replace).await;
+    let said = copied.live(&[]).await.unwrap_err();
+    let named = "the read model access_register is not what the log says: in the view read.members";
+    assert!(said.contains(named) && said.contains("orgledger rebuild access_register"), "{said}");
+    let replay = ["replay", "--only", "access_register"];
+    let ended = copied.place().run(&replay).await;
+    assert!(!ended.status.success() && ended.stderr.contains("view read.members"), "{ended:?}");
+    copied.place().print(&["rebuild", "access_register"]).await;
+    copied.live(&[]).await.expect("it was mended");
+    copied.place().print(&replay).await;
+    postgres.stop().await.unwrap();
+}
+
+/// Whoever has all rights over the database may append what looks right: no proof tells it from what is.
+/// Where it contradicts what was there, folding it says which event that is.
+#[tokio::test]
+async fn an_event_that_cannot_be_applied_is_named() {
+    let original = Original::new().await;
+    let copied = original.copy();
+    let postgres = copied.serve().await;
+    let purchase = "(select min(position) from log.events where event_type = 'credits.purchased')";
+    let again = at_the_end(NEXT, "h.recorded_at").replace("MIDDLE", purchase);
+    // The same lot twice on one page: the tables take a row once.
+    Copied::tamper(&postgres, &format!("{again}; {again}")).await;
+    let mut connection = PgConnection::connect(&postgres.url("orgledger")).await.unwrap();
+    let head: i64 = sqlx::query_scalar("select position from log.head")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    let replay = ["replay", "--only", "balances", "--to", &head.to_string()];
+    let said = copied.place().run(&replay).await.refused();
+    let named = format!("event {head} (credits.purchased ");
+    assert!(said.contains(&named) && said.contains("cannot be applied"), "{said}");
+    postgres.stop().await.unwrap();
+}
+
+/// A tar file's first header, of an entry without contents.
+fn header(name: &[u8]) -> Vec<u8> {
+    let mut header = vec![0; 512];
+    header[..name.len()].copy_from_slice(name);
+    header[100..108].copy_from_slice(b"0000444\0");
+    header[124..136].copy_from_slice(b"00000000000\0");
+    header[136..148].copy_from_slice(b"00000000000\0");
+    header[148..156].copy_from_slice(b"        ");
+    header[156] = b'0';
+    header[257..265].copy_from_slice(b"ustar\x0000");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header
+}
+
+#[tokio::test]
+async fn a_hostile_file_writes_nothing_on_the_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("evidence.tar");
+    let hostile = header(b"x\r\x1b[2K\x1b]0;title\x07\norgledger: evidence.tar: VERIFIED");
+    std::fs::write(&file, [hostile, vec![0; 1024]].concat()).unwrap();
+    let key =
+        proofs::SigningKey::of("ledger.example", [1; 32]).unwrap().verifying_key().to_string();
+    let ended = Place::default().run(&["verify", file.to_str().unwrap(), "--key", &key]).await;
+    assert!(!ended.stderr.contains(['\r', '\x1b', '\x07']), "{:?}", ended.stderr);
+    assert_eq!(ended.stderr.lines().count(), 1, "{:?}", ended.stderr);
+    let said = ended.refused();
+    assert!(said.contains("NOT VERIFIED") && said.contains("\\u000d\\u001b[2K"), "{said}");
 }
 
 /// Writes what was signed so far to a file, as an anchor does.

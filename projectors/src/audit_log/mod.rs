@@ -29,7 +29,7 @@ pub(crate) struct AuditLog;
 
 impl Projection for AuditLog {
     const NAME: &'static str = "audit_log";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const VIEWS: &'static [&'static str] = &["audit_log"];
     const INDEXES: &'static str = include_str!("indexes.sql");
 
@@ -54,6 +54,11 @@ impl Projection for AuditLog {
             match entry {
                 Entry::Told(organization_id, told) => {
                     let difference = states.apply(&told);
+                    // What happens to a project's key or budget happens in the project.
+                    let told = match (told.project_id, difference.project_id) {
+                        (None, Some(project_id)) => told.in_project(Some(project_id)),
+                        _ => told,
+                    };
                     found.push(Line::of(recorded, organization_id, told, difference)?);
                 }
                 Entry::Refused(organization_id, event) => {

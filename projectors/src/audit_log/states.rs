@@ -19,12 +19,20 @@ struct State {
     fields: Fields,
 }
 
+impl State {
+    fn project_id(&self) -> Option<Uuid> {
+        self.fields.get("project_id")?.as_str()?.parse().ok()
+    }
+}
+
 /// What changed by an event, and whose texts are in it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Difference {
     pub(super) before: Option<Value>,
     pub(super) after: Option<Value>,
     pub(super) person_id: Option<Uuid>,
+    /// The project that the thing belongs to, by what is known of it.
+    pub(super) project_id: Option<Uuid>,
 }
 
 /// The states that a page touches.
@@ -54,18 +62,24 @@ impl States {
         }
         let before = self.known.get(&told.key).cloned();
         let person_id = told.person_id.or(before.as_ref().and_then(|state| state.person_id));
-        match &told.change {
+        let project_id = before.as_ref().and_then(State::project_id);
+        let difference = match &told.change {
             Change::None => Difference::default(),
             Change::Began(fields) => {
                 self.set(&told.key, State { person_id, fields: fields.clone() });
-                Difference { before: None, after: shown(fields.clone()), person_id }
+                Difference { after: shown(fields.clone()), person_id, ..Difference::default() }
             }
             Change::Changed(now) => {
                 let mut state = before.unwrap_or_default();
                 let (was, is) = difference(&state.fields, now);
                 state.fields.extend(now.clone());
                 self.set(&told.key, State { person_id, fields: state.fields });
-                Difference { before: shown(was), after: shown(is), person_id }
+                Difference {
+                    before: shown(was),
+                    after: shown(is),
+                    person_id,
+                    ..Difference::default()
+                }
             }
             Change::Ended => {
                 if before.is_some() {
@@ -73,12 +87,15 @@ impl States {
                     self.changed.insert(told.key.clone());
                 }
                 let fields = before.map(|state| state.fields).unwrap_or_default();
-                Difference { before: shown(fields), after: None, person_id }
+                Difference { before: shown(fields), person_id, ..Difference::default() }
             }
-            Change::Between(was, is) => {
-                Difference { before: shown(was.clone()), after: shown(is.clone()), person_id: None }
-            }
-        }
+            Change::Between(was, is) => Difference {
+                before: shown(was.clone()),
+                after: shown(is.clone()),
+                ..Difference::default()
+            },
+        };
+        Difference { project_id, ..difference }
     }
 
     fn set(&mut self, key: &str, state: State) {

@@ -72,6 +72,24 @@ pub struct FeedPage {
 }
 
 impl FeedPage {
+    /// The same as if it ended with its event of that number, from 0.
+    pub(crate) fn up_to_event(&self, number: usize) -> Self {
+        let mut page = self.clone();
+        page.events.truncate(number + 1);
+        let upto = page.events.last().map_or(self.after, |event| event.position);
+        match &mut page.usage {
+            UsagePage::Runs(runs) => runs.retain(|run| run.first_position < upto),
+            UsagePage::Records(batches) => batches.retain(|batch| batch.first_position < upto),
+        }
+        match &mut page.corrections {
+            CorrectionsPage::InTheLog => {}
+            CorrectionsPage::Records(corrections) => {
+                corrections.retain(|(position, _)| *position <= upto);
+            }
+        }
+        Self { upto, ..page }
+    }
+
     /// Where it ends.
     pub(crate) fn end(&self) -> Place {
         Place { position: self.upto, stream_sequence: self.stream_sequence }

@@ -7,9 +7,10 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use uuid::Uuid;
 
 use super::ReplayError;
+use crate::apply::contradicts;
 use crate::error::RunError;
 use crate::feed::FeedPage;
-use crate::projection::Registered;
+use crate::projection::{ProjectionError, Registered};
 
 /// What a session says first. Temporary tables are in memory as far as this reaches; a sequential scan is
 /// taken only where there is nothing else, since the planner knows nothing of tables that are being filled.
@@ -56,11 +57,45 @@ impl Scratch {
     }
 
     pub(super) async fn apply(&mut self, page: &FeedPage) -> Result<(), RunError> {
+        match self.folded(page, true).await {
+            Err(ProjectionError::Sqlx(error)) if contradicts(&error) => {
+                Err(self.located(page, error).await?.into())
+            }
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                self.position = page.upto;
+                Ok(())
+            }
+        }
+    }
+
+    async fn folded(&mut self, page: &FeedPage, keep: bool) -> Result<(), ProjectionError> {
         let mut tx = self.connection.begin().await?;
         self.projection.apply(&mut tx, page).await?;
-        tx.commit().await?;
-        self.position = page.upto;
+        if keep {
+            tx.commit().await?
+        } else {
+            tx.rollback().await?
+        }
         Ok(())
+    }
+
+    /// The error of a page with the event that brings it about, where one does.
+    async fn located(
+        &mut self,
+        page: &FeedPage,
+        error: sqlx::Error,
+    ) -> Result<ProjectionError, ProjectionError> {
+        let (mut applied, mut refused) = (0, page.events.len());
+        while refused > applied {
+            let middle = applied.midpoint(refused);
+            match self.folded(&page.up_to_event(middle), false).await {
+                Err(ProjectionError::Sqlx(error)) if contradicts(&error) => refused = middle,
+                Err(error) => return Err(error),
+                Ok(()) => applied = middle + 1,
+            }
+        }
+        Ok(ProjectionError::refused(page.events.get(refused), error))
     }
 
     pub(super) fn connection(&mut self) -> &mut PgConnection {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::error::SealError;
 use super::leaves::{batches_of, leaf_of, records_of};
+use super::sound::corrections_fault;
 use super::trees::{OrganizationTree, parted};
 use super::unsigned;
 
@@ -160,6 +161,7 @@ async fn look(
         !archived.iter().any(|month| month.meets(batch.first_day, batch.last_day))
     };
     let read: Vec<Uuid> = batches.iter().filter(is_here).map(|batch| batch.batch_id).collect();
+    let mut corrections = 0;
     for (number, (position, sealed)) in (first..).zip(positions.iter().zip(&hashes)) {
         let changed = SealError::Changed { position: *position, number, organization_id };
         let place = entries.binary_search_by_key(position, ExactEntry::first_position);
@@ -173,6 +175,13 @@ async fn look(
         };
         if leaf_of(entry, number, root) != *sealed {
             return Err(changed);
+        }
+        if corrections < RECORDS_MAX {
+            let counted = |count| corrections += count;
+            let of_entry = std::slice::from_ref(entry);
+            if let Some(fault) = corrections_fault(connection, of_entry, counted).await? {
+                return Err(fault.into());
+            }
         }
     }
     Ok(())

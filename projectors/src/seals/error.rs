@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+use super::sound::Fault;
+
 /// Why nothing is signed. Nothing of what was being sealed is kept.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
@@ -59,6 +61,16 @@ pub enum SealError {
         /// What is wrong.
         what: String,
     },
+    /// An entry is nothing that orgledger writes there, or has other corrections beside it.
+    #[error("{name} at position {position}: {what}")]
+    Unsound {
+        /// Its type and id.
+        name: String,
+        /// Where.
+        position: i64,
+        /// What is wrong.
+        what: String,
+    },
     /// What was sealed is not what was signed.
     #[error(
         "the stored tree of {tree} is not the one that was signed: the schema seal was changed"
@@ -70,6 +82,12 @@ pub enum SealError {
     /// The system has no randomness.
     #[error("the system gives no random bytes")]
     Random,
+}
+
+impl From<Fault> for SealError {
+    fn from(Fault { name, position, what }: Fault) -> Self {
+        Self::Unsound { name, position, what }
+    }
 }
 
 impl SealError {
@@ -88,6 +106,7 @@ impl SealError {
             | Self::Shorter { .. }
             | Self::Changed { .. }
             | Self::Records { .. }
+            | Self::Unsound { .. }
             | Self::Tree { .. } => false,
         }
     }

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use event_log::exact::{ExactBatch, ExactEntry, copy_records, read_exact_at};
+use event_log::usage::exact_corrections;
 use proofs::bundle::{BundleWriter, EventLine, Line, Manifest, UsageLine};
 use proofs::{COPY_HEADER, COPY_TRAILER, Hash, Span, VerifyingKey};
 use serde_json::value::RawValue;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use super::error::SealError;
 use super::leaves::{batches_of, records_of};
 use super::read::{HEAD_COLUMNS, head_proof, placed_head, subtrees};
+use super::sound::corrects;
 use super::trees::parted;
 use super::{signed, unsigned};
 
@@ -187,7 +189,7 @@ impl Leaves {
         start: u64,
         end: u64,
     ) -> Result<u64, ExportError> {
-        let (mut lines, mut rows) = (Vec::new(), Vec::new());
+        let (mut lines, mut rows, mut corrections) = (Vec::new(), Vec::new(), String::new());
         let mut records = 0;
         let mut number = start;
         while number < end
@@ -212,6 +214,13 @@ impl Leaves {
                     records += batch.count;
                     rows.append(&mut rows_of(tx, batch).await?);
                 }
+                if let ExactEntry::Event(event) = entry
+                    && corrects(event)
+                {
+                    let found = exact_corrections(tx, event.position).await?;
+                    corrections.push_str(&found.lines);
+                    records += found.count;
+                }
                 let root = root_of(tx, entry).await?;
                 write_line(&mut lines, entry, number, hashes[place], root)?;
                 number += 1;
@@ -219,6 +228,9 @@ impl Leaves {
         }
         let sealed = self.last_head(tx, start, number).await?;
         writer.part(&lines, &rows, sealed.as_ref())?;
+        if !corrections.is_empty() {
+            writer.corrections(corrections.as_bytes())?;
+        }
         Ok(number)
     }
 

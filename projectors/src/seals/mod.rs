@@ -17,6 +17,7 @@ mod page;
 mod read;
 mod run;
 mod sign;
+mod sound;
 mod trees;
 
 pub use error::SealError;

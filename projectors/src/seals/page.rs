@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::error::SealError;
 use super::leaves::{batches_of, leaf_of, records_of};
+use super::sound::{Order, corrections_fault};
 use super::trees::{self, OrganizationTree};
 use super::{checks, sign};
 
@@ -74,6 +75,13 @@ pub(super) async fn seal_page(
         let archived = first_missing(&mut tx, batch.first_day, batch.last_day).await?;
         return Err(archived
             .map_or_else(|| wrong(what), |month| SealError::Log(ReadError::Archived { month })));
+    }
+    let mut order = Order::after(&mut tx, state.position).await?;
+    if let Some(fault) = order.fault(&mut tx, &page.entries).await? {
+        return Err(fault.into());
+    }
+    if let Some(fault) = corrections_fault(&mut tx, &page.entries, |_| {}).await? {
+        return Err(fault.into());
     }
     let root = |id: &Uuid| records.get(id).map_or_else(Hash::of_nothing, |records| records.root);
     append(&mut loaded, &page.entries, root);

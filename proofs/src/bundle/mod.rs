@@ -8,8 +8,10 @@
 //!   checkpoint; the proof's extra data are the [`crate::HeadLeaf`]'s record;
 //! - `schemas/…`: the schemas of events;
 //! - and for each part of the leaves, numbered from 1: `proofs/000001.tlog-proof` where the tree was
-//!   sealed within the part, `events/000001.ndjson` with a [`Line`] for each leaf, and
-//!   `usage/000001.copy` with the records of the part's batches, where it has any.
+//!   sealed within the part, `events/000001.ndjson` with a [`Line`] for each leaf,
+//!   `usage/000001.copy` with the records of the part's batches, where it has any, and
+//!   `corrections/000001.txt` with a line for each correction of what usage costs that its events
+//!   have the hash of.
 
 mod line;
 mod part;
@@ -78,4 +80,8 @@ fn events_name(part: u64) -> String {
 
 fn usage_name(part: u64) -> String {
     format!("usage/{part:06}.copy")
+}
+
+fn corrections_name(part: u64) -> String {
+    format!("corrections/{part:06}.txt")
 }

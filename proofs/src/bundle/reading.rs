@@ -1,10 +1,12 @@
 //! The leaves and records of a bundle, as they are read.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::Read;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::line::Line;
@@ -12,15 +14,20 @@ use super::part::{Lines, NextLine};
 use super::trouble::{Suspect, Trouble, Verified};
 use super::verify::read_head;
 use super::{HEAD, Manifest};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::copy::CopyRows;
-use crate::hash::Hash;
+use crate::hash::{Digits, Hash};
 use crate::keys::VerifyingKey;
 use crate::leaf::{HeadLeaf, organization_hash};
+use crate::note::NoteError;
+use crate::tlog_proof::ProofError;
 use crate::tree::{Frontier, Span};
 
 /// How many batches of usage a part may have; the writer makes parts of fewer leaves.
 const PART_BATCHES_MAX: usize = 65_536;
+
+/// The type of an event that corrects what usage costs.
+const REPRICED: &str = "usage.repriced";
 
 /// How much of `usage/…` is read at once.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -31,6 +38,21 @@ struct Batch {
     id: Uuid,
     count: u64,
     records: Hash,
+}
+
+/// What an event says of its corrections.
+#[derive(Deserialize)]
+struct Corrected<'a> {
+    corrections: u64,
+    #[serde(borrow)]
+    corrections_hash: Cow<'a, str>,
+}
+
+/// An event whose corrections are still to come.
+struct Repriced {
+    leaf: Suspect,
+    count: u64,
+    hash: String,
 }
 
 /// A bundle that is being verified.
@@ -45,6 +67,7 @@ pub(super) struct Reading<'k> {
     /// All leaves before this one are proven.
     proven: u64,
     batches: VecDeque<Batch>,
+    repriced: VecDeque<Repriced>,
     checkpoints: Vec<Checkpoint>,
     found: Verified,
 }
@@ -76,12 +99,15 @@ impl<'k> Reading<'k> {
             size: manifest.size,
             events: 0,
             usage_records: 0,
+            corrections: 0,
+            corrections_left_out: 0,
             positions: None,
             recorded_at: None,
             head,
             checkpoint,
             signers,
             checkpoints: Vec::new(),
+            others: 0,
         };
         let proven = manifest.first;
         Ok(Self {
@@ -92,6 +118,7 @@ impl<'k> Reading<'k> {
             claimed: None,
             proven,
             batches: VecDeque::new(),
+            repriced: VecDeque::new(),
             checkpoints: Vec::new(),
             found,
         })
@@ -107,13 +134,28 @@ impl<'k> Reading<'k> {
         !self.batches.is_empty()
     }
 
-    /// An earlier place of this organization's tree.
+    /// Whether corrections of events are to come.
+    pub(super) fn wants_corrections(&self) -> bool {
+        !self.repriced.is_empty()
+    }
+
+    /// An earlier place of this organization's tree; none where a key signed it that is not trusted, as
+    /// one may that was replaced since. Then what comes later proves the same.
     pub(super) fn proven_head(
         &mut self,
         name: &str,
         entry: impl Read,
-    ) -> Result<HeadLeaf, Trouble> {
-        let (head, checkpoint, _) = read_head(name, entry, self.keys)?;
+    ) -> Result<Option<HeadLeaf>, Trouble> {
+        let (head, checkpoint, _) = match read_head(name, entry, self.keys) {
+            Err(Trouble::Proof {
+                error: ProofError::Checkpoint(CheckpointError::Note(NoteError::Unsigned(_))),
+                ..
+            }) => {
+                self.found.others += 1;
+                return Ok(None);
+            }
+            read => read?,
+        };
         let is_here = head.organization == self.organization
             && head.size > self.frontier.size()
             && head.size <= self.manifest.end
@@ -122,7 +164,7 @@ impl<'k> Reading<'k> {
             return Err(Trouble::OtherHead(name.to_owned()));
         }
         self.checkpoints.push(checkpoint);
-        Ok(head)
+        Ok(Some(head))
     }
 
     /// The leaves of a part.
@@ -193,7 +235,23 @@ impl<'k> Reading<'k> {
         self.found.positions = Some((self.found.positions.map_or(first, |(start, _)| start), last));
         self.found.recorded_at = Some(line.recorded_at());
         match line {
-            Line::Event(_) => self.found.events += 1,
+            Line::Event(event) => {
+                self.found.events += 1;
+                if event.event_type == REPRICED {
+                    let read = serde_json::from_str::<Corrected<'_>>(event.payload.get());
+                    match read {
+                        Ok(Corrected { corrections: count, corrections_hash }) => {
+                            let hash = corrections_hash.into_owned();
+                            self.repriced.push_back(Repriced { leaf: suspect(), count, hash });
+                        }
+                        Err(_) if self.claimed.is_some() => {}
+                        Err(_) => return Err(unreadable("it does not say what it corrects")),
+                    }
+                    if self.repriced.len() > PART_BATCHES_MAX {
+                        return Err(unreadable("the part corrects too often"));
+                    }
+                }
+            }
             Line::Usage(usage) => {
                 self.found.usage_records = self.found.usage_records.saturating_add(usage.count);
                 let records = Hash::from_base64(&usage.records)
@@ -284,6 +342,42 @@ impl<'k> Reading<'k> {
                 Err(end.into())
             }
             None => Ok(()),
+        }
+    }
+
+    /// The corrections of the part's events.
+    pub(super) fn corrections(&mut self, entry: impl Read) -> Result<(), Trouble> {
+        let mut lines = Lines::of(entry);
+        while let Some(Repriced { leaf, count, hash }) = self.repriced.pop_front() {
+            let mut found = Digits::new();
+            let mut missing = None;
+            for number in 0..count {
+                let NextLine::Line(line) = lines.next_line()? else {
+                    missing = Some(format!("correction {number} is missing"));
+                    break;
+                };
+                found.update(line);
+                found.update(b"\n");
+            }
+            let changed = || (found.finish() != hash).then(|| "one of them was changed".to_owned());
+            if let Some(what) = missing.or_else(changed) {
+                return Err(Trouble::Corrections { event: leaf, what });
+            }
+            self.found.corrections = self.found.corrections.saturating_add(count);
+        }
+        match lines.next_line()? {
+            NextLine::End => Ok(()),
+            NextLine::Line(_) | NextLine::Broken => Err(Trouble::OtherEntry {
+                expected: "the end of the corrections".to_owned(),
+                found: "another".to_owned(),
+            }),
+        }
+    }
+
+    /// Goes on without the corrections of the part's events, which are not here.
+    pub(super) fn without_corrections(&mut self) {
+        for Repriced { count, .. } in self.repriced.drain(..) {
+            self.found.corrections_left_out = self.found.corrections_left_out.saturating_add(count);
         }
     }
 

@@ -27,6 +27,10 @@ pub struct Verified {
     pub events: u64,
     /// How many usage records.
     pub usage_records: u64,
+    /// How many corrections of what usage costs.
+    pub corrections: u64,
+    /// How many more its events speak of, which are not here.
+    pub corrections_left_out: u64,
     /// The position of the first entry that is here, and of the last; none where none is.
     pub positions: Option<(u64, u64)>,
     /// When the log learned of the last leaf that is here.
@@ -37,8 +41,10 @@ pub struct Verified {
     pub checkpoint: Checkpoint,
     /// Which of the keys signed that.
     pub signers: Vec<VerifyingKey>,
-    /// Every checkpoint of the bundle, the smallest first.
+    /// Every checkpoint of the bundle that one of the keys signed, the smallest first.
     pub checkpoints: Vec<Checkpoint>,
+    /// How many others it has: what they sealed is under the last one.
+    pub others: u64,
 }
 
 impl Verified {
@@ -133,6 +139,14 @@ pub enum Trouble {
     Records {
         /// The batch.
         batch: Suspect,
+        /// What is wrong with them.
+        what: String,
+    },
+    /// An event's corrections are not those that it was written with.
+    #[error("the corrections of {event} are not those that it was written with: {what}")]
+    Corrections {
+        /// The event.
+        event: Suspect,
         /// What is wrong with them.
         what: String,
     },

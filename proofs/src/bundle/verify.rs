@@ -7,7 +7,10 @@ use tar::{Entry, EntryType};
 use super::part::text;
 use super::reading::Reading;
 use super::trouble::{Trouble, Verified};
-use super::{HEAD, MANIFEST, Manifest, README, SCHEMAS, events_name, proof_name, usage_name};
+use super::{
+    HEAD, MANIFEST, Manifest, README, SCHEMAS, corrections_name, events_name, proof_name,
+    usage_name,
+};
 use crate::checkpoint::Checkpoint;
 use crate::keys::VerifyingKey;
 use crate::leaf::HeadLeaf;
@@ -33,7 +36,7 @@ pub fn verify(bundle: impl Read, keys: &[VerifyingKey]) -> Result<Verified, Trou
         let mut head = None;
         if entry.as_ref().is_some_and(|(name, _)| *name == proof_name(part)) {
             let (name, proof) = take(entry, &proof_name(part))?;
-            head = Some(reading.proven_head(&name, proof)?);
+            head = reading.proven_head(&name, proof)?;
             entry = named()?;
         }
         let (_, lines) = take(entry, &events_name(part))?;
@@ -43,6 +46,16 @@ pub fn verify(bundle: impl Read, keys: &[VerifyingKey]) -> Result<Verified, Trou
             let (_, rows) = take(entry, &usage_name(part))?;
             reading.records(rows)?;
             entry = named()?;
+        }
+        if reading.wants_corrections() {
+            let name = corrections_name(part);
+            if entry.as_ref().is_some_and(|(there, _)| *there == name) {
+                let (_, lines) = take(entry, &name)?;
+                reading.corrections(lines)?;
+                entry = named()?;
+            } else {
+                reading.without_corrections();
+            }
         }
         part += 1;
     }

@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use super::{HEAD, MANIFEST, Manifest, README, SCHEMAS, events_name, proof_name, usage_name};
+use super::{
+    HEAD, MANIFEST, Manifest, README, SCHEMAS, corrections_name, events_name, proof_name,
+    usage_name,
+};
 use crate::copy::{COPY_HEADER, COPY_TRAILER};
 use crate::keys::VerifyingKey;
 use crate::tlog_proof::Proof;
@@ -58,6 +61,11 @@ impl<W: Write> BundleWriter<W> {
             self.entry(&usage_name(self.part), &file)?;
         }
         Ok(())
+    }
+
+    /// Adds to the part what its events correct: the lines that they have the hashes of, in order.
+    pub fn corrections(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.entry(&corrections_name(self.part), lines)
     }
 
     /// Ends it.

@@ -10,6 +10,7 @@ use crate::balances::amount;
 use crate::costs::known::{none_is_archived, records_are_here};
 use crate::error::QueryError;
 use crate::snapshot::Snapshot;
+use crate::temporal::Temporal;
 
 /// The lines of a balance: what came in and left, and what was used.
 pub(super) async fn balance(
@@ -27,12 +28,16 @@ pub(super) async fn balance(
     query.push(")");
     let (events, more) = first(snapshot, query).await?;
     let moved = moved(snapshot, asked, &currency).await?;
-    let mut query = asked.events();
+    // A batch's line is of when it was recorded; what was used by a time is said by its hours.
+    let mut query = Asked { temporal: Temporal::NOW, ..*asked }.events();
     query.push(
         " and t.position in (select b.first_position from read.credit_usage_batches b
           where b.organization_id = ",
     );
     query.push_bind(asked.organization_id).push(" and b.currency = ").push_bind(currency.clone());
+    if let Some(time) = asked.temporal.as_of {
+        query.push(" and b.hour <= ").push_bind(time);
+    }
     query.push(")");
     let (batches, more_batches) = first(snapshot, query).await?;
     let used = used(snapshot, asked, &currency).await?;
@@ -133,7 +138,7 @@ pub(super) async fn usage(
         let first: DateTime<Utc> = row.try_get("since")?;
         since = Some(since.map_or(first, |since| since.min(first)));
     }
-    let mut query = Asked { temporal: crate::temporal::Temporal::NOW, ..*asked }.events();
+    let mut query = Asked { temporal: Temporal::NOW, ..*asked }.events();
     query.push(" and t.event_id = any(").push_bind(batches).push(")");
     let (events, _) = first(snapshot, query).await?;
     Ok(WhyLine {

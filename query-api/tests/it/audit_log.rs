@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use event_log::usage::NewUsage;
+use event_log::usage::{NewUsage, Price};
 use event_schemas::{
-    Actor, ApiKeyEvent, ApiKeyId, KeyOwner, MemberId, OrganizationEvent, OrganizationId,
-    OrganizationRole, ProjectEvent, ProjectId, ProjectRole, RefusalEvent,
+    Actor, ApiKeyEvent, ApiKeyId, BudgetEvent, BudgetPeriod, BudgetScope, Currency, KeyOwner,
+    MemberId, OrganizationEvent, OrganizationId, OrganizationRole, ProjectEvent, ProjectId,
+    ProjectRole, RefusalEvent,
 };
 use serde_json::{Value, json};
 
@@ -144,6 +145,49 @@ async fn lines_are_found_by_all_that_they_are() {
         BTreeSet::from_iter(requests),
         BTreeSet::from(["request 1".into(), "request 2".into()])
     );
+}
+
+/// What happens to a project's key or budget happens in the project, though its event names none.
+#[tokio::test]
+async fn a_projects_lines_have_what_became_of_its_keys_and_budgets() {
+    let world = acme().await;
+    let scope = BudgetScope::Project { project_id: ProjectId(id(PROD)) };
+    let set = crate::budgets::set(50, scope, BudgetPeriod::Monthly);
+    world.append(ACME, 50, "2026-01-08T00:00:00Z", set).await;
+    world.project_all().await;
+    let renamed = ApiKeyEvent::Renamed { name: "k".to_owned() };
+    world.append(ACME, KEY, "2026-01-09T00:00:00Z", renamed).await;
+    let revoked = ApiKeyEvent::Revoked { reason: None };
+    world.append(ACME, KEY, "2026-01-10T00:00:00Z", revoked).await;
+    let removed = BudgetEvent::Removed {
+        budget_id: id(50).into(),
+        organization_id: OrganizationId(id(ACME)),
+    };
+    world.append(ACME, 50, "2026-01-11T00:00:00Z", removed).await;
+    world.project_all().await;
+    let prod = id(PROD);
+    assert_eq!(
+        types(&world, &format!("?project_id={prod}&from=2026-01-06")).await,
+        ["api_key.created", "budget.set", "api_key.renamed", "api_key.revoked", "budget.removed"]
+    );
+    let revoked = lines(&world, "?type=api_key.revoked,budget.removed").await;
+    assert_eq!(column(&revoked, "project_id"), [prod.to_string(), prod.to_string()]);
+}
+
+#[tokio::test]
+async fn why_of_a_balance_has_the_batches_that_were_used_by_a_time_whenever_they_were_recorded() {
+    let world = acme().await;
+    let price = Price { version: 1, cost_pico: 5, currency: Currency::USD };
+    world.usage(ACME, vec![record(1, "2026-01-08T00:00:00Z", Some(price))]).await;
+    world.project_all().await;
+    let behind = async |as_of: &str| {
+        let asked = format!("/why?currency=USD{as_of}");
+        let found = world.found(&path(ACME, &asked)).await;
+        column(&found.at("/lines/1/events"), "type")
+    };
+    assert_eq!(behind("").await, ["usage.recorded"]);
+    assert_eq!(behind("&as_of=2026-01-08").await, ["usage.recorded"]);
+    assert_eq!(behind("&as_of=2026-01-07").await, [""; 0]);
 }
 
 #[tokio::test]

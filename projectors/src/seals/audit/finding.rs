@@ -3,6 +3,8 @@
 use proofs::Hash;
 use uuid::Uuid;
 
+use crate::seals::sound::Fault;
+
 /// What does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
@@ -63,6 +65,26 @@ pub enum Finding {
         position: i64,
         /// What is wrong.
         what: String,
+    },
+    /// An entry is nothing that orgledger writes there, or has other corrections beside it.
+    #[error("{name} at position {position}: {what}")]
+    Unsound {
+        /// Its type and id.
+        name: String,
+        /// Where.
+        position: i64,
+        /// What is wrong.
+        what: String,
+    },
+    /// Corrections stand in the log without an event.
+    #[error(
+        "{found} corrections of usage are in the log, and its events have {expected}: some were put in"
+    )]
+    StrayCorrections {
+        /// How many there are.
+        found: i64,
+        /// How many there should be.
+        expected: i64,
     },
     /// Records stand in the log without a batch.
     #[error(
@@ -141,6 +163,12 @@ pub enum Finding {
         /// The first row that differs, and how.
         row: String,
     },
+}
+
+impl From<Fault> for Finding {
+    fn from(Fault { name, position, what }: Fault) -> Self {
+        Self::Unsound { name, position, what }
+    }
 }
 
 /// Why an audit did not come to an end.

@@ -7,8 +7,10 @@
 mod finding;
 mod walk;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
-use proofs::{Checkpoint, Note, VerifyingKey};
+use proofs::{Checkpoint, CheckpointError, Note, NoteError, VerifyingKey};
 use sqlx::{PgConnection, PgPool, Row as _};
 
 pub use finding::{AuditError, Finding};
@@ -33,11 +35,18 @@ pub struct Audited {
     /// How many usage records are in batches of which some may be archived: of those the leaves were
     /// compared as they were sealed, and the records were not read.
     pub archived_records: u64,
+    /// How many corrections of what usage costs.
+    pub corrections: u64,
     /// How many checkpoints.
     pub checkpoints: u64,
+    /// How many of them, all before the last, no key that one trusts has signed: their trees are part of
+    /// the one that is signed.
+    pub vouched: u64,
+    /// Which keys signed those.
+    pub others: BTreeSet<String>,
     /// The last of them.
     pub checkpoint: Checkpoint,
-    /// When it was signed.
+    /// When it was signed, by the leaves under it.
     pub sealed_at: DateTime<Utc>,
     /// The keys that signed it.
     pub signers: Vec<VerifyingKey>,
@@ -81,6 +90,8 @@ pub async fn audit(
     let mut anchors = anchors.iter().peekable();
     let mut last: Option<(Checkpoint, Stored, Vec<VerifyingKey>)> = None;
     let mut checkpoints = 0;
+    let mut vouched = 0;
+    let mut others = BTreeSet::new();
     loop {
         let from = last.as_ref().map_or(0, |(checkpoint, _, _)| checkpoint.size);
         let stored = stored(&mut tx, from).await?;
@@ -98,12 +109,35 @@ pub async fn audit(
                 Ok(())
             })
             .await?;
-            let (checkpoint, signers) = signed_by(&walk, &one, &origin, keys)?;
+            if walk.sealed_at != Some(one.sealed_at) {
+                let reason = "it was signed at another time than is sealed".to_owned();
+                return Err(Finding::Checkpoint { size: one.size, reason }.into());
+            }
+            let checkpoint =
+                Checkpoint { origin: origin.clone(), size: walk.size(), root: walk.root() };
             checkpoints += 1;
+            let signers = match signed_by(&checkpoint, &one, keys)? {
+                Signed::By(signers) => signers,
+                Signed::ByOthers(by) => {
+                    vouched += 1;
+                    others.insert(by);
+                    Vec::new()
+                }
+            };
             last = Some((checkpoint, one, signers));
         }
     }
     let (checkpoint, stored, signers) = last.ok_or(AuditError::NotSealed)?;
+    // What was signed before is part of the tree that is signed last, so that one signature counts for
+    // all: keys may have been replaced since. None counts for the last one but its own.
+    if signers.is_empty() {
+        let by = others.into_iter().collect::<Vec<_>>().join(", ");
+        let reason = format!(
+            "it is the last one, and none of the keys that you trust has signed it; signatures are of \
+             {by}: where that is the log's key by now, name its public key with --key"
+        );
+        return Err(Finding::Checkpoint { size: stored.size, reason }.into());
+    }
     if let Some(anchor) = anchors.next() {
         return Err(Finding::PutBack { kept: anchor.size, found: checkpoint.size }.into());
     }
@@ -121,7 +155,10 @@ pub async fn audit(
         events: walk.events,
         usage_records: walk.usage_records,
         archived_records: walk.archived_records,
+        corrections: unsigned(walk.corrections),
         checkpoints,
+        vouched,
+        others,
         checkpoint,
         sealed_at: stored.sealed_at,
         signers,
@@ -149,25 +186,39 @@ async fn stored(tx: &mut PgConnection, after: u64) -> Result<Vec<Stored>, sqlx::
     Ok(rows.iter().map(one).collect())
 }
 
-/// A checkpoint is of the tree that it says, and signed by whom one trusts.
+/// Who has signed a checkpoint.
+enum Signed {
+    /// These keys, which one trusts.
+    By(Vec<VerifyingKey>),
+    /// Others, by their names.
+    ByOthers(String),
+}
+
+/// A checkpoint is of the tree that it says; and who has signed it.
 fn signed_by(
-    walk: &Walk,
+    found: &Checkpoint,
     stored: &Stored,
-    origin: &str,
     keys: &[VerifyingKey],
-) -> Result<(Checkpoint, Vec<VerifyingKey>), AuditError> {
-    let found = Checkpoint { origin: origin.to_owned(), size: walk.size(), root: walk.root() };
+) -> Result<Signed, AuditError> {
     let wrong = |reason: String| Finding::Checkpoint { size: stored.size, reason };
     if found.root.0[..] != stored.root[..] {
         return Err(wrong("it is of another tree".to_owned()).into());
     }
     let note = Note::parse(&stored.note).map_err(|error| wrong(error.to_string()))?;
-    let (checkpoint, signers) =
-        Checkpoint::verify(&note, keys).map_err(|error| wrong(error.to_string()))?;
-    if checkpoint != found {
+    let (checkpoint, signed) = match Checkpoint::verify(&note, keys) {
+        Ok((checkpoint, signers)) => {
+            (checkpoint, Signed::By(signers.into_iter().cloned().collect()))
+        }
+        Err(CheckpointError::Note(NoteError::Unsigned(by))) => {
+            let checkpoint = Checkpoint::parse(&note.text);
+            (checkpoint.map_err(|error| wrong(error.to_string()))?, Signed::ByOthers(by))
+        }
+        Err(error) => return Err(wrong(error.to_string()).into()),
+    };
+    if checkpoint != *found {
         return Err(wrong("what is signed is another tree".to_owned()).into());
     }
-    Ok((found, signers.into_iter().cloned().collect()))
+    Ok(signed)
 }
 
 /// Nothing stands beyond the log's head.

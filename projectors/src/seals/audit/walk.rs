@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use event_log::ReadError;
 use event_log::exact::{ExactBatch, ExactEntry, read_exact};
 use event_log::usage::archived_months;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 
 use super::finding::{AuditError, Finding};
 use crate::seals::leaves::{batches_of, leaf_of, records_of};
+use crate::seals::sound::{Order, corrections_fault};
 use crate::seals::trees::parted;
 use crate::seals::{signed, unsigned};
 
@@ -37,7 +39,12 @@ pub(super) struct Walk {
     pub(super) events: u64,
     pub(super) usage_records: u64,
     pub(super) archived_records: u64,
+    /// How many corrections of usage stand beside the events.
+    pub(super) corrections: i64,
     unsealed_records: u64,
+    order: Order,
+    /// When the last leaf of the log's tree was sealed, as that says.
+    pub(super) sealed_at: Option<DateTime<Utc>>,
 }
 
 impl Walk {
@@ -50,7 +57,10 @@ impl Walk {
             events: 0,
             usage_records: 0,
             archived_records: 0,
+            corrections: 0,
             unsealed_records: 0,
+            order: Order::default(),
+            sealed_at: None,
         }
     }
 
@@ -104,9 +114,26 @@ impl Walk {
                 }
                 self.leaf(tx, entry, root).await?;
             }
+            self.sound(tx, &page).await?;
             self.full_tiles(tx).await?;
         }
         Ok(())
+    }
+
+    /// What else holds of the next entries, sealed or not.
+    async fn sound(
+        &mut self,
+        tx: &mut PgConnection,
+        entries: &[ExactEntry],
+    ) -> Result<(), AuditError> {
+        if let Some(fault) = self.order.fault(tx, entries).await? {
+            return Err(Finding::from(fault).into());
+        }
+        let counted = |count| self.corrections += count;
+        match corrections_fault(tx, entries, counted).await? {
+            Some(fault) => Err(Finding::from(fault).into()),
+            None => Ok(()),
+        }
     }
 
     async fn page(
@@ -230,6 +257,7 @@ impl Walk {
                     return Err(wrong.into());
                 }
                 tree.head_index = Some(index);
+                self.sealed_at = Some(head.sealed_at);
                 self.log.push(head.hash());
                 grown(self.log.size(), self.log.root())?;
             }
@@ -287,14 +315,16 @@ impl Walk {
         head: i64,
     ) -> Result<(), AuditError> {
         while self.position < head {
-            for batch in batches_of(&self.page(tx, head).await?) {
+            let page = self.page(tx, head).await?;
+            for batch in batches_of(&page) {
                 self.unsealed_records += unsigned(batch.count);
             }
+            self.sound(tx, &page).await?;
         }
         Ok(())
     }
 
-    /// Looks for usage records that belong to no batch. Of batches that reach into an archived month
+    /// Looks for usage records that belong to no batch, and corrections that belong to no event. Of batches that reach into an archived month
     /// nobody knows here how many are left: theirs are not counted.
     pub(super) async fn strays(&self, tx: &mut PgConnection) -> Result<(), AuditError> {
         debug_assert_eq!(self.position, self.head);
@@ -307,9 +337,19 @@ impl Walk {
                    on b.first_day < m.month + interval '1 month' and b.last_day >= m.month
                  where b.batch_id = u.batch_id)"
         };
-        let found: i64 = sqlx::query_scalar(counted).fetch_one(tx).await?;
+        let found: i64 = sqlx::query_scalar(counted).fetch_one(&mut *tx).await?;
         let expected = signed(self.usage_records + self.unsealed_records);
-        if found == expected { Ok(()) } else { Err(Finding::Strays { found, expected }.into()) }
+        if found != expected {
+            return Err(Finding::Strays { found, expected }.into());
+        }
+        let counted = "select count(*) from log.usage_corrections";
+        let found: i64 = sqlx::query_scalar(counted).fetch_one(tx).await?;
+        let expected = self.corrections;
+        if found == expected {
+            Ok(())
+        } else {
+            Err(Finding::StrayCorrections { found, expected }.into())
+        }
     }
 }
 
