@@ -101,9 +101,14 @@ async fn four_roles_and_a_region_that_lives_on_nats_alone() {
         assert!(client.at(service.base()).get("/metrics").await.text.contains("orgledger_"));
     }
 
-    let here = fingerprints(&pool(&servers.postgres().url("ledger")).await).await;
-    let there = fingerprints(&pool(&elsewhere_url).await).await;
-    assert!(here.iter().all(|one| one.position == position), "{here:?}");
+    let (here, there) = (pool(&servers.postgres().url("ledger")).await, pool(&elsewhere_url).await);
+    for tables in [&here, &there] {
+        until("every projection is there", || async {
+            fingerprints(tables).await.iter().all(|one| one.position == position)
+        })
+        .await;
+    }
+    let (here, there) = (fingerprints(&here).await, fingerprints(&there).await);
     assert_eq!(here, there, "the feeds do not give the same tables");
     for service in [commands, queries, projectors, relay, far_projectors, far_queries] {
         service.stop().await;

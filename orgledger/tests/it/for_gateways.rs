@@ -103,7 +103,7 @@ async fn every_example_for_gateways_records_usage() {
 
     let log = database_of(servers.postgres()).await;
     let expected = [
-        "event-1",
+        "/gateway#event-1",
         "line-1",
         "line-2",
         "line-3",
