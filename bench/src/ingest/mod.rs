@@ -85,7 +85,7 @@ pub(crate) async fn measure(
         let (mut under, _) = commands::beside(&world, sending).await?;
         rollup.caught_up(&world, &load.expected).await?;
         let (p50, idle) = (percentile(&mut under, 0.5), percentile(&mut idle, 0.5));
-        figures.compared("command_p50_under_ingest", p50, "ms", idle, "≤ 4 ms");
+        figures.compared("command_p50_under_ingest", p50, "ms", idle, "ratio ≤ 4");
         figures.alone("command_p99_under_ingest", percentile(&mut under, 0.99), "ms", "");
     }
     if figures.wants("usage_rebuild") {
