@@ -66,7 +66,7 @@ pub async fn rebuild(
     let _lock = lock_builder(read, projection.name).await?;
     // A newer program's tables are not for this one to replace.
     serving(read, projection).await?;
-    let mut rebuilt = build(read, feed, projection, Leftover::Discard, progress).await?;
+    let mut rebuilt = Box::pin(build(read, feed, projection, Leftover::Discard, progress)).await?;
     rebuilt.seconds = started.elapsed().as_secs_f64();
     Ok(rebuilt)
 }
@@ -90,7 +90,7 @@ pub(crate) async fn ensure_serving(
         version = projection.version,
         "building a read model from the log"
     );
-    build(read, feed, projection, Leftover::Resume, &mut |_| {}).await?;
+    Box::pin(build(read, feed, projection, Leftover::Resume, &mut |_| {})).await?;
     let serving = serving(read, projection).await?;
     serving.ok_or(RunError::Replaced { projection: projection.name })
 }

@@ -73,9 +73,9 @@ impl Scratch {
         let mut tx = self.connection.begin().await?;
         self.projection.apply(&mut tx, page).await?;
         if keep {
-            tx.commit().await?
+            tx.commit().await?;
         } else {
-            tx.rollback().await?
+            tx.rollback().await?;
         }
         Ok(())
     }
