@@ -105,11 +105,11 @@ impl<'a> Added<'a> {
 async fn add(tx: &mut PgConnection, added: &Added<'_>) -> Result<(), sqlx::Error> {
     // How many groups there will be cannot be foreseen, and Postgres, told that there may be as many
     // as records, would sort them on disk: three times the work.
-    tx.execute("set local enable_sort to off; set local jit to off").await?;
+    tx.execute("set local enable_sort to off").await?;
     let with_units: i64 = added.run(tx, &statements::rollups(added.rows)).await?.try_get(0)?;
     if with_units > 0 {
         added.run(tx, &statements::units(added.rows)).await?;
     }
-    tx.execute("set local enable_sort to default; set local jit to default").await?;
+    tx.execute("set local enable_sort to default").await?;
     Ok(())
 }
