@@ -96,6 +96,7 @@ begin
     update log.head h
     set position = stood_at + p.upto, last_batch = stood_at + p.upto, recorded_at = clock
     from (select max(upto)::bigint as upto from placed) p;
+    -- The channel on which appends are heard of: event_log::follow::NOTIFY_CHANNEL.
     perform pg_notify('orgledger_log', h.position::text) from log.head h;
 end $$;
 revoke all on function log.place_usage(text[], text[], bigint[], bigint, bigint, uuid[], uuid[], integer[],

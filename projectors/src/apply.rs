@@ -42,7 +42,11 @@ pub(crate) async fn page(
         Ok(place) => place,
         Err(ProjectionError::Sqlx(error)) if contradicts(&error) => {
             tx.rollback().await?;
-            return Err(located(read, projection, state, page, error).await?);
+            let mut search = Search::in_page(page);
+            while let Some(part) = search.next() {
+                search.tell(is_refused(read, projection, state, &part).await?);
+            }
+            return Err(search.located(error));
         }
         Err(error) => return Err(error),
     };
@@ -59,25 +63,40 @@ pub(crate) fn contradicts(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| ["21", "22", "23"].iter().any(|class| code.starts_with(class)))
 }
 
-/// The error of a page with the event that brings it about, where one does: the first one up to which
-/// the page is not applied.
-async fn located(
-    read: &PgPool,
-    projection: &Registered,
-    state: State,
-    page: &FeedPage,
-    error: sqlx::Error,
-) -> Result<ProjectionError, ProjectionError> {
-    let (mut applied, mut refused) = (0, page.events.len());
-    while refused > applied {
-        let middle = applied.midpoint(refused);
-        if is_refused(read, projection, state, &page.up_to_event(middle)).await? {
-            refused = middle;
+/// The search for the event that brings a page's error about: the first one up to which it is refused.
+pub(crate) struct Search<'a> {
+    page: &'a FeedPage,
+    applied: usize,
+    refused: usize,
+}
+
+impl<'a> Search<'a> {
+    pub(crate) fn in_page(page: &'a FeedPage) -> Self {
+        Self { page, applied: 0, refused: page.events.len() }
+    }
+
+    fn middle(&self) -> usize {
+        self.applied.midpoint(self.refused)
+    }
+
+    /// What is to be tried next; none where the search has ended.
+    pub(crate) fn next(&self) -> Option<FeedPage> {
+        (self.refused > self.applied).then(|| self.page.up_to_event(self.middle()))
+    }
+
+    /// Whether that was refused.
+    pub(crate) fn tell(&mut self, is_refused: bool) {
+        if is_refused {
+            self.refused = self.middle();
         } else {
-            applied = middle + 1;
+            self.applied = self.middle() + 1;
         }
     }
-    Ok(ProjectionError::refused(page.events.get(refused), error))
+
+    /// The error with its event, where one brings it about.
+    pub(crate) fn located(self, error: sqlx::Error) -> ProjectionError {
+        ProjectionError::refused(self.page.events.get(self.refused), error)
+    }
 }
 
 async fn is_refused(

@@ -23,8 +23,9 @@ pub(super) fn budget(id: Uuid, event: &BudgetEvent) -> Told {
             action,
             time_zone,
         } => itself().about_any(of(scope)).in_project(project_id.map(|id| id.0)).began(json!({
-            "project_id": project_id, "scope": scope, "keeper": keeper, "name": name, "currency": currency, "period": period,
-            "amount": amount, "thresholds": thresholds, "action": action, "time_zone": time_zone,
+            "project_id": project_id, "scope": scope, "keeper": keeper, "name": name,
+            "currency": currency, "period": period, "amount": amount, "thresholds": thresholds,
+            "action": action, "time_zone": time_zone,
         })),
         BudgetEvent::Changed {
             budget_id: _,

@@ -7,7 +7,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use uuid::Uuid;
 
 use super::ReplayError;
-use crate::apply::contradicts;
+use crate::apply::{Search, contradicts};
 use crate::error::RunError;
 use crate::feed::FeedPage;
 use crate::projection::{ProjectionError, Registered};
@@ -59,7 +59,15 @@ impl Scratch {
     pub(super) async fn apply(&mut self, page: &FeedPage) -> Result<(), RunError> {
         match self.folded(page, true).await {
             Err(ProjectionError::Sqlx(error)) if contradicts(&error) => {
-                Err(self.located(page, error).await?.into())
+                let mut search = Search::in_page(page);
+                while let Some(part) = search.next() {
+                    search.tell(match self.folded(&part, false).await {
+                        Ok(()) => false,
+                        Err(ProjectionError::Sqlx(error)) if contradicts(&error) => true,
+                        Err(error) => return Err(error.into()),
+                    });
+                }
+                Err(search.located(error).into())
             }
             Err(error) => Err(error.into()),
             Ok(()) => {
@@ -78,24 +86,6 @@ impl Scratch {
             tx.rollback().await?;
         }
         Ok(())
-    }
-
-    /// The error of a page with the event that brings it about, where one does.
-    async fn located(
-        &mut self,
-        page: &FeedPage,
-        error: sqlx::Error,
-    ) -> Result<ProjectionError, ProjectionError> {
-        let (mut applied, mut refused) = (0, page.events.len());
-        while refused > applied {
-            let middle = applied.midpoint(refused);
-            match self.folded(&page.up_to_event(middle), false).await {
-                Err(ProjectionError::Sqlx(error)) if contradicts(&error) => refused = middle,
-                Err(error) => return Err(error),
-                Ok(()) => applied = middle + 1,
-            }
-        }
-        Ok(ProjectionError::refused(page.events.get(refused), error))
     }
 
     pub(super) fn connection(&mut self) -> &mut PgConnection {

@@ -324,8 +324,9 @@ impl Walk {
         Ok(())
     }
 
-    /// Looks for usage records that belong to no batch, and corrections that belong to no event. Of batches that reach into an archived month
-    /// nobody knows here how many are left: theirs are not counted.
+    /// Looks for usage records that belong to no batch, and corrections that belong to no event.
+    /// Of batches that reach into an archived month nobody knows here how many are left: theirs are not
+    /// counted.
     pub(super) async fn strays(&self, tx: &mut PgConnection) -> Result<(), AuditError> {
         debug_assert_eq!(self.position, self.head);
         let counted = if self.archived_records == 0 {
