@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::TryStreamExt as _;
+use proofs::Hash;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
@@ -73,6 +74,8 @@ pub struct ExactBatch {
     pub metadata: String,
     /// When the log learned of them.
     pub recorded_at: DateTime<Utc>,
+    /// The root over its records, as they were written; none of a batch from before it was kept.
+    pub records_root: Option<Hash>,
 }
 
 /// What stands in the log at once: an event, or a batch.
@@ -142,7 +145,7 @@ const EVENTS: &str =
 
 const BATCHES: &str =
     "select first_position, batch_id, organization_id, count::bigint, first_day, last_day,
-        actor, metadata::text, recorded_at
+        actor, metadata::text, recorded_at, records_root
     from log.usage_batches";
 
 /// Reads what follows `after`, up to `head` at most, which the log's head has reached.
@@ -235,6 +238,7 @@ fn batch(row: &PgRow) -> ExactEntry {
         actor: row.get(6),
         metadata: row.get(7),
         recorded_at: row.get(8),
+        records_root: row.get::<Option<&[u8]>, _>(9).and_then(Hash::from_slice),
     })
 }
 

@@ -24,15 +24,18 @@ pub(super) const POSTGRES_EPOCH_DAYS: i32 = 730_120;
 pub(super) const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 /// Rows in their order, each with its batch and its place in it, with the file's header and trailer.
-pub(super) fn encode(
-    rows: &[Row<'_>],
+/// `encoded` is given each row's bytes, which are those that `exact::copy_records` reads.
+pub(super) fn encode<'r>(
+    rows: &'r [Row<'_>],
     places: &[(Uuid, i32)],
+    mut encoded: impl FnMut(&'r Row<'_>, &[u8]),
 ) -> Result<Vec<u8>, serde_json::Error> {
     let mut out = Fields(Vec::with_capacity(rows.len() * 320 + 32));
     out.0.extend_from_slice(SIGNATURE);
     out.0.extend_from_slice(&[0; 8]); // flags, header extension
     for (row, (batch_id, ordinal)) in rows.iter().zip(places) {
         let record = row.record;
+        let begin = out.0.len();
         out.0.extend_from_slice(&COLUMNS_COUNT.to_be_bytes());
         out.uuid(*batch_id);
         out.field(&ordinal.to_be_bytes());
@@ -79,6 +82,7 @@ pub(super) fn encode(
             Some(duration_ms) => out.bigint(duration_ms),
             None => out.optional(None),
         }
+        encoded(row, &out.0[begin..]);
     }
     out.0.extend_from_slice(&(-1_i16).to_be_bytes());
     Ok(out.0)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use event_schemas::Month;
+use proofs::{Frontier, Hash};
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
@@ -43,6 +44,8 @@ struct Batch<'a> {
     count: i32,
     days: Option<(NaiveDate, NaiveDate)>,
     first_position: i64,
+    /// The tree over its records, as they were encoded.
+    records: Frontier,
 }
 
 impl<'a> Group<'a> {
@@ -94,7 +97,7 @@ impl<'a> Group<'a> {
         rows.sort_unstable_by_key(|row| (row.day, row.request_key));
         let (mut batches, places) = number(&writes, &rows);
         let mut tx = sqlx::Connection::begin(&mut *connection).await?;
-        match copy_all(&mut tx, &rows, &places).await {
+        match copy_all(&mut tx, &mut batches, &rows, &places).await {
             Ok(()) => {}
             Err(error) if is_unique_violation(&error) => {
                 tx.rollback().await?;
@@ -142,6 +145,7 @@ fn number<'a>(
         count: 0,
         days: None,
         first_position: 0,
+        records: Frontier::default(),
     };
     let mut batches: Vec<Batch<'a>> = writes.iter().map(batch).collect();
     let mut places = Vec::with_capacity(rows.len());
@@ -165,9 +169,10 @@ fn give_positions(batches: &mut [Batch<'_>], head: i64) -> i64 {
     last
 }
 
-/// Rows are in order of their days: one `COPY` a month.
+/// Rows are in order of their days: one `COPY` a month. Each batch's tree grows by its records.
 async fn copy_all(
     tx: &mut PgConnection,
+    batches: &mut [Batch<'_>],
     rows: &[Row<'_>],
     places: &[(Uuid, i32)],
 ) -> Result<(), sqlx::Error> {
@@ -178,7 +183,9 @@ async fn copy_all(
     for rows in rows.chunk_by(month) {
         let places = &places[done..done + rows.len()];
         done += rows.len();
-        let data = copy::encode(rows, places).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
+        let hash = |row: &Row<'_>, bytes: &[u8]| batches[row.write].records.push(Hash::leaf(bytes));
+        let data =
+            copy::encode(rows, places, hash).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
         copy::copy_month(tx, rows[0].day, data).await?;
     }
     Ok(())
@@ -295,7 +302,7 @@ async fn place(
     }
     let row = sqlx::query(
         "select stood_at, moved, newer_price, others_wrote
-         from log.place_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         from log.place_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(column!(expected, e => e.0.aggregate_type))
     .bind(column!(expected, e => e.0.aggregate_id.to_string()))
@@ -309,6 +316,7 @@ async fn place(
     .bind(column!(new, b => b.days.map(|(_, last)| last)))
     .bind(column!(new, b => b.write.actor.clone()))
     .bind(column!(new, b => b.write.metadata.to_string()))
+    .bind(column!(new, b => b.records.root().0.to_vec()))
     .fetch_one(tx)
     .await?;
     let moved = row.try_get::<Option<Vec<i64>>, _>(1)?.unwrap_or_default().into_iter();

@@ -32,7 +32,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("proofs", &[]),
     ("embedded", &[]),
     ("domain", &["event-schemas"]),
-    ("event-log", &["event-schemas", "parquet-file"]),
+    ("event-log", &["event-schemas", "parquet-file", "proofs"]),
     ("api-conventions", &["event-schemas"]),
     ("command-api", &["api-conventions", "domain", "event-log", "event-schemas"]),
     ("projectors", &["event-log", "event-schemas", "proofs"]),

@@ -13,6 +13,7 @@ mod checks;
 mod error;
 mod export;
 mod leaves;
+mod look_back;
 mod page;
 mod read;
 mod run;

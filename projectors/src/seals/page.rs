@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use event_log::ReadError;
-use event_log::exact::read_exact;
+use event_log::exact::{ExactBatch, ExactEntry, read_exact};
 use event_log::usage::months::first_missing;
 use proofs::{Hash, SigningKey};
 use sqlx::{Connection as _, PgPool};
@@ -54,10 +54,13 @@ pub(super) async fn seal_page(
     // The planner knows nothing yet of a partition that is being filled.
     sqlx::query("set local enable_seqscan to off").execute(&mut *tx).await?;
     let page = read_exact(&mut tx, state.position, head).await?;
-    let batches = batches_of(&page.entries);
+    // Who wrote a batch has hashed its records already. What it is made of is read where that was
+    // not done yet, and by who looks back.
+    let mut batches = batches_of(&page.entries);
+    batches.retain(|batch| batch.records_root.is_none());
     let records = records_of(&mut tx, &batches).await?;
     let mut organization_ids: Vec<Uuid> =
-        page.entries.iter().map(event_log::exact::ExactEntry::organization_id).collect();
+        page.entries.iter().map(ExactEntry::organization_id).collect();
     organization_ids.sort_unstable();
     organization_ids.dedup();
     let mut loaded = trees::load(&mut tx, &organization_ids).await?;
@@ -83,7 +86,10 @@ pub(super) async fn seal_page(
     if let Some(fault) = corrections_fault(&mut tx, &page.entries, |_| {}).await? {
         return Err(fault.into());
     }
-    let root = |id: &Uuid| records.get(id).map_or_else(Hash::of_nothing, |records| records.root);
+    let root = |batch: &ExactBatch| {
+        let read = || records.get(&batch.batch_id).map(|records| records.root);
+        batch.records_root.or_else(read).unwrap_or_else(Hash::of_nothing)
+    };
     append(&mut loaded, &page.entries, root);
     if !loaded.is_empty() {
         trees::store(&mut tx, &mut loaded).await?;
@@ -104,14 +110,13 @@ pub(super) async fn seal_page(
 
 fn append(
     trees: &mut BTreeMap<Uuid, OrganizationTree>,
-    entries: &[event_log::exact::ExactEntry],
-    root: impl Fn(&Uuid) -> Hash,
+    entries: &[ExactEntry],
+    root: impl Fn(&ExactBatch) -> Hash,
 ) {
-    use event_log::exact::ExactEntry;
     for entry in entries {
         let records = match entry {
             ExactEntry::Event(_) => Hash::of_nothing(),
-            ExactEntry::Batch(batch) => root(&batch.batch_id),
+            ExactEntry::Batch(batch) => root(batch),
         };
         if let Some(tree) = trees.get_mut(&entry.organization_id()) {
             let leaf = leaf_of(entry, tree.edge.size(), records);

@@ -9,8 +9,8 @@ use event_log::HeadWatch;
 use proofs::SigningKey;
 use sqlx::PgPool;
 
-use super::checks::LookBack;
 use super::error::SealError;
+use super::look_back::LookBack;
 use super::page::{When, seal_page};
 
 /// How often is sealed at most. What is recorded waits for no longer than this and the time that

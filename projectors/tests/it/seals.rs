@@ -146,6 +146,11 @@ async fn nothing_is_signed_over_what_was_changed() {
                  select batch_id, 0 from log.usage_batches order by first_position desc limit 1)",
             "Changed",
         ),
+        (
+            "update log.usage_batches set actor = 'somebody' where first_position = (
+                 select max(first_position) from log.usage_batches)",
+            "Changed",
+        ),
         ("update log.head set position = (select position from seal.state) - 1", "Shorter"),
         ("update seal.tiles set hashes = overlay(hashes placing '\\xff'::bytea from 1) where level = 0", "Changed"),
         ("update seal.heads set root = sha256('x') where true", "Tree"),
@@ -160,6 +165,77 @@ async fn nothing_is_signed_over_what_was_changed() {
         let error = refused(&house).await;
         assert!(format!("{error:?}").starts_with(expected), "{statements}: {error:?}");
     }
+}
+
+/// Usage with something in every column: what is written is what is read again.
+async fn full_house() -> House {
+    let house = House::with(&Story::new(11).tell(20)).await;
+    let mut usage = Usage::new(11);
+    for count in [1, 300, 7] {
+        let (organization_id, mut records) = usage.batch(count);
+        for (number, record) in records.iter_mut().enumerate().skip(1) {
+            record.end_user = Some(format!("user ∑ {number}"));
+            record.service_tier = Some("priority".to_owned());
+            record.duration_ms = Some(number as i64);
+            record.occurred_at += chrono::Duration::nanoseconds(123_456_789);
+            let tag = |name: &str| (name.to_owned(), format!("\"{number}\" \\ ü\u{1}"));
+            record.tags = ["env", "team ü"].map(tag).into_iter().collect();
+        }
+        house.use_up(organization_id, &records).await;
+    }
+    house
+}
+
+#[tokio::test]
+async fn records_are_sealed_as_they_were_written() {
+    let house = full_house().await;
+    let unwritten: i64 =
+        sqlx::query_scalar("select count(*) from log.usage_batches where records_root is null")
+            .fetch_one(&house.owner)
+            .await
+            .unwrap();
+    assert_eq!(unwritten, 0);
+    seal(&house).await.unwrap();
+    assert_eq!(sound(&house).await.usage_records, 308);
+    // What is changed after it was written and before it is sealed is found.
+    let (organization_id, records) = Usage::new(12).batch(9);
+    house.use_up(organization_id, &records).await;
+    let last = "(select batch_id, 4 from log.usage_batches order by first_position desc limit 1)";
+    let cheaper =
+        format!("update log.usage_records set input_tokens = 1 where (batch_id, ordinal) = {last}");
+    tamper(&house, &cheaper).await;
+    seal(&house).await.unwrap();
+    let found = audit(&house.read, &trusted(), &[]).await.unwrap_err();
+    assert!(matches!(found, AuditError::Found(Finding::Changed { .. })), "{found}");
+    let error = refused(&house).await;
+    assert!(matches!(error, SealError::Changed { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_batch_that_says_something_else_of_its_records_is_found() {
+    let house = full_house().await;
+    seal(&house).await.unwrap();
+    let other = "update log.usage_batches set records_root = sha256('x')
+        where first_position = (select min(first_position) from log.usage_batches)";
+    tamper(&house, other).await;
+    let found = audit(&house.read, &trusted(), &[]).await.unwrap_err();
+    assert!(matches!(found, AuditError::Found(Finding::Records { .. })), "{found}");
+}
+
+#[tokio::test]
+async fn batches_from_before_they_had_a_root_are_sealed() {
+    let house = full_house().await;
+    tamper(&house, "update log.usage_batches set records_root = null").await;
+    seal(&house).await.unwrap();
+    assert_eq!(sound(&house).await.usage_records, 308);
+    let (organization_id, records) = Usage::new(12).batch(9);
+    house.use_up(organization_id, &records).await;
+    let fewer = "update log.usage_batches set records_root = null;
+        delete from log.usage_records where (batch_id, ordinal) = (
+            select batch_id, 4 from log.usage_batches order by first_position desc limit 1)";
+    tamper(&house, fewer).await;
+    let error = refused(&house).await;
+    assert!(matches!(error, SealError::Records { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -92,10 +92,11 @@ impl Walk {
             let records = records_of(tx, &batches).await?;
             for entry in &page {
                 let mut root = Some(Hash::of_nothing());
+                let mut written = None;
                 if let ExactEntry::Batch(batch) = entry
                     && is_archived(batch)
                 {
-                    root = None;
+                    root = batch.records_root;
                     self.archived_records += unsigned(batch.count);
                 } else if let ExactEntry::Batch(batch) = entry {
                     let found = records.get(&batch.batch_id);
@@ -108,11 +109,17 @@ impl Walk {
                         return Err(Finding::Records { name, position, what }.into());
                     }
                     root = found.map(|found| found.root).or(root);
+                    written = batch.records_root.or(root);
                     self.usage_records += unsigned(batch.count);
                 } else {
                     self.events += 1;
                 }
                 self.leaf(tx, entry, root).await?;
+                if written.is_some() && written != root {
+                    let (name, position) = (entry.name(), entry.first_position());
+                    let what = "it says that other records were written".to_owned();
+                    return Err(Finding::Records { name, position, what }.into());
+                }
             }
             self.sound(tx, &page).await?;
             self.full_tiles(tx).await?;
@@ -155,8 +162,8 @@ impl Walk {
         }
     }
 
-    /// Compares an entry with its leaf. Where `records` is none, those are in an archive, and the leaf
-    /// is taken as it was sealed: the roots above it are compared.
+    /// Compares an entry with its leaf. Where `records` is none, those are in an archive and were written
+    /// before batches had a root: the leaf is taken as it was sealed, and the roots above it are compared.
     async fn leaf(
         &mut self,
         tx: &mut PgConnection,
