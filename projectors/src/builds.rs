@@ -114,14 +114,12 @@ pub(crate) async fn create(
 /// at all, and what the machine loses is applied again from the log.
 ///
 /// Sequential scans are only taken where there is nothing else: the planner knows nothing yet of
-/// tables that are being filled, and would read all of a usage partition for each page. Where there is
-/// nothing else, such a scan looks as dear as can be, and Postgres would compile the statement: half a
-/// second for a page of a few records.
+/// tables that are being filled, and would read all of a usage partition for each page.
 async fn enter(tx: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
     let settings = format!(
         "set local search_path to {schema};
          set local synchronous_commit to off;
-         set local enable_seqscan to off; set local jit to off"
+         set local enable_seqscan to off"
     );
     tx.execute(settings.as_str()).await?;
     Ok(())

@@ -16,11 +16,10 @@ pub(super) const STAGED: &str = "pg_temp.orgledger_usage_page";
 /// For the rest of the page's transaction. Groups of a page are few, however many the planner
 /// expects, and fit memory: sorting all records by ten columns takes most of a rollup's time (40,000
 /// records: 110 ms of the processor's time, against 42). And batches are found by their index, for
-/// which the planner has to see which days are asked for. Where a statement must sort all the same,
-/// it looks as dear as can be, and would be compiled each time: half a second for a few records.
+/// which the planner has to see which days are asked for.
 pub(super) const SETTINGS: &str = "select set_config('work_mem', '64MB', true),
     set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
-    set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true),
+    set_config('plan_cache_mode', 'force_custom_plan', true),
     (select string_agg(month::text, ',' order by month) from log.missing_usage_months() as m(month))
         as missing";
 

@@ -16,7 +16,7 @@ use crate::projection::{ProjectionError, Registered};
 /// taken only where there is nothing else, since the planner knows nothing of tables that are being filled.
 const SESSION: &str =
     "set search_path to pg_temp; set temp_buffers to '32MB'; set enable_seqscan to off;
-    set synchronous_commit to off; set timezone to 'UTC'; set datestyle to 'ISO'; set jit to off";
+    set synchronous_commit to off; set timezone to 'UTC'; set datestyle to 'ISO'";
 
 /// The table that usage records of a page may be staged in: no read model's.
 const STAGED: &str = "orgledger_usage_page";

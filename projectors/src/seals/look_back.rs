@@ -10,7 +10,7 @@ use super::error::SealError;
 use super::leaves::{batches_of, leaf_of, records_of};
 use super::sound::corrections_fault;
 use super::trees::parted;
-use super::unsigned;
+use super::{begin_by_index, unsigned};
 
 /// How many usage records are read again at a time, so that looking back never holds up sealing: a
 /// hundredth of two processors' time. A batch is read whole.
@@ -34,7 +34,7 @@ const TILE: &str =
 impl LookBack {
     /// Looks at the end of each tree that changed last.
     pub(super) async fn begin(log: &PgPool) -> Result<Self, SealError> {
-        let mut connection = log.acquire().await?;
+        let mut connection = begin_by_index(log).await?;
         let recent: Vec<(Uuid, i64)> = sqlx::query_as(
             "select organization_id, (size - 1) / 256 from seal.organizations
              order by position desc limit $1",
@@ -56,7 +56,7 @@ impl LookBack {
 
     /// Looks at the next tile, or on at one that has more records than are read at a time.
     pub(super) async fn next(&mut self, log: &PgPool) -> Result<(), SealError> {
-        let mut connection = log.acquire().await?;
+        let mut connection = begin_by_index(log).await?;
         let (organization_id, index) = self.at.unwrap_or((Uuid::nil(), -1));
         let at = if self.records_upto.is_some() { ">=" } else { ">" };
         let tile = sqlx::query(&format!(

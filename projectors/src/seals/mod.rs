@@ -26,6 +26,14 @@ pub use export::{Exported, Range, export};
 pub use read::{SealStatus, seal_status};
 pub use run::{SealConfig, catch_up, run};
 
+use sqlx::{PgPool, Postgres, Transaction};
+
+/// A transaction that finds what it reads by indexes: the planner knows nothing yet of a partition that is
+/// being filled, and would read all of it.
+async fn begin_by_index(log: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    log.begin_with("begin; set local enable_seqscan to off").await
+}
+
 /// Counts and positions are never negative; the database has no type that says so.
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()

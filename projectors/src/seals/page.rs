@@ -7,14 +7,14 @@ use event_log::ReadError;
 use event_log::exact::{ExactBatch, ExactEntry, read_exact};
 use event_log::usage::months::first_missing;
 use proofs::{Hash, SigningKey};
-use sqlx::{Connection as _, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::error::SealError;
 use super::leaves::{batches_of, leaf_of, records_of};
 use super::sound::{Order, corrections_fault};
 use super::trees::{self, OrganizationTree};
-use super::{checks, sign};
+use super::{begin_by_index, checks, sign};
 
 /// When to sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,16 +43,13 @@ pub(super) async fn seal_page(
     when: When,
 ) -> Result<Sealed, SealError> {
     let started = Instant::now();
-    let mut connection = log.acquire().await?;
-    let mut tx = connection.begin().await?;
+    let mut tx = begin_by_index(log).await?;
     let origin = keys.first().ok_or(SealError::NoKey)?.name();
     let state = checks::lock_state(&mut tx, origin).await?;
     let head: i64 = sqlx::query_scalar("select position from log.head").fetch_one(&mut *tx).await?;
     if head < state.position {
         return Err(SealError::Shorter { head, sealed: state.position });
     }
-    // The planner knows nothing yet of a partition that is being filled.
-    sqlx::query("set local enable_seqscan to off").execute(&mut *tx).await?;
     let page = read_exact(&mut tx, state.position, head).await?;
     // Who wrote a batch has hashed its records already. What it is made of is read where that was
     // not done yet, and by who looks back.

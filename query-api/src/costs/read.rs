@@ -93,11 +93,10 @@ fn coarsest(query: &CostsQuery) -> Reading {
 }
 
 /// How Postgres is to go about it. The number of groups cannot be foreseen, and where it expects
-/// many it would sort; and it is not to compile what takes milliseconds. Records are found through
-/// their batches, however many others a month has.
+/// many it would sort. Records are found through their batches, however many others a month has.
 async fn prepare(connection: &mut PgConnection, plan: &Plan<'_>) -> Result<(), QueryError> {
     let Some((recorded_from, position)) = plan.records() else {
-        connection.execute("set local enable_sort to off; set local jit to off").await?;
+        connection.execute("set local enable_sort to off").await?;
         return Ok(());
     };
     records_are_here(connection).await?;
@@ -139,8 +138,8 @@ async fn prepare(connection: &mut PgConnection, plan: &Plan<'_>) -> Result<(), Q
     }
     connection
         .execute(
-            "set local enable_sort to off; set local jit to off;
-             set local enable_hashjoin to off; set local enable_mergejoin to off",
+            "set local enable_sort to off; set local enable_hashjoin to off;
+             set local enable_mergejoin to off",
         )
         .await?;
     Ok(())

@@ -159,8 +159,7 @@ impl<'a> Source<'a> {
 
 /// For the session.
 const FIND_BY_BATCH: &str = "select set_config('enable_seqscan', 'off', false),
-    set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
-    set_config('jit', 'off', false)";
+    set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false)";
 
 /// How many records of the month there are, whatever batches say.
 pub(super) async fn count(connection: &mut PgConnection, month: Month) -> Result<i64, sqlx::Error> {
