@@ -133,7 +133,7 @@ pub(crate) enum Command {
     /// What changed between two dates in access, keys, budgets and money, with who did it and why
     Diff(DiffArgs),
     /// From what is so to the events behind it: who granted it, why, and who attested it
-    Why(WhyArgs),
+    Why(Box<WhyArgs>),
     /// Fold history again from the first event, and compare it with the live read models
     Replay(ReplayArgs),
     /// Fill a read model anew beside the one in service, and switch to it
