@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use embedded::testing::test_database;
 use event_log::database::{self, Role};
-use projectors::seals::{self, Range};
+use projectors::seals::{self, Wanted};
 use proofs::SigningKey;
 use proofs::bundle::verify;
 
@@ -25,8 +25,8 @@ pub(crate) async fn measure(figures: &mut Figures) -> anyhow::Result<()> {
     seals::catch_up(&log, &keys).await?;
     let trusted = [keys[0].verifying_key()];
     let mut bundle = Vec::new();
-    let organization_id = world.organization_id.0;
-    seals::export(&log, organization_id, Range::default(), &trusted, &[], &mut bundle).await?;
+    let wanted = Wanted { keys: &trusted, ..Wanted::of(world.organization_id.0) };
+    seals::export(&log, wanted, &mut bundle).await?;
     let mut rates = Vec::new();
     for _ in 0..ROUNDS {
         let begun = Instant::now();

@@ -18,7 +18,7 @@ pub const PAGE_ENTRIES_MAX: i64 = 5_000;
 
 /// The columns of a usage record that its leaf covers, in the order of its row. A record's hash is made
 /// of these, so this list never changes: a column that comes later needs a version of the leaf.
-const RECORD_COLUMNS: &str = "batch_id, ordinal, organization_id, project_id, api_key_id, member_id, \
+pub const RECORD_COLUMNS: &str = "batch_id, ordinal, organization_id, project_id, api_key_id, member_id, \
     service_account_id, end_user, feature, provider, model, request_id, occurred_at, \
     occurred_day, request_key, content_key, input_tokens, cached_input_tokens, \
     cache_write_tokens, output_tokens, reasoning_tokens, price_version, cost_pico, currency, tags, \

@@ -133,7 +133,7 @@ pub(crate) enum Command {
     /// What changed between two dates in access, keys, budgets and money, with who did it and why
     Diff(DiffArgs),
     /// From what is so to the events behind it: who granted it, why, and who attested it
-    Why(WhyArgs),
+    Why(Box<WhyArgs>),
     /// Fold history again from the first event, and compare it with the live read models
     Replay(ReplayArgs),
     /// Fill a read model anew beside the one in service, and switch to it
@@ -439,6 +439,9 @@ pub(crate) struct BalanceArgs {
     /// The time to look at: a whole hour, or a date, which means its end in UTC
     #[arg(long, value_parser = parse_end_of_day)]
     pub as_of: Option<DateTime<Utc>>,
+    /// As the log knew it at this position
+    #[arg(long)]
+    pub at_position: Option<i64>,
     /// How to print
     #[arg(long, default_value = "table")]
     pub format: TableOrJson,
@@ -459,6 +462,12 @@ pub(crate) struct StatementArgs {
     /// Until before when: a whole hour, or a date, which means its beginning in UTC
     #[arg(long, value_parser = parse_time)]
     pub to: Option<DateTime<Utc>>,
+    /// What had happened by a whole hour, or by the end of a date in UTC: the statement ends then
+    #[arg(long, value_parser = parse_end_of_day)]
+    pub as_of: Option<DateTime<Utc>>,
+    /// As the log knew it at this position
+    #[arg(long)]
+    pub at_position: Option<i64>,
     /// How to print
     #[arg(long, default_value = "table")]
     pub format: StatementFormat,

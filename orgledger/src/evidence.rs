@@ -4,9 +4,12 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
 use event_log::database::{self, Role};
-use projectors::seals::{self, Exported, Range, SealError};
+use event_log::usage::{UsageOfRequest, usage_of_request};
+use event_schemas::OrganizationId;
+use projectors::seals::{self, Exported, Range, SealError, Wanted};
+use proofs::VerifyingKey;
 use serde::Serialize;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -16,6 +19,7 @@ use crate::cli::PlaceArgs;
 use crate::cli::seals::{EvidenceCommand, ExportArgs};
 use crate::installation::Installation;
 use crate::signing_keys;
+use crate::verify::anchored;
 
 /// Connections for sealing what is not sealed yet, and for reading.
 const CONNECTIONS_MAX: u32 = 2;
@@ -49,6 +53,12 @@ struct Report {
     end: u64,
     size: u64,
     sealed_at: chrono::DateTime<chrono::Utc>,
+    log_size: u64,
+    /// The sizes of kept checkpoints of which it shows that the log begins with what it was then; none
+    /// where no checkpoint was named.
+    continued: Option<Vec<u64>>,
+    /// The position of the one record that it is of.
+    record: Option<i64>,
     bytes: u64,
 }
 
@@ -67,7 +77,23 @@ pub(crate) async fn run(place: &PlaceArgs, command: EvidenceCommand) -> anyhow::
         None => true,
     };
     let keys = signing_keys::verifying(&installation).await?;
-    let exported = write(&log, organization_id, &args, &keys).await;
+    let record = match &args.request {
+        Some(request) => Some(position_of(&log, organization_id, request, args.position).await?),
+        None => None,
+    };
+    let kept = match &args.anchor {
+        Some(anchor) => Some(kept(anchor, &keys)?),
+        None => None,
+    };
+    let wanted = Wanted {
+        organization_id,
+        range: Range { from: args.from, to: args.to },
+        record,
+        kept: kept.as_deref().unwrap_or_default(),
+        keys: &keys,
+        schemas: &schemas(),
+    };
+    let exported = write(&log, wanted, &args).await;
     if !sealed {
         eprintln!(
             "note: {}",
@@ -81,6 +107,16 @@ pub(crate) async fn run(place: &PlaceArgs, command: EvidenceCommand) -> anyhow::
     }
     let exported = exported?;
     drop(log);
+    if let Some(newest) = kept.as_ref().and_then(|kept| kept.iter().max())
+        && *newest > exported.log_size
+    {
+        eprintln!(
+            "note: the newest checkpoint in {} has the size {newest}, and what is sealed here {}: this \
+             log stands before it, or was PUT BACK to an older state",
+            args.anchor.as_deref().unwrap_or(Path::new("the file")).display(),
+            exported.log_size
+        );
+    }
     let report = Report {
         bytes: std::fs::metadata(&args.out)?.len(),
         file: args.out,
@@ -89,19 +125,33 @@ pub(crate) async fn run(place: &PlaceArgs, command: EvidenceCommand) -> anyhow::
         end: exported.end,
         size: exported.size,
         sealed_at: exported.sealed_at,
+        log_size: exported.log_size,
+        continued: kept.is_some().then_some(exported.continued),
+        record,
     };
     crate::print(&if args.json { serde_json::to_string_pretty(&report)? } else { told(&report) })?;
     installation.close().await
 }
 
 fn told(report: &Report) -> String {
+    let what = match report.record {
+        Some(position) => {
+            format!("the usage record at position {position}, in leaf {}", report.first)
+        }
+        None => format!("leaves {} to before {}", report.first, report.end),
+    };
+    let continued = report.continued.as_ref().map_or_else(String::new, |sizes| {
+        format!(
+            "it shows that the log begins with what it was at {} of the checkpoints that were kept\n",
+            sizes.len()
+        )
+    });
     format!(
-        "{}: leaves {} to before {} of {}, sealed at {} ({} bytes)\n\
+        "{}: {what} of {}, sealed at {} ({} bytes)\n\
+         {continued}\
          `orgledger verify {}` verifies it anywhere, with the public key that `orgledger signing-key \
          show` prints",
         report.file.display(),
-        report.first,
-        report.end,
         report.size,
         report.sealed_at.to_rfc3339(),
         report.bytes,
@@ -109,21 +159,51 @@ fn told(report: &Report) -> String {
     )
 }
 
-/// Writes beside the file and puts it into its place at the end: a disk that is full, or a process that
-/// is killed, leaves no half of one.
-async fn write(
+/// The position of a request's usage record.
+async fn position_of(
     log: &PgPool,
     organization_id: Uuid,
-    args: &ExportArgs,
-    keys: &[proofs::VerifyingKey],
-) -> anyhow::Result<Exported> {
+    request: &str,
+    position: Option<i64>,
+) -> anyhow::Result<i64> {
+    let of = OrganizationId(organization_id);
+    match usage_of_request(log, of, request, position).await? {
+        UsageOfRequest::Found(position, _) => Ok(position),
+        UsageOfRequest::Absent => bail!(
+            "the organization has no usage record of the request '{request}'{}",
+            if position.is_some() { " at that position" } else { "" }
+        ),
+        UsageOfRequest::Archived(months) => bail!(
+            "it may be in an archive, of {}: `orgledger usage restore` puts one back",
+            months.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+/// The sizes of checkpoints that somebody kept of this log.
+fn kept(anchor: &Path, keys: &[VerifyingKey]) -> anyhow::Result<Vec<u64>> {
+    let checkpoints = anchored::unverified(anchor)?;
+    if let Some(key) = keys.first() {
+        let other = checkpoints.iter().find(|checkpoint| checkpoint.origin != key.name());
+        ensure!(
+            other.is_none(),
+            "{} is of the log {}, and this is {}",
+            anchor.display(),
+            crate::printable_line(other.map_or("", |other| &other.origin)),
+            key.name()
+        );
+    }
+    Ok(checkpoints.into_iter().map(|checkpoint| checkpoint.size).collect())
+}
+
+/// Writes beside the file and puts it into its place at the end: a disk that is full, or a process that
+/// is killed, leaves no half of one.
+async fn write(log: &PgPool, wanted: Wanted<'_>, args: &ExportArgs) -> anyhow::Result<Exported> {
     let staged = staged(&args.out);
     let cannot = || format!("cannot write {}", args.out.display());
     let file = File::create(&staged).with_context(cannot)?;
-    let range = Range { from: args.from, to: args.to };
-    let schemas = schemas();
     let out = BufWriter::with_capacity(1024 * 1024, &file);
-    let exported = seals::export(log, organization_id, range, keys, &schemas, out).await;
+    let exported = seals::export(log, wanted, out).await;
     let done = match exported {
         Ok(exported) => file
             .sync_all()

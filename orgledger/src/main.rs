@@ -78,7 +78,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Statement(args) => report::statement::run(place, args).await,
         Command::AuditLog(args) => report::audit_log::run(place, args).await,
         Command::Diff(args) => report::diff::run(place, args).await,
-        Command::Why(args) => report::why::run(place, args).await,
+        Command::Why(args) => report::why::run(place, &args).await,
         Command::Replay(args) => replay::run(place, args).await,
         Command::Rebuild(args) => rebuild::run(place, &args).await,
         Command::Analyst(command) => analyst::run(place, command).await,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
-use event_schemas::{Currency, ProjectId};
+use event_schemas::{Currency, PriceStatus, ProjectId};
 use query_api::audit_log::{Actions, ActorText, Outcome, Targets};
 use uuid::Uuid;
 
@@ -130,33 +130,109 @@ pub(crate) struct WhyArgs {
     /// The organization, by name or id
     #[arg(long)]
     pub organization: String,
-    /// Why this member has what they have, by login or id; of one who has left, also how that took effect
+    /// Why this member has what they have, by login or id; of one who has left, also how that took
+    /// effect. Of usage, that of their keys
     #[arg(long)]
     pub member: Option<String>,
-    /// In this project, by name or id, beside what they have everywhere
+    /// In this project, by name or id, beside what they have everywhere. Of usage, that of this project
     #[arg(long)]
     pub project: Option<String>,
     /// Why this thing is as it is, by id: a key, an invite, a group, a lot
     #[arg(long)]
     pub subject: Option<Uuid>,
-    /// Why the balance in this currency is what it is
+    /// Why the balance in this currency is what it is. Of usage, what is priced in it
     #[arg(long)]
     pub currency: Option<Currency>,
-    /// Where the usage of this feature comes from
-    #[arg(long)]
-    pub feature: Option<String>,
     /// What this event came from and what it brought about, by its id or its position
-    #[arg(long, conflicts_with_all = ["member", "project", "subject", "currency", "feature"])]
+    #[arg(long, conflicts_with_all = ["member", "project", "subject", "currency", "usage"])]
     pub event: Option<String>,
-    /// When: a time, or a date, which means its end in UTC
+    /// When: a time, or a date, which means its end in UTC. Of usage, what had been recorded by then
     #[arg(long, value_parser = parse_end_of_day)]
     pub as_of: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    pub of_usage: WhyUsageArgs,
     /// As the log knew it at this position
     #[arg(long)]
     pub at_position: Option<i64>,
     /// How to print
     #[arg(long, default_value = "table")]
     pub format: super::TableOrJson,
+}
+
+/// Which line of a report of costs. The member, the project and the currency count, too.
+#[derive(Args)]
+#[command(next_help_heading = "Where usage comes from, as a line of a report of costs has it")]
+pub(crate) struct WhyUsageArgs {
+    /// Where usage comes from; so it is asked too where one of the following is named
+    #[arg(long)]
+    pub usage: bool,
+    /// Usage of this API key, by name or id
+    #[arg(long, conflicts_with = "event")]
+    pub api_key: Option<String>,
+    /// Usage of this service account's keys, by name or id
+    #[arg(long, conflicts_with = "event")]
+    pub service_account: Option<String>,
+    /// Usage of this user of the customer
+    #[arg(long, conflicts_with = "event")]
+    pub end_user: Option<String>,
+    /// Usage of this feature
+    #[arg(long, conflicts_with = "event")]
+    pub feature: Option<String>,
+    /// Usage of this provider
+    #[arg(long, conflicts_with = "event")]
+    pub provider: Option<String>,
+    /// Usage of this model
+    #[arg(long, conflicts_with = "event")]
+    pub model: Option<String>,
+    /// Usage of this service tier
+    #[arg(long, conflicts_with = "event")]
+    pub service_tier: Option<String>,
+    /// Requests that failed with this
+    #[arg(long, conflicts_with = "event")]
+    pub error_type: Option<String>,
+    /// Usage with this tag, such as team=red; may be given several times
+    #[arg(long, value_name = "TAG=VALUE", conflicts_with = "event")]
+    pub tag: Vec<String>,
+    /// Usage without any of these, with commas between: api_key, member, service_account, end_user,
+    /// feature, service_tier, error_type, a tag such as tag:team
+    #[arg(long, value_delimiter = ',', conflicts_with = "event")]
+    pub without: Vec<String>,
+    /// Usage of which this is known of the price: priced, unpriced or not_billed
+    #[arg(long, conflicts_with = "event")]
+    pub price_status: Option<PriceStatus>,
+    /// Usage from when on: a whole quarter of an hour, or a date, which means its beginning
+    #[arg(long, conflicts_with = "event")]
+    pub from: Option<query_api::costs::Bound>,
+    /// Usage until before when: a whole quarter of an hour, or a date, which means its beginning
+    #[arg(long, conflicts_with = "event")]
+    pub to: Option<query_api::costs::Bound>,
+    /// The time zone that these days are of: an IANA name such as Europe/Berlin
+    #[arg(long, conflicts_with = "event")]
+    pub time_zone: Option<String>,
+}
+
+impl WhyUsageArgs {
+    /// Whether one of them is given.
+    pub(crate) fn are_given(&self) -> bool {
+        let texts = [
+            &self.api_key,
+            &self.service_account,
+            &self.end_user,
+            &self.feature,
+            &self.provider,
+            &self.model,
+            &self.service_tier,
+            &self.error_type,
+            &self.time_zone,
+        ];
+        self.usage
+            || texts.iter().any(|text| text.is_some())
+            || !self.tag.is_empty()
+            || !self.without.is_empty()
+            || self.price_status.is_some()
+            || self.from.is_some()
+            || self.to.is_some()
+    }
 }
 
 /// Fold history again from the first event.

@@ -50,7 +50,8 @@ pub(crate) struct NewSigningKeyArgs {
 /// Evidence of what the log holds.
 #[derive(Subcommand)]
 pub(crate) enum EvidenceCommand {
-    /// Write an organization's events and usage, with their proofs, to a file that anybody can verify
+    /// Write an organization's events and usage, with their proofs, to a file that anybody can verify; or
+    /// a single usage record
     Export(ExportArgs),
 }
 
@@ -69,6 +70,16 @@ pub(crate) struct ExportArgs {
     /// What was recorded until before then: a time, or a date, which means its beginning in UTC
     #[arg(long, value_parser = parse_time)]
     pub(crate) to: Option<DateTime<Utc>>,
+    /// The usage record of this request alone: the file says nothing of the others in its batch
+    #[arg(long, requires = "organization", conflicts_with_all = ["from", "to"])]
+    pub(crate) request: Option<String>,
+    /// The record's position, where the request came more than once
+    #[arg(long, requires = "request")]
+    pub(crate) position: Option<i64>,
+    /// A file of checkpoints that were kept outside: the evidence shows to who kept them that the log
+    /// still begins with what it was then
+    #[arg(long)]
+    pub(crate) anchor: Option<PathBuf>,
     /// The file to write
     #[arg(long, default_value = "evidence.tar")]
     pub(crate) out: PathBuf,

@@ -14,7 +14,7 @@ const TABLE_PLACES: u32 = 2;
 pub(crate) async fn run(place: &PlaceArgs, args: BalanceArgs) -> anyhow::Result<()> {
     let installation = Installation::open_existing(place).await?;
     let mut snapshot = up_to_date(&installation, balances::READS).await?;
-    let temporal = Temporal { as_of: args.as_of, at_position: None };
+    let temporal = Temporal { as_of: args.as_of, at_position: args.at_position };
     let found = balance(&mut snapshot, &args.organization.parse()?, temporal)
         .await
         .map_err(|error| failed(error, &args.organization))?;

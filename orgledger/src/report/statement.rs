@@ -1,5 +1,6 @@
 //! `orgledger statement`.
 
+use query_api::Temporal;
 use query_api::balances;
 use query_api::balances::statement::{
     OrganizationStatement, Statement, StatementQuery, statement, to_csv,
@@ -21,7 +22,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: StatementArgs) -> anyhow::Resul
         currency: args.currency,
         from: args.from,
         to: args.to,
-        at_position: None,
+        temporal: Temporal { as_of: args.as_of, at_position: args.at_position },
     };
     let found = statement(&mut snapshot, &query)
         .await

@@ -1,11 +1,12 @@
 //! `orgledger why`.
 
 use anyhow::{Context as _, bail};
-use event_schemas::{MemberId, OrganizationId, ProjectId};
+use event_schemas::{Amount, MemberId, OrganizationId, PriceStatus, ProjectId};
 use query_api::audit_log::AuditEntry;
 use query_api::audit_log::entry::{AuditEntryInContext, Which, audit_entry};
-use query_api::why::{READS, Why, WhyQuery, why};
-use query_api::{OrganizationRef, Snapshot, Temporal};
+use query_api::costs::{CostTotal, Dimension, OfLine};
+use query_api::why::{READS, Why, WhyLine, WhyQuery, WhyUsage, why};
+use query_api::{OrganizationRef, Snapshot, Temporal, Visible};
 use uuid::Uuid;
 
 use super::{audit_log, failed, text, up_to_date};
@@ -14,15 +15,21 @@ use crate::installation::Installation;
 
 const HEADINGS: [&str; 7] = ["position", "when", "who", "what", "to", "change", "why"];
 
+/// Places after the point that a table shows of an amount. JSON has all twelve.
+const TABLE_PLACES: u32 = 6;
+
 /// Prints why.
-pub(crate) async fn run(place: &PlaceArgs, args: WhyArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(place: &PlaceArgs, args: &WhyArgs) -> anyhow::Result<()> {
     let asks_nothing = args.member.is_none()
         && args.subject.is_none()
         && args.currency.is_none()
-        && args.feature.is_none()
+        && !args.of_usage.are_given()
         && args.event.is_none();
     if asks_nothing {
-        bail!("why what? Name --member, --subject, --currency, --feature or --event");
+        bail!(
+            "why what? Name --member, --subject, --currency, --event, or --usage with what a line of a \
+             report of costs is of, such as --project, --feature or --model"
+        );
     }
     let installation = Installation::open_existing(place).await?;
     let mut snapshot = up_to_date(&installation, READS).await?;
@@ -45,7 +52,7 @@ pub(crate) async fn run(place: &PlaceArgs, args: WhyArgs) -> anyhow::Result<()> 
             }
         }
         None => {
-            let query = query(&mut snapshot, organization_id, &args).await?;
+            let query = query(&mut snapshot, organization_id, args).await?;
             let found = why(&mut snapshot, organization_id, &query).await?;
             match args.format {
                 TableOrJson::Json => serde_json::to_string_pretty(&found)?,
@@ -75,14 +82,70 @@ async fn query(
             id(snapshot, organization_id, ("projects", "project_id", "name"), project).await?,
         )),
     };
-    Ok(WhyQuery {
-        member_id,
-        project_id,
-        subject: args.subject,
-        currency: args.currency,
-        feature: args.feature.clone(),
-        temporal: Temporal { as_of: args.as_of, at_position: args.at_position },
-    })
+    let temporal = Temporal { as_of: args.as_of, at_position: args.at_position };
+    let asked = WhyQuery { subject: args.subject, temporal, ..WhyQuery::default() };
+    if !args.of_usage.are_given() {
+        return Ok(WhyQuery { member_id, project_id, currency: args.currency, ..asked });
+    }
+    let mut only = Vec::new();
+    only.extend(project_id.map(|id| (Dimension::Project, id.to_string())));
+    only.extend(member_id.map(|id| (Dimension::Member, id.to_string())));
+    only.extend(of_usage(snapshot, organization_id, args).await?);
+    let of = &args.of_usage;
+    let without = of.without.iter().map(|name| name.trim().parse().map_err(anyhow::Error::msg));
+    let usage = WhyUsage {
+        only,
+        without: without.collect::<anyhow::Result<_>>()?,
+        line: OfLine { currency: args.currency, price_status: of.price_status },
+        from: of.from,
+        to: of.to,
+        time_zone: of.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
+        visible: Visible::All,
+    };
+    Ok(WhyQuery { usage: Some(usage), ..asked })
+}
+
+/// What usage is asked about, beside its project and its member.
+async fn of_usage(
+    snapshot: &mut Snapshot,
+    organization_id: OrganizationId,
+    args: &WhyArgs,
+) -> anyhow::Result<Vec<(Dimension, String)>> {
+    let of = &args.of_usage;
+    let mut only = Vec::new();
+    for (dimension, things, called) in [
+        (Dimension::ApiKey, ("api_keys", "api_key_id", "name"), &of.api_key),
+        (
+            Dimension::ServiceAccount,
+            ("service_accounts", "service_account_id", "name"),
+            &of.service_account,
+        ),
+    ] {
+        if let Some(called) = called {
+            only.push((
+                dimension,
+                id(snapshot, organization_id, things, called).await?.to_string(),
+            ));
+        }
+    }
+    for (dimension, value) in [
+        (Dimension::EndUser, &of.end_user),
+        (Dimension::Feature, &of.feature),
+        (Dimension::Provider, &of.provider),
+        (Dimension::Model, &of.model),
+        (Dimension::ServiceTier, &of.service_tier),
+        (Dimension::ErrorType, &of.error_type),
+    ] {
+        only.extend(value.clone().map(|value| (dimension, value)));
+    }
+    for tag in &of.tag {
+        let (tag, value) = tag
+            .split_once('=')
+            .with_context(|| format!("'{tag}' is not a tag and its value, such as team=red"))?;
+        let dimension = format!("tag:{tag}").parse().map_err(anyhow::Error::msg)?;
+        only.push((dimension, value.to_owned()));
+    }
+    Ok(only)
 }
 
 /// An id, or the latest thing of that name.
@@ -104,6 +167,33 @@ fn events(events: &[AuditEntry]) -> String {
     text::table(&HEADINGS, &[0], events.iter().map(audit_log::row).collect())
 }
 
+/// The events of a line, where it is of usage each with how many of its records are meant.
+fn events_of(line: &WhyLine) -> String {
+    if line.records.is_empty() {
+        return events(&line.events);
+    }
+    let mut headings = HEADINGS.to_vec();
+    headings.insert(1, "of these");
+    let rows = line.events.iter().map(|event| {
+        let of_these = line.records.iter().find(|records| records.position == event.position);
+        let mut row = audit_log::row(event);
+        row.insert(1, of_these.map(|records| records.records.to_string()).unwrap_or_default());
+        row
+    });
+    text::table(&headings, &[0, 1], rows.collect())
+}
+
+/// What usage comes to.
+fn total(total: &CostTotal) -> String {
+    let cost = total.sums.cost.map(|cost: Amount| cost.rounded_for_display(TABLE_PLACES));
+    let cost = match (total.price_status, cost, &total.currency) {
+        (PriceStatus::Priced, Some(cost), Some(currency)) => format!("{cost} {currency}"),
+        (PriceStatus::NotBilled, _, _) => "not billed".to_owned(),
+        (PriceStatus::Priced | PriceStatus::Unpriced, _, _) => "unpriced".to_owned(),
+    };
+    format!("{} requests: {cost}", total.sums.requests)
+}
+
 fn table(name: &str, found: &Why) -> String {
     let mut text = format!("{name}: why, position {}", found.position);
     for line in &found.lines {
@@ -111,7 +201,12 @@ fn table(name: &str, found: &Why) -> String {
         if let (Some(since), Some(by)) = (line.since, &line.granted_by) {
             text.push_str(&format!(" (since {}, by {by})", since.format("%Y-%m-%d")));
         }
-        text.push_str(&format!("\n{}", events(&line.events)));
+        for one in &line.totals {
+            text.push_str(&format!("\n{}", total(one)));
+        }
+        if !line.events.is_empty() {
+            text.push_str(&format!("\n{}", events_of(line)));
+        }
         if line.more {
             text.push_str("\n… and more: the audit log has all");
         }

@@ -8,7 +8,7 @@ use proofs::VerifyingKey;
 use proofs::bundle::{Verified, verify};
 use serde_json::json;
 
-use super::anchored;
+use super::{anchored, record};
 use crate::cli::seals::VerifyArgs;
 
 /// Verifies it and says what it proves.
@@ -26,24 +26,30 @@ pub(super) fn run(path: &Path, keys: &[VerifyingKey], args: &VerifyArgs) -> anyh
         Some(anchor) => Some(compare(&found, anchor, keys)?),
         None => None,
     };
+    let record = found.record.as_ref().map(record::read).transpose()?;
     let text = if args.json {
-        serde_json::to_string_pretty(&as_json(&found, anchored))?
+        serde_json::to_string_pretty(&as_json(&found, anchored, record.as_ref()))?
     } else {
-        told(path, &found, anchored)
+        told(path, &found, anchored, record.as_ref())
     };
     crate::print(&crate::printable(&text))
 }
 
-/// How many checkpoints of a file are among those that were kept.
+/// How a file of evidence agrees with the checkpoints that were kept.
 #[derive(Clone, Copy)]
 struct Compared {
     kept: usize,
+    /// With how many.
     agreeing: usize,
+    /// The size of the newest that it agrees with.
+    upto: Option<u64>,
+    /// The size of the newest that it could speak of, and does not.
+    unsaid: Option<u64>,
 }
 
 fn compare(found: &Verified, anchor: &Path, keys: &[VerifyingKey]) -> anyhow::Result<Compared> {
     let kept = anchored::read(anchor, keys)?;
-    let mut agreeing = 0;
+    let mut compared = Compared { kept: kept.len(), agreeing: 0, upto: None, unsaid: None };
     for checkpoint in &kept {
         if checkpoint.origin != found.origin {
             bail!(
@@ -53,31 +59,42 @@ fn compare(found: &Verified, anchor: &Path, keys: &[VerifyingKey]) -> anyhow::Re
                 found.origin
             );
         }
-        let same_size = found.checkpoints.iter().find(|one| one.size == checkpoint.size);
-        match same_size {
-            Some(one) if one.root == checkpoint.root => agreeing += 1,
-            Some(one) => bail!(
+        match found.root_at(checkpoint.size) {
+            Some(root) if root == checkpoint.root => {
+                compared.agreeing += 1;
+                compared.upto = Some(checkpoint.size);
+            }
+            Some(root) => bail!(
                 "the log was WRITTEN ANEW: the checkpoint of size {} that was kept in {} has the root {}, \
-                 and the one in the evidence {}",
-                one.size,
+                 and the log in the evidence had {root} at that size",
+                checkpoint.size,
                 anchor.display(),
                 checkpoint.root,
-                one.root
             ),
+            None if checkpoint.size < found.checkpoint.size => {
+                compared.unsaid = Some(checkpoint.size);
+            }
             None => {}
         }
     }
     if let Some(newest) = kept.last().filter(|newest| newest.size > found.checkpoint.size) {
         eprintln!(
             "note: the newest checkpoint that was kept has the size {}, and the evidence ends at {}: it \
-             is older than that",
+             was taken before that, or from a log that was PUT BACK to an older state. Ask for evidence \
+             of today",
             newest.size, found.checkpoint.size
         );
     }
-    Ok(Compared { kept: kept.len(), agreeing })
+    // Of the older ones, what the newest says covers all.
+    compared.unsaid = compared.unsaid.filter(|size| compared.upto.is_none_or(|upto| *size > upto));
+    Ok(compared)
 }
 
-fn as_json(found: &Verified, anchored: Option<Compared>) -> serde_json::Value {
+fn as_json(
+    found: &Verified,
+    anchored: Option<Compared>,
+    record: Option<&serde_json::Map<String, serde_json::Value>>,
+) -> serde_json::Value {
     json!({
         "verified": true,
         "origin": found.origin,
@@ -89,7 +106,6 @@ fn as_json(found: &Verified, anchored: Option<Compared>) -> serde_json::Value {
         "events": found.events,
         "usage_records": found.usage_records,
         "corrections": found.corrections,
-        "corrections_left_out": found.corrections_left_out,
         "first_position": found.positions.map(|(first, _)| first),
         "last_position": found.positions.map(|(_, last)| last),
         "recorded_at": found.recorded_at,
@@ -99,11 +115,52 @@ fn as_json(found: &Verified, anchored: Option<Compared>) -> serde_json::Value {
             "root": found.checkpoint.root.to_string(),
             "signed_by": found.signers.iter().map(ToString::to_string).collect::<Vec<_>>(),
         },
-        "anchored": anchored.map(|compared| json!({ "kept": compared.kept, "agreeing": compared.agreeing })),
+        "anchored": anchored.map(|compared| json!({
+            "kept": compared.kept,
+            "agreeing": compared.agreeing,
+            "agreeing_size": compared.upto,
+            "without_proof_size": compared.unsaid,
+        })),
+        "record": record,
     })
 }
 
-fn told(path: &Path, found: &Verified, anchored: Option<Compared>) -> String {
+/// Evidence that says it of a checkpoint.
+const ASK: &str = "ask for evidence that was exported with your file of checkpoints (`orgledger evidence \
+    export … --anchor FILE`), or ask the log itself (`orgledger verify --anchor FILE`)";
+
+/// What is not proven of a log that was written anew.
+fn rewritten(anchored: Option<Compared>) -> String {
+    match anchored {
+        None => "that nobody who holds the signing key wrote the log anew and signed it again: only a \
+                 checkpoint that was kept elsewhere shows that (--anchor)"
+            .to_owned(),
+        Some(Compared { upto: None, unsaid: None, .. }) => {
+            "that nobody who holds the signing key wrote the log anew: it is older than every checkpoint \
+             that was kept"
+                .to_owned()
+        }
+        Some(Compared { upto: None, unsaid: Some(size), .. }) => format!(
+            "that nobody who holds the signing key wrote the log anew: this file has no proof for a \
+             checkpoint that was kept, of size {size} for instance; {ASK}"
+        ),
+        Some(Compared { upto: Some(upto), unsaid: Some(size), .. }) => format!(
+            "that nobody who holds the signing key wrote anew what was recorded after the checkpoint of \
+             size {upto}: this file has no proof for the one of size {size} that was kept; {ASK}"
+        ),
+        Some(Compared { upto: Some(upto), unsaid: None, .. }) => format!(
+            "that nobody who holds the signing key wrote anew what was recorded after the checkpoint of \
+             size {upto}, the newest that was kept and that it is compared with"
+        ),
+    }
+}
+
+fn told(
+    path: &Path,
+    found: &Verified,
+    anchored: Option<Compared>,
+    record: Option<&serde_json::Map<String, serde_json::Value>>,
+) -> String {
     let range = if found.is_complete() {
         format!("all {} of the organization's tree", found.size)
     } else {
@@ -114,27 +171,10 @@ fn told(path: &Path, found: &Verified, anchored: Option<Compared>) -> String {
         .map_or_else(|| "none".to_owned(), |(first, last)| format!("{first} to {last}"));
     let until = found.recorded_at.map_or_else(|| "—".to_owned(), |at| at.to_rfc3339());
     let signers: Vec<String> = found.signers.iter().map(ToString::to_string).collect();
-    let rewritten = match anchored {
-        Some(Compared { agreeing: 0, .. }) => {
-            "that nobody who holds the signing key wrote the log anew: no checkpoint of this file has the \
-             size of one that was kept, so ask the log itself (`orgledger verify --anchor`)"
-        }
-        Some(_) => "what was recorded after the newest checkpoint that was kept",
-        None => {
-            "that nobody who holds the signing key wrote the log anew and signed it again: only a \
-             checkpoint that was kept elsewhere shows that (--anchor)"
-        }
-    };
+    let rewritten = rewritten(anchored);
     let corrections = match found.corrections {
         0 => String::new(),
         some => format!(", and {some} corrections of what they cost"),
-    };
-    let left_out = match found.corrections_left_out {
-        0 => String::new(),
-        some => format!(
-            "; {some} corrections of what usage costs, which events here have the hashes of, are not in \
-             this file"
-        ),
     };
     let others = match found.others {
         0 => String::new(),
@@ -144,10 +184,21 @@ fn told(path: &Path, found: &Verified, anchored: Option<Compared>) -> String {
     };
     let agreeing = anchored.map_or_else(String::new, |compared| {
         format!(
-            "  kept elsewhere   {} of {} checkpoints are in this file, and agree\n",
+            "  kept elsewhere   {} of {} checkpoints: the log of this file had that root at that size\n",
             compared.agreeing, compared.kept
         )
     });
+    let (what, proven) = match (&found.record, record) {
+        (Some(place), Some(record)) => (
+            record::told(place, record),
+            "this record is one of its batch, and as it was recorded; the batch is of this tree, as it \
+             stood when that was signed",
+        ),
+        (_, _) => (
+            String::new(),
+            "these leaves are complete, unaltered and in order, as they stood when that was signed",
+        ),
+    };
     format!(
         "{}: VERIFIED\n\
          \x20 log              {}\n\
@@ -160,10 +211,10 @@ fn told(path: &Path, found: &Verified, anchored: Option<Compared>) -> String {
          \x20 sealed at        {}\n\
          \x20 checkpoint       size {}, root {}\n\
          \x20 signed by        {}{others}\n\
-         {agreeing}\
-         proven: these leaves are complete, unaltered and in order, as they stood when that was signed\n\
+         {agreeing}{what}\
+         proven: {proven}\n\
          not proven: {rewritten}; nor that what was recorded was true; README.md and schemas/ are for \
-         reading, and anybody may have changed them{left_out}",
+         reading, and anybody may have changed them",
         path.display(),
         found.origin,
         found.organization_id,

@@ -1,8 +1,9 @@
 //! `orgledger verify`: a file of evidence anywhere, or the log of this installation.
 
-mod anchored;
+pub(crate) mod anchored;
 mod file;
 mod log;
+mod record;
 
 use anyhow::Context as _;
 use proofs::VerifyingKey;

@@ -35,6 +35,8 @@ async fn every_example_for_auditors_says_something() {
         why.contains("owner in Product-Prod") && why.contains("project_member.assigned"),
         "{why}"
     );
+    assert!(why.contains("usage records of project 'Product-Prod', model 'gpt-4o-mini'"), "{why}");
+    assert!(why.contains("of these") && why.contains(" requests: "), "{why}");
     let gone = examples.with("member.removed,member.suspended");
     assert!(gone.contains("member.removed: left at ") && gone.contains("last command: "), "{gone}");
     let diff = examples.with("--net");
@@ -57,7 +59,15 @@ async fn every_example_for_auditors_says_something() {
         "{verified}"
     );
     let anchored = examples.with("verify since.tar");
-    assert!(anchored.contains("of 1 checkpoints are in this file, and agree"), "{anchored}");
+    assert!(
+        anchored.contains("1 of 1 checkpoints: the log of this file had that root"),
+        "{anchored}"
+    );
+    let today = examples.with("verify today.tar");
+    assert!(today.contains("1 of 1 checkpoints: the log of this file had that root"), "{today}");
+    let record = examples.with("verify record.tar");
+    assert!(record.contains("request_id           acme-2025-10-01-2-7"), "{record}");
+    assert!(record.contains("proven: this record is one of its batch"), "{record}");
     let live = examples.with("orgledger verify --anchor");
     assert!(live.starts_with("the log is VERIFIED") && live.contains("agrees with each"), "{live}");
     examples.end().await;

@@ -453,12 +453,12 @@ async fn an_event_that_cannot_be_applied_is_named() {
     postgres.stop().await.unwrap();
 }
 
-/// A tar file's first header, of an entry without contents.
-fn header(name: &[u8]) -> Vec<u8> {
+/// A tar file's header of an entry of so many bytes.
+fn header(name: &[u8], size: usize) -> Vec<u8> {
     let mut header = vec![0; 512];
     header[..name.len()].copy_from_slice(name);
     header[100..108].copy_from_slice(b"0000444\0");
-    header[124..136].copy_from_slice(b"00000000000\0");
+    header[124..136].copy_from_slice(format!("{size:011o}\0").as_bytes());
     header[136..148].copy_from_slice(b"00000000000\0");
     header[148..156].copy_from_slice(b"        ");
     header[156] = b'0';
@@ -472,7 +472,7 @@ fn header(name: &[u8]) -> Vec<u8> {
 async fn a_hostile_file_writes_nothing_on_the_terminal() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("evidence.tar");
-    let hostile = header(b"x\r\x1b[2K\x1b]0;title\x07\norgledger: evidence.tar: VERIFIED");
+    let hostile = header(b"x\r\x1b[2K\x1b]0;title\x07\norgledger: evidence.tar: VERIFIED", 0);
     std::fs::write(&file, [hostile, vec![0; 1024]].concat()).unwrap();
     let key =
         proofs::SigningKey::of("ledger.example", [1; 32]).unwrap().verifying_key().to_string();
@@ -481,6 +481,125 @@ async fn a_hostile_file_writes_nothing_on_the_terminal() {
     assert_eq!(ended.stderr.lines().count(), 1, "{:?}", ended.stderr);
     let said = ended.refused();
     assert!(said.contains("NOT VERIFIED") && said.contains("\\u000d\\u001b[2K"), "{said}");
+}
+
+/// A tar file whose one entry of a name is another, or none.
+fn with_entry(file: &[u8], name: &str, change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Vec<u8> {
+    let (mut at, mut changed) = (0, Vec::new());
+    while file[at] != 0 {
+        let named = file[at..at + 100].split(|byte| *byte == 0).next().unwrap();
+        let digits = std::str::from_utf8(&file[at + 124..at + 135]).unwrap();
+        let size = usize::from_str_radix(digits, 8).unwrap();
+        let end = at + 512 + size.next_multiple_of(512);
+        if named == name.as_bytes() {
+            if let Some(mut contents) = change(&file[at + 512..at + 512 + size]) {
+                changed.extend(header(named, contents.len()));
+                contents.resize(contents.len().next_multiple_of(512), 0);
+                changed.extend(contents);
+            }
+        } else {
+            changed.extend_from_slice(&file[at..end]);
+        }
+        at = end;
+    }
+    changed.extend_from_slice(&file[at..]);
+    changed
+}
+
+/// What becomes of an entry's contents.
+type Change = fn(&[u8]) -> Option<Vec<u8>>;
+
+#[tokio::test]
+async fn what_was_taken_out_of_a_file_of_evidence_is_missed() {
+    let original = Original::new().await;
+    let evidence = std::fs::read(original.directory.path().with_extension("tar")).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("from-them.tar");
+    let verified = async |bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        let verify = ["verify", file.to_str().unwrap(), "--key", &original.key];
+        Place::default().run(&verify).await
+    };
+    let corrections = "corrections/000001.txt";
+    let same = with_entry(&evidence, corrections, |lines| Some(lines.to_vec()));
+    verified(&same).await.succeeded();
+    let changes: [(Change, &str); 4] = [
+        (|_| None, "they are not in the file"),
+        (|_| Some(Vec::new()), "correction 0 is missing"),
+        // All but the last: the event that it belongs to is kept.
+        (
+            |lines| {
+                let last =
+                    lines[..lines.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+                Some(lines[..=last].to_vec())
+            },
+            "is missing",
+        ),
+        (|lines| Some(lines[..lines.len() / 2].to_vec()), "is missing"),
+    ];
+    for (change, expected) in changes {
+        let said = verified(&with_entry(&evidence, corrections, change)).await.refused();
+        let named = said.contains("the corrections of leaf") && said.contains("usage.repriced");
+        assert!(said.contains("NOT VERIFIED") && named && said.contains(expected), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn one_usage_record_is_evidence_by_itself() {
+    let original = Original::new().await;
+    let copied = original.copy();
+    let postgres = copied.serve().await;
+    let file = copied.path.join("record.tar");
+    let file = file.to_str().unwrap();
+    let request = "acme-2025-10-01-2-7";
+    let export = ["evidence", "export", "--organization", ORGANIZATION, "--out", file, "--request"];
+    let exported = async |more: &[&str]| copied.place().run(&[&export[..], more].concat()).await;
+    let told = exported(&[request]).await.succeeded();
+    assert!(told.contains("the usage record at position "), "{told}");
+    let verify = ["verify", file, "--key", &copied.key];
+    let said = Place::default().json(&[&verify[..], &["--json"]].concat()).await;
+    let record = &said["record"];
+    assert_eq!((&record["request_id"], &record["model"]), (&json!(request), &json!("gpt-4o-mini")));
+    assert_eq!((&said["complete"], &said["usage_records"]), (&json!(false), &json!(1)));
+    // It is what the log has.
+    let mut connection = PgConnection::connect(&postgres.url("orgledger")).await.unwrap();
+    let stored: serde_json::Value =
+        sqlx::query_scalar("select to_json(u) from log.usage_records u where request_id = $1")
+            .bind(request)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+    connection.close().await.unwrap();
+    for (column, value) in stored.as_object().unwrap() {
+        let same = match column.as_str() {
+            // Written in another way.
+            "occurred_at" => {
+                record[column].as_str().unwrap()[..19] == value.as_str().unwrap()[..19]
+            }
+            _ => record[column] == *value,
+        };
+        assert!(same, "{column}: {} and {value}", record[column]);
+    }
+    // Nothing of another record is in it.
+    let bytes = std::fs::read(file).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    assert_eq!(text.matches("acme-2025-10-01-").count(), 1);
+    for (more, why) in [
+        (&["no-such-request"][..], "has no usage record of the request"),
+        (&[request, "--position", "1"], "at that position"),
+        (&[request, "--from", "2025-01-01"], "cannot be used with"),
+    ] {
+        let refused = exported(more).await;
+        assert!(!refused.status.success() && refused.stderr.contains(why), "{refused:?}");
+    }
+    // Who changes it exports evidence against themselves.
+    let dearer = "update log.usage_records set cost_pico = cost_pico + 1
+        where request_id = 'acme-2025-10-01-2-7'";
+    Copied::tamper(&postgres, dearer).await;
+    exported(&[request]).await.succeeded();
+    let said = Place::default().run(&verify).await.refused();
+    assert!(said.contains("NOT VERIFIED") && said.contains("was changed"), "{said}");
+    postgres.stop().await.unwrap();
 }
 
 /// Writes what was signed so far to a file, as an anchor does.
@@ -513,6 +632,70 @@ async fn who_signs_anew_with_a_stolen_key_is_found_by_a_kept_checkpoint() {
     copied.live(&[]).await.expect("all of it is signed");
     let said = copied.live(&["--anchor", kept]).await.unwrap_err();
     assert!(said.contains("WRITTEN ANEW") || said.contains("PUT BACK"), "{said}");
+    postgres.stop().await.unwrap();
+}
+
+/// Nothing is asked of the log: a checkpoint that was kept, and a file of evidence that came later.
+#[tokio::test]
+async fn who_signs_anew_with_a_stolen_key_is_found_offline() {
+    let original = Original::new().await;
+    let copied = original.copy();
+    let (anchor, newer) = (copied.path.join("kept"), copied.path.join("newer.tar"));
+    let (kept, newer) = (anchor.to_str().unwrap(), newer.to_str().unwrap());
+    let postgres = copied.serve().await;
+    keep(&postgres, &anchor).await;
+    // All but the newest: that one is in a file of evidence by itself.
+    let notes = std::fs::read_to_string(&anchor).unwrap();
+    let newest = notes.rfind("\n\norgledger.localhost/").unwrap();
+    std::fs::write(&anchor, &notes[..=newest]).unwrap();
+    let import = async |name: &str| {
+        let history = copied.path.join("history.jsonl");
+        let line = format!(
+            "{{\"ts\":\"2024-05-01T00:00:00Z\",\"kind\":\"org_created\",\"org\":\"{name}\"}}\n"
+        );
+        std::fs::write(&history, line).unwrap();
+        copied.place().print(&["import", "membership", history.to_str().unwrap()]).await;
+    };
+    let export = async |more: &[&str]| {
+        let export =
+            ["evidence", "export", "--organization", ORGANIZATION, "--out", newer, "--json"];
+        copied.place().json(&[&export[..], more].concat()).await
+    };
+    let verified = async || {
+        let verify = ["verify", newer, "--key", &copied.key, "--anchor", kept];
+        Place::default().run(&verify).await
+    };
+    // The log goes on, and begins with what was kept.
+    import("Later Ltd").await;
+    let exported = export(&["--anchor", kept]).await;
+    let continued = exported["continued"].as_array().unwrap().len();
+    assert!(continued > 0, "{exported}");
+    let said = verified().await.succeeded();
+    let all = format!("{continued} of {continued} checkpoints: the log of this file had that root");
+    assert!(said.contains(&all) && said.contains("the newest that was kept"), "{said}");
+    // Of a file that does not say it, it is said what to ask for.
+    export(&[]).await;
+    let said = verified().await.succeeded();
+    assert!(said.contains("this file has no proof for a checkpoint that was kept"), "{said}");
+    assert!(said.contains("evidence export … --anchor FILE"), "{said}");
+    // Written anew, with the key that lies in the directory.
+    let anew = "truncate seal.tiles, seal.log_tiles, seal.heads, seal.organizations;
+        truncate seal.checkpoints cascade; update seal.state set position = 0, size = 0;
+        update log.events set payload = regexp_replace(payload::text, '^\\{', '{ ')::json where position = MIDDLE";
+    Copied::tamper(&postgres, &anew.replace("MIDDLE", MIDDLE)).await;
+    // As large as what was kept, so that it speaks of it.
+    let mut exported = export(&["--anchor", kept]).await;
+    for number in 0..20 {
+        if exported["continued"].as_array().unwrap().len() == continued {
+            break;
+        }
+        import(&format!("Later {number} Ltd")).await;
+        exported = export(&["--anchor", kept]).await;
+    }
+    assert_eq!(exported["continued"].as_array().unwrap().len(), continued, "{exported}");
+    copied.live(&[]).await.expect("all of it is signed");
+    let said = verified().await.refused();
+    assert!(said.contains("WRITTEN ANEW"), "{said}");
     postgres.stop().await.unwrap();
 }
 

@@ -7,15 +7,20 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use event_log::exact::{ExactBatch, ExactEntry, copy_records, read_exact_at};
 use event_log::usage::exact_corrections;
-use proofs::bundle::{BundleWriter, EventLine, Line, Manifest, UsageLine};
-use proofs::{COPY_HEADER, COPY_TRAILER, Hash, Span, VerifyingKey};
+use proofs::bundle::{
+    BundleWriter, EARLIER_MAX, Earlier, EventLine, Line, Manifest, RecordPlace, UsageLine,
+};
+use proofs::{
+    COPY_HEADER, COPY_TRAILER, Checkpoint, CopyRows, Hash, Span, Tiles, TreeEdge, VerifyingKey,
+    consistency_spans, inclusion_spans, resolve,
+};
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use super::error::SealError;
 use super::leaves::{batches_of, records_of};
-use super::read::{HEAD_COLUMNS, head_proof, placed_head, subtrees};
+use super::read::{HEAD_COLUMNS, head_proof, log_nodes, placed_head, subtrees};
 use super::sound::corrects;
 use super::trees::parted;
 use super::{signed, unsigned};
@@ -29,6 +34,32 @@ pub struct Range {
     pub to: Option<DateTime<Utc>>,
 }
 
+/// Which evidence.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Whose; the nil id for what belongs to no organization.
+    pub organization_id: Uuid,
+    /// Which leaves.
+    pub range: Range,
+    /// Of the batch that it is in, the usage record at this position alone, whatever the range.
+    pub record: Option<i64>,
+    /// The sizes of checkpoints that somebody kept: the bundle is to show that the log begins with what
+    /// it was then.
+    pub kept: &'a [u64],
+    /// The keys that are named in its README.
+    pub keys: &'a [VerifyingKey],
+    /// The schemas of events, by their files' names.
+    pub schemas: &'a [(String, String)],
+}
+
+impl Wanted<'_> {
+    /// All of an organization's.
+    pub fn of(organization_id: Uuid) -> Self {
+        let range = Range::default();
+        Self { organization_id, range, record: None, kept: &[], keys: &[], schemas: &[] }
+    }
+}
+
 /// What was exported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
@@ -40,6 +71,10 @@ pub struct Exported {
     pub size: u64,
     /// When that was sealed.
     pub sealed_at: DateTime<Utc>,
+    /// How many leaves the log's own tree has, under the checkpoint of the bundle.
+    pub log_size: u64,
+    /// The sizes of which it shows that the log begins with what it was then.
+    pub continued: Vec<u64>,
 }
 
 /// Why nothing was exported.
@@ -63,17 +98,24 @@ pub enum ExportError {
          changed; `orgledger verify` says more"
     )]
     NotOurs(i64),
+    /// A record's entry is not under a checkpoint.
+    #[error("the entry at position {0} is not sealed yet")]
+    RecordNotSealed(i64),
+    /// A record cannot be proven where others of its batch are not there.
+    #[error(
+        "of the batch at position {0}, not all records are here: they were archived (`orgledger usage \
+         restore` puts them back), or taken out; `orgledger verify` says more"
+    )]
+    RecordsMissing(i64),
 }
 
-/// Writes a bundle of what an organization's tree holds, of one moment. `keys` are named in its README.
+/// Writes a bundle of what an organization's tree holds, of one moment.
 pub async fn export<W: Write>(
     log: &PgPool,
-    organization_id: Uuid,
-    range: Range,
-    keys: &[VerifyingKey],
-    schemas: &[(String, String)],
+    wanted: Wanted<'_>,
     out: W,
 ) -> Result<Exported, ExportError> {
+    let Wanted { organization_id, range, .. } = wanted;
     let mut tx = log.begin_with("begin isolation level repeatable read read only").await?;
     let row = sqlx::query(&format!(
         "select o.salt, s.origin, {} from seal.organizations o, seal.state s, seal.heads h
@@ -88,13 +130,13 @@ pub async fn export<W: Write>(
     let head = placed_head(&row, &salt, organization_id);
     let size = head.leaf.size;
     let mut leaves = Leaves { organization_id, salt, tile: None };
-    let first = match range.from {
-        Some(from) => leaves.recorded_before(&mut tx, from, size).await?,
-        None => 0,
+    let record = match wanted.record {
+        Some(position) => Some(leaves.record(&mut tx, position, size).await?),
+        None => None,
     };
-    let end = match range.to {
-        Some(to) => leaves.recorded_before(&mut tx, to, size).await?.max(first),
-        None => size,
+    let (first, end) = match &record {
+        Some(record) => (record.number, record.number + 1),
+        None => leaves.span(&mut tx, range, size).await?,
     };
     let before = subtrees(&mut tx, organization_id, Span { start: 0, end: first }).await?;
     let after = subtrees(&mut tx, organization_id, Span { start: end, end: size }).await?;
@@ -108,18 +150,58 @@ pub async fn export<W: Write>(
         end,
         before: Manifest::texts(&before),
         after: Manifest::texts(&after),
+        record: record.as_ref().map(|record| record.place.clone()),
     };
     let top = head_proof(&mut tx, &head, true).await?;
-    let mut writer = BundleWriter::new(out, &manifest, &top, keys)?;
-    for (name, text) in schemas {
+    let checkpoint = Checkpoint::parse(&top.checkpoint.text).map_err(|_| ExportError::NotSealed)?;
+    let mut writer = BundleWriter::new(out, &manifest, &top, wanted.keys)?;
+    let mut continued = Vec::new();
+    for size in kept_before(wanted.kept, checkpoint.size) {
+        writer.earlier(&earlier(&mut tx, size, checkpoint.size).await?)?;
+        continued.push(size);
+    }
+    for (name, text) in wanted.schemas {
         writer.schema(name, text)?;
     }
-    let mut number = first;
-    while number < end {
-        number = leaves.part(&mut tx, &mut writer, number, end).await?;
+    match &record {
+        Some(record) => writer.part(&record.line, &record.row, None)?,
+        None => {
+            let mut number = first;
+            while number < end {
+                number = leaves.part(&mut tx, &mut writer, number, end).await?;
+            }
+        }
     }
     writer.finish()?;
-    Ok(Exported { first, end, size, sealed_at: head.leaf.sealed_at })
+    let (sealed_at, log_size) = (head.leaf.sealed_at, checkpoint.size);
+    Ok(Exported { first, end, size, sealed_at, log_size, continued })
+}
+
+/// The sizes below that of a checkpoint, each once; where they are too many, the newest.
+fn kept_before(kept: &[u64], size: u64) -> Vec<u64> {
+    let mut sizes: Vec<u64> = kept.iter().copied().filter(|one| *one > 0 && *one < size).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    sizes.split_off(sizes.len().saturating_sub(EARLIER_MAX))
+}
+
+/// That the log's tree of one size begins with that of an earlier one.
+async fn earlier(tx: &mut PgConnection, old: u64, new: u64) -> Result<Earlier, SealError> {
+    let spans = consistency_spans(old, new).unwrap_or_default();
+    let path = log_nodes(tx, &spans).await?;
+    let root = log_nodes(tx, &[Span { start: 0, end: old }]).await?;
+    let root = root.first().copied().unwrap_or_else(Hash::of_nothing);
+    Ok(Earlier { size: old, root, path })
+}
+
+/// A record that is proven by itself.
+struct ProvenRecord {
+    /// Its batch's leaf.
+    number: u64,
+    place: RecordPlace,
+    /// The leaf's line.
+    line: Vec<u8>,
+    row: Vec<u8>,
 }
 
 /// The most records that a part holds, and with them the memory that it takes.
@@ -154,6 +236,63 @@ impl Leaves {
             self.tile = Some((index, parted(row.get(0)), positions));
         }
         self.tile.as_ref().ok_or(ExportError::NotSealed)
+    }
+
+    /// The leaves of a range: the first, and the one after the last.
+    async fn span(
+        &mut self,
+        tx: &mut PgConnection,
+        range: Range,
+        size: u64,
+    ) -> Result<(u64, u64), ExportError> {
+        let first = match range.from {
+            Some(from) => self.recorded_before(tx, from, size).await?,
+            None => 0,
+        };
+        let end = match range.to {
+            Some(to) => self.recorded_before(tx, to, size).await?.max(first),
+            None => size,
+        };
+        Ok((first, end))
+    }
+
+    /// The usage record at a position, with its place in its batch.
+    async fn record(
+        &mut self,
+        tx: &mut PgConnection,
+        position: i64,
+        size: u64,
+    ) -> Result<ProvenRecord, ExportError> {
+        let not_sealed = || ExportError::RecordNotSealed(position);
+        let index: Option<i64> = sqlx::query_scalar(
+            "select index from seal.tiles
+             where organization_id = $1 and level = 0 and positions[1] <= $2
+             order by positions[1] desc limit 1",
+        )
+        .bind(self.organization_id)
+        .bind(position)
+        .fetch_optional(&mut *tx)
+        .await?;
+        let start = unsigned(index.ok_or_else(not_sealed)?) * proofs::TILE_HASHES;
+        let (_, hashes, positions) = self.tile(tx, start).await?;
+        let place = positions.partition_point(|first| *first <= position).saturating_sub(1);
+        let (Some(first), Some(hash)) = (positions.get(place), hashes.get(place).copied()) else {
+            return Err(not_sealed());
+        };
+        let (first, number) = (*first, start + place as u64);
+        let entry = read_exact_at(tx, &[first]).await?.pop().ok_or(ExportError::NotOurs(first))?;
+        let ExactEntry::Batch(batch) = &entry else { return Err(ExportError::NotOurs(position)) };
+        if number >= size || entry.last_position() < position {
+            return Err(not_sealed());
+        }
+        let ordinal = unsigned(position - first);
+        let rows = rows_of(tx, batch).await?;
+        let (path, row) = proven(&rows, batch, ordinal)?;
+        let mut line = Vec::new();
+        let root = root_of(tx, &entry).await?;
+        write_line(&mut line, &entry, number, hash, root)?;
+        let place = RecordPlace { ordinal, path: Manifest::texts(&path) };
+        Ok(ProvenRecord { number, place, line, row })
     }
 
     /// How many leaves the log had learned of before a time: they are in the order in which it did.
@@ -267,6 +406,32 @@ async fn rows_of(tx: &mut PgConnection, batch: &ExactBatch) -> Result<Vec<u8>, E
     let rows =
         file.strip_prefix(&COPY_HEADER[..]).and_then(|rows| rows.strip_suffix(&COPY_TRAILER[..]));
     Ok(rows.ok_or(ExportError::NotOurs(batch.first_position))?.to_vec())
+}
+
+/// A row out of those of a batch, and its path to the root over them.
+fn proven(
+    rows: &[u8],
+    batch: &ExactBatch,
+    ordinal: u64,
+) -> Result<(Vec<Hash>, Vec<u8>), ExportError> {
+    let missing = || ExportError::RecordsMissing(batch.first_position);
+    let mut cut = CopyRows::default();
+    cut.push(&COPY_HEADER);
+    cut.push(rows);
+    let (mut edge, mut found) = (TreeEdge::default(), None);
+    while let Some((_, row)) = cut.next_row().map_err(|_| missing())? {
+        if edge.size() == ordinal {
+            found = Some(row.to_vec());
+        }
+        edge.push(Hash::leaf(row));
+    }
+    if edge.size() != unsigned(batch.count) {
+        return Err(missing());
+    }
+    let mut tiles = Tiles::default();
+    edge.take_changed().into_iter().for_each(|tile| tiles.insert(tile));
+    let path = inclusion_spans(ordinal, edge.size()).and_then(|spans| resolve(&spans, &tiles));
+    path.zip(found).ok_or_else(missing)
 }
 
 async fn root_of(tx: &mut PgConnection, entry: &ExactEntry) -> Result<Hash, ExportError> {

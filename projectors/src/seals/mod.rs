@@ -22,7 +22,7 @@ mod sound;
 mod trees;
 
 pub use error::SealError;
-pub use export::{Exported, Range, export};
+pub use export::{ExportError, Exported, Range, Wanted, export};
 pub use read::{SealStatus, seal_status};
 pub use run::{SealConfig, catch_up, run};
 

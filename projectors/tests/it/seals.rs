@@ -5,7 +5,7 @@ use std::sync::Arc;
 use event_log::HeadWatch;
 use event_log::database::{self, Role};
 use projectors::seals::audit::{AuditError, Finding, audit};
-use projectors::seals::{Range, SealConfig, SealError, catch_up, export, run};
+use projectors::seals::{Range, SealConfig, SealError, Wanted, catch_up, export, run};
 use proofs::bundle::verify;
 use proofs::{Checkpoint, Note, SigningKey, VerifyingKey};
 use sqlx::{Executor as _, PgPool};
@@ -238,6 +238,102 @@ async fn batches_from_before_they_had_a_root_are_sealed() {
     assert!(matches!(error, SealError::Records { .. }), "{error}");
 }
 
+/// What is new and not sealed yet, as whoever has all rights over the database leaves it.
+#[tokio::test]
+async fn nothing_is_signed_over_what_is_new_and_cannot_be() {
+    let corrections = "(select max(position) from log.usage_corrections)";
+    let new = "(select max(position) from log.events)";
+    let first_new = "(select min(position) from log.events
+        where position > (select position from seal.state))";
+    let written = "its corrections are not those that it was written with";
+    for (statements, expected) in [
+        (
+            format!(
+                "update log.usage_corrections set cost_pico = cost_pico - 1
+                 where position = {corrections} and ordinal = 0"
+            ),
+            written,
+        ),
+        (
+            format!(
+                "update log.usage_corrections set currency = 'CHF'
+                 where position = {corrections} and ordinal = 0"
+            ),
+            written,
+        ),
+        (
+            format!(
+                "update log.usage_corrections set record_ordinal = record_ordinal + 1
+                 where position = {corrections} and ordinal = 0"
+            ),
+            written,
+        ),
+        (
+            format!(
+                "delete from log.usage_corrections where position = {corrections} and ordinal = 0"
+            ),
+            "corrections stand beside it, and it says",
+        ),
+        (
+            format!("delete from log.usage_corrections where position = {corrections}"),
+            "0 corrections stand beside it, and it says",
+        ),
+        (
+            format!(
+                "insert into log.usage_corrections select position, 1000000, organization_id, batch_id,
+                     record_ordinal, occurred_at, occurred_day, price_version_before, cost_pico_before,
+                     currency_before, price_version, cost_pico, currency, recorded_at
+                 from log.usage_corrections where position = {corrections} and ordinal = 0"
+            ),
+            "corrections stand beside it, and it says",
+        ),
+        (
+            format!(
+                "update log.usage_corrections set organization_id = gen_random_uuid()
+                 where position = {corrections} and ordinal = 0"
+            ),
+            "a correction of it is another organization's, or of another time",
+        ),
+        (
+            format!(
+                "update log.events set recorded_at = recorded_at - interval '1 year'
+                 where position = {new}"
+            ),
+            "and what precedes it later",
+        ),
+        // Earlier than what was sealed last, and by nothing that could be rounded away.
+        (
+            format!(
+                "update log.events set recorded_at = (
+                     select min(recorded_at) from log.usage_batches) - interval '1 microsecond'
+                 where position = {first_new}"
+            ),
+            "and what precedes it later",
+        ),
+        (
+            format!("update log.events set sequence = sequence + 1 where position = {new}"),
+            "of its stream",
+        ),
+        (
+            format!("update log.events set sequence = 1000000 where position = {first_new}"),
+            "it is number 1000000 of its stream, and the one before it is not there",
+        ),
+    ] {
+        let house = house().await;
+        let mut usage = Usage::new(19);
+        seal(&house).await.unwrap();
+        house.happen(&Story::new(13).tell(20)).await;
+        let any = "select exists (select from log.usage_corrections)";
+        while !sqlx::query_scalar::<_, bool>(any).fetch_one(&house.owner).await.unwrap() {
+            usage.reprice(&house).await;
+        }
+        tamper(&house, &statements).await;
+        let error = refused(&house).await;
+        assert!(matches!(error, SealError::Unsound { .. }), "{statements}: {error:?}");
+        assert!(error.to_string().contains(expected), "{statements}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn keys_of_another_name_seal_nothing() {
     let house = house().await;
@@ -292,7 +388,9 @@ async fn a_kept_checkpoint_shows_a_log_that_was_written_anew_or_put_back() {
 async fn bundle(log: &PgPool, organization_id: Uuid, range: Range) -> Vec<u8> {
     let mut bytes = Vec::new();
     let schemas = [("x.v1.json".to_owned(), "{}".to_owned())];
-    export(log, organization_id, range, &trusted(), &schemas, &mut bytes).await.unwrap();
+    let keys = trusted();
+    let wanted = Wanted { range, keys: &keys, schemas: &schemas, ..Wanted::of(organization_id) };
+    export(log, wanted, &mut bytes).await.unwrap();
     bytes
 }
 
@@ -333,4 +431,120 @@ async fn what_is_exported_is_verified_without_the_database() {
     let until = verify(&bundle(&house.read, organization_id, until).await[..], &trusted()).unwrap();
     let from = verify(&bundle(&house.read, organization_id, from).await[..], &trusted()).unwrap();
     assert_eq!((until.first, until.end, from.end), (0, from.first, from.size));
+}
+
+#[tokio::test]
+async fn evidence_shows_that_the_log_begins_with_every_checkpoint_that_was_kept() {
+    let house = house().await;
+    for part in 0..6 {
+        seal(&house).await.unwrap();
+        house.happen(&Story::new(100 + part).tell(40)).await;
+    }
+    seal(&house).await.unwrap();
+    let kept = checkpoints(&house).await;
+    let organization_id = an_organization(&house).await;
+    let exported = async |kept: &[u64]| {
+        let (mut bytes, keys) = (Vec::new(), trusted());
+        let wanted = Wanted { kept, keys: &keys, ..Wanted::of(organization_id) };
+        let exported = export(&house.read, wanted, &mut bytes).await.unwrap();
+        (exported, verify(&bytes[..], &keys).unwrap())
+    };
+    let last = kept.last().unwrap().size;
+    let mut sizes: Vec<u64> = kept.iter().map(|one| one.size).collect();
+    // Of what is not there yet, or twice, nothing is said.
+    let asked: Vec<u64> = sizes.iter().copied().rev().chain([1, 1, 0, last + 1]).collect();
+    let (told, found) = exported(&asked).await;
+    for one in &kept {
+        assert_eq!(found.root_at(one.size), Some(one.root), "{}", one.size);
+    }
+    sizes.extend([1]);
+    sizes.sort_unstable();
+    sizes.dedup();
+    sizes.retain(|size| *size < last);
+    assert!(sizes.len() > 4, "{sizes:?}");
+    assert_eq!((told.continued, told.log_size), (sizes, last));
+    assert!(exported(&[]).await.1.earlier.is_empty());
+    // Written anew with the same key: it begins with something else.
+    let anew = "truncate seal.tiles, seal.log_tiles, seal.heads, seal.organizations;
+        truncate seal.checkpoints cascade; update seal.state set position = 0, size = 0;
+        update log.events set payload = replace(payload::text, '}', ' }')::json where position = 1";
+    tamper(&house, anew).await;
+    seal(&house).await.unwrap();
+    let (_, found) = exported(&asked).await;
+    let first = &kept[0];
+    assert!(found.checkpoint.size >= first.size);
+    assert_ne!(found.root_at(first.size).unwrap(), first.root);
+}
+
+/// An organization that has usage.
+async fn an_organization(house: &House) -> Uuid {
+    sqlx::query_scalar(
+        "select organization_id from log.usage_batches group by 1 order by sum(count) desc limit 1",
+    )
+    .fetch_one(&house.owner)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn each_usage_record_is_proven_by_itself() {
+    let house = house().await;
+    house.happen(&Story::new(29).tell(300)).await;
+    seal(&house).await.unwrap();
+    let organization_id = an_organization(&house).await;
+    let keys = trusted();
+    let exported = async |position: i64| {
+        let mut bytes = Vec::new();
+        let record = Some(position);
+        let wanted = Wanted { record, keys: &keys, ..Wanted::of(organization_id) };
+        export(&house.read, wanted, &mut bytes).await.map(|_| bytes)
+    };
+    let records: Vec<(i64, Uuid, i32)> = sqlx::query_as(
+        "select first_position + ordinal, batch_id, ordinal
+         from log.usage_batches join log.usage_records using (batch_id, organization_id)
+         where organization_id = $1 order by 1",
+    )
+    .bind(organization_id)
+    .fetch_all(&house.owner)
+    .await
+    .unwrap();
+    assert!(records.len() > 20, "{}", records.len());
+    for (position, batch_id, ordinal) in &records {
+        let found = verify(&exported(*position).await.unwrap()[..], &keys).unwrap();
+        let record = found.record.unwrap();
+        let place = (i64::try_from(record.position), i32::try_from(record.ordinal));
+        assert_eq!(place, (Ok(*position), Ok(*ordinal)));
+        assert_eq!(record.batch_id, *batch_id);
+        // The id, in the row's first field.
+        assert_eq!(&record.row[6..22], batch_id.as_bytes());
+    }
+    // What is no record, or another organization's, is none of its.
+    let others: Vec<i64> = sqlx::query_scalar(
+        "select first_position from log.usage_batches where organization_id <> $1
+         union select min(position) from log.events union select max(position) from log.events
+         union select max(position) + 1 from log.head",
+    )
+    .bind(organization_id)
+    .fetch_all(&house.owner)
+    .await
+    .unwrap();
+    assert!(others.len() > 3, "{others:?}");
+    for other in others {
+        exported(other).await.unwrap_err();
+    }
+    // One that was changed since is not what was sealed, nor is any other of its batch.
+    let (position, batch_id, _) =
+        records.iter().rev().find(|(_, _, ordinal)| *ordinal > 0).unwrap();
+    let change = format!(
+        "update log.usage_records set input_tokens = input_tokens + 1
+         where batch_id = '{batch_id}' and ordinal = 0"
+    );
+    tamper(&house, &change).await;
+    let refused = verify(&exported(*position).await.unwrap()[..], &keys).unwrap_err().to_string();
+    assert!(refused.contains("was changed"), "{refused}");
+    let gone =
+        format!("delete from log.usage_records where batch_id = '{batch_id}' and ordinal = 0");
+    tamper(&house, &gone).await;
+    let refused = exported(*position).await.unwrap_err().to_string();
+    assert!(refused.contains("not all records are here"), "{refused}");
 }

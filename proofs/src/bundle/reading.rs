@@ -9,17 +9,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::earlier::Earlier;
 use super::line::Line;
 use super::part::{Lines, NextLine};
-use super::trouble::{Suspect, Trouble, Verified};
+use super::trouble::{ProvenRecord, Suspect, Trouble, Verified};
 use super::verify::read_head;
-use super::{HEAD, Manifest};
+use super::{HEAD, Manifest, RecordPlace};
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::copy::CopyRows;
+use crate::copy::{CopyRows, RowPlace};
 use crate::hash::{Digits, Hash};
 use crate::keys::VerifyingKey;
 use crate::leaf::{HeadLeaf, organization_hash};
 use crate::note::NoteError;
+use crate::path::verify_inclusion;
 use crate::tlog_proof::ProofError;
 use crate::tree::{Frontier, Span};
 
@@ -80,6 +82,9 @@ impl<'k> Reading<'k> {
         keys: &'k [VerifyingKey],
     ) -> Result<Self, Trouble> {
         let malformed = || Trouble::Manifest("its hashes are none".to_owned());
+        if manifest.record.is_some() && manifest.end - manifest.first != 1 {
+            return Err(Trouble::Manifest("a record is of one leaf".to_owned()));
+        }
         let salt = STANDARD.decode(&manifest.salt).map_err(|_| malformed())?;
         let before = hashes(&manifest.before).ok_or_else(malformed)?;
         let frontier = Frontier::of(manifest.first, before).ok_or_else(malformed)?;
@@ -100,7 +105,6 @@ impl<'k> Reading<'k> {
             events: 0,
             usage_records: 0,
             corrections: 0,
-            corrections_left_out: 0,
             positions: None,
             recorded_at: None,
             head,
@@ -108,6 +112,8 @@ impl<'k> Reading<'k> {
             signers,
             checkpoints: Vec::new(),
             others: 0,
+            earlier: Vec::new(),
+            record: None,
         };
         let proven = manifest.first;
         Ok(Self {
@@ -122,6 +128,13 @@ impl<'k> Reading<'k> {
             checkpoints: Vec::new(),
             found,
         })
+    }
+
+    /// That the log begins with what it was before.
+    pub(super) fn earlier(&mut self, name: &str, entry: impl Read) -> Result<(), Trouble> {
+        let earlier = Earlier::read(name, entry, &self.found.checkpoint)?;
+        self.found.earlier.push((earlier.size, earlier.root));
+        Ok(())
     }
 
     /// How many leaves of the tree have been read, those before the bundle counted.
@@ -287,8 +300,37 @@ impl<'k> Reading<'k> {
         }
     }
 
+    /// The one record that is here, of the one batch.
+    pub(super) fn record(&mut self, entry: impl Read, place: &RecordPlace) -> Result<(), Trouble> {
+        let Some(batch) = self.batches.pop_front() else {
+            return Err(Trouble::Manifest("the leaf of a record is a batch".to_owned()));
+        };
+        let wrong = |what: String| Trouble::Records { batch: batch.leaf.clone(), what };
+        let path = hashes(&place.path).ok_or_else(|| wrong("its path has no hashes".to_owned()))?;
+        let (found, row) =
+            single_row(entry)?.ok_or_else(|| wrong("it is not one row".to_owned()))?;
+        if found.batch_id != batch.id || u64::try_from(found.ordinal) != Ok(place.ordinal) {
+            let (number, of) = (found.ordinal, found.batch_id);
+            return Err(wrong(format!("record {number} of batch {of} stands in its place")));
+        }
+        verify_inclusion(Hash::leaf(&row), place.ordinal, batch.count, &path, batch.records)
+            .map_err(|error| wrong(format!("record {} is none of them: {error}", place.ordinal)))?;
+        self.found.usage_records = 1;
+        self.found.record = Some(ProvenRecord {
+            batch_id: batch.id,
+            ordinal: place.ordinal,
+            count: batch.count,
+            position: batch.leaf.position.saturating_add(place.ordinal),
+            row,
+        });
+        Ok(())
+    }
+
     /// The records of the part's batches.
     pub(super) fn records(&mut self, mut entry: impl Read) -> Result<(), Trouble> {
+        if let Some(place) = self.manifest.record.take() {
+            return self.record(entry, &place);
+        }
         let mut rows = CopyRows::default();
         let mut piece = vec![0; PIECE_BYTES];
         let mut tree = Frontier::default();
@@ -374,11 +416,12 @@ impl<'k> Reading<'k> {
         }
     }
 
-    /// Goes on without the corrections of the part's events, which are not here.
-    pub(super) fn without_corrections(&mut self) {
-        for Repriced { count, .. } in self.repriced.drain(..) {
-            self.found.corrections_left_out = self.found.corrections_left_out.saturating_add(count);
-        }
+    /// Refuses where the part's events have corrections, which are not here.
+    pub(super) fn without_corrections(&mut self) -> Result<(), Trouble> {
+        let left_out = self.repriced.drain(..).find(|repriced| repriced.count > 0);
+        left_out.map_or(Ok(()), |Repriced { leaf: event, .. }| {
+            Err(Trouble::Corrections { event, what: "they are not in the file".to_owned() })
+        })
     }
 
     /// Ends, where all of it holds.
@@ -389,9 +432,33 @@ impl<'k> Reading<'k> {
         let whole = whole.ok_or_else(malformed)?;
         let head = self.found.head;
         self.prove(whole.root(), head)?;
+        if self.manifest.record.is_some() {
+            return Err(Trouble::Manifest("the leaf of a record is a batch".to_owned()));
+        }
         self.checkpoints.push(self.found.checkpoint.clone());
         self.found.checkpoints = self.checkpoints;
         Ok(self.found)
+    }
+}
+
+/// The row of an entry that has one alone; none where it is anything else.
+fn single_row(mut entry: impl Read) -> std::io::Result<Option<(RowPlace, Vec<u8>)>> {
+    let mut rows = CopyRows::default();
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut found = None;
+    loop {
+        let read = entry.read(&mut piece)?;
+        rows.push(&piece[..read]);
+        loop {
+            match rows.next_row() {
+                Ok(Some((place, row))) if found.is_none() => found = Some((place, row.to_vec())),
+                Ok(None) => break,
+                Ok(Some(_)) | Err(_) => return Ok(None),
+            }
+        }
+        if read == 0 {
+            return Ok(found.filter(|_| rows.has_ended()));
+        }
     }
 }
 

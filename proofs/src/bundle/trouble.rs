@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::checkpoint::Checkpoint;
+use crate::hash::Hash;
 use crate::keys::VerifyingKey;
 use crate::leaf::HeadLeaf;
 use crate::tlog_proof::ProofError;
@@ -29,8 +30,6 @@ pub struct Verified {
     pub usage_records: u64,
     /// How many corrections of what usage costs.
     pub corrections: u64,
-    /// How many more its events speak of, which are not here.
-    pub corrections_left_out: u64,
     /// The position of the first entry that is here, and of the last; none where none is.
     pub positions: Option<(u64, u64)>,
     /// When the log learned of the last leaf that is here.
@@ -45,12 +44,38 @@ pub struct Verified {
     pub checkpoints: Vec<Checkpoint>,
     /// How many others it has: what they sealed is under the last one.
     pub others: u64,
+    /// Where the log stood before, as proven by the last one: sizes and roots.
+    pub earlier: Vec<(u64, Hash)>,
+    /// The one record that is here, where it is a bundle of one.
+    pub record: Option<ProvenRecord>,
+}
+
+/// A single usage record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProvenRecord {
+    /// Its batch.
+    pub batch_id: Uuid,
+    /// Its place in it, from 0.
+    pub ordinal: u64,
+    /// How many records the batch has.
+    pub count: u64,
+    /// Its position in the log.
+    pub position: u64,
+    /// Its row, in Postgres's binary COPY format.
+    pub row: Vec<u8>,
 }
 
 impl Verified {
     /// Whether it has every leaf of the organization's tree.
     pub fn is_complete(&self) -> bool {
-        self.first == 0 && self.end == self.size
+        self.first == 0 && self.end == self.size && self.record.is_none()
+    }
+
+    /// The root that the log had at a size; none where the bundle does not say.
+    pub fn root_at(&self, size: u64) -> Option<Hash> {
+        let checkpoints = self.checkpoints.iter().map(|one| (one.size, one.root));
+        let mut known = checkpoints.chain(self.earlier.iter().copied());
+        known.find_map(|(of, root)| (of == size).then_some(root))
     }
 }
 
@@ -133,6 +158,14 @@ pub enum Trouble {
         to: u64,
         /// The first one that does not fit the hash beside it.
         suspect: Option<Suspect>,
+    },
+    /// What should show that the log begins with what it was does not.
+    #[error("{name} does not show that the log begins with what it was: {what}")]
+    Earlier {
+        /// The entry.
+        name: String,
+        /// What is wrong with it.
+        what: String,
     },
     /// A batch's records are not what was sealed.
     #[error("the records of {batch} are not what was sealed: {what}")]

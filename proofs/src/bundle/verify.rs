@@ -8,8 +8,8 @@ use super::part::text;
 use super::reading::Reading;
 use super::trouble::{Trouble, Verified};
 use super::{
-    HEAD, MANIFEST, Manifest, README, SCHEMAS, corrections_name, events_name, proof_name,
-    usage_name,
+    CONSISTENCY, EARLIER_MAX, HEAD, MANIFEST, Manifest, README, SCHEMAS, consistency_name,
+    corrections_name, events_name, proof_name, usage_name,
 };
 use crate::checkpoint::Checkpoint;
 use crate::keys::VerifyingKey;
@@ -28,6 +28,15 @@ pub fn verify(bundle: impl Read, keys: &[VerifyingKey]) -> Result<Verified, Trou
     let (_, entry) = take(named()?, HEAD)?;
     let mut reading = Reading::begin(manifest, entry, keys)?;
     let mut entry = named()?;
+    let mut number = 1;
+    while entry.as_ref().is_some_and(|(name, _)| name.starts_with(CONSISTENCY)) {
+        // None has the name of one too many.
+        let expected = if number > EARLIER_MAX { SCHEMAS } else { &consistency_name(number) };
+        let (name, proof) = take(entry, expected)?;
+        reading.earlier(&name, proof)?;
+        number += 1;
+        entry = named()?;
+    }
     while entry.as_ref().is_some_and(|(name, _)| name.starts_with(SCHEMAS)) {
         entry = named()?;
     }
@@ -54,7 +63,7 @@ pub fn verify(bundle: impl Read, keys: &[VerifyingKey]) -> Result<Verified, Trou
                 reading.corrections(lines)?;
                 entry = named()?;
             } else {
-                reading.without_corrections();
+                reading.without_corrections()?;
             }
         }
         part += 1;

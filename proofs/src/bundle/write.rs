@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::{
-    HEAD, MANIFEST, Manifest, README, SCHEMAS, corrections_name, events_name, proof_name,
-    usage_name,
+    Earlier, HEAD, MANIFEST, Manifest, README, SCHEMAS, consistency_name, corrections_name,
+    events_name, proof_name, usage_name,
 };
 use crate::copy::{COPY_HEADER, COPY_TRAILER};
 use crate::keys::VerifyingKey;
@@ -12,9 +12,23 @@ use crate::tlog_proof::Proof;
 
 const README_TEXT: &str = include_str!("readme.md");
 
+const HOLDS_LEAVES: &str = "\
+This file holds what the log `{origin}` recorded for the organization `{organization}`: leaves {first} to
+before {end} of the {size} in its tree, byte for byte as they are stored, and the proofs that they are
+complete, unaltered and in order.
+";
+
+const HOLDS_A_RECORD: &str = "\
+This file holds one usage record that the log `{origin}` recorded for the organization `{organization}`:
+record {ordinal} (the first is 0) of the batch that is leaf {first} of the {size} in its tree, byte for byte
+as it is stored, and the proofs that it is of that batch, and the batch in the tree. Of the other records it
+has hashes alone.
+";
+
 /// Writes a bundle, one entry after another. The same leaves give the same bytes.
 pub struct BundleWriter<W: Write> {
     tar: tar::Builder<W>,
+    earlier: usize,
     part: u64,
 }
 
@@ -26,9 +40,14 @@ impl<W: Write> BundleWriter<W> {
         head: &Proof,
         keys: &[VerifyingKey],
     ) -> io::Result<Self> {
-        let mut writer = Self { tar: tar::Builder::new(out), part: 0 };
+        let mut writer = Self { tar: tar::Builder::new(out), earlier: 0, part: 0 };
         let keys: Vec<String> = keys.iter().map(|key| format!("    {key}")).collect();
+        let holds = match &manifest.record {
+            None => HOLDS_LEAVES.to_owned(),
+            Some(record) => HOLDS_A_RECORD.replace("{ordinal}", &record.ordinal.to_string()),
+        };
         let readme = README_TEXT
+            .replace("{holds}", holds.trim_end())
             .replace("{origin}", &manifest.origin)
             .replace("{organization}", &manifest.organization_id.to_string())
             .replace("{first}", &manifest.first.to_string())
@@ -41,6 +60,12 @@ impl<W: Write> BundleWriter<W> {
         writer.entry(MANIFEST, &text)?;
         writer.entry(HEAD, head.to_string().as_bytes())?;
         Ok(writer)
+    }
+
+    /// Adds that the log begins with what it was before; before the schemas.
+    pub fn earlier(&mut self, earlier: &Earlier) -> io::Result<()> {
+        self.earlier += 1;
+        self.entry(&consistency_name(self.earlier), earlier.to_string().as_bytes())
     }
 
     /// Adds an event's schema, before the first part.

@@ -16,7 +16,7 @@ fn a_clean_bundle_holds() {
     let story = story(SIZE);
     let found = verified(&story, &story, &whole(&story)).unwrap();
     assert!(found.is_complete());
-    assert_eq!((found.events, found.usage_records), (257, 128));
+    assert_eq!((found.events, found.usage_records, found.corrections), (257, 128, 15));
     let HeadLeaf { size, .. } = found.head;
     assert_eq!((size, found.checkpoint.size), (SIZE, 3));
     assert_eq!(found.signers, keys());
@@ -112,6 +112,7 @@ fn leaves_that_were_taken_out_added_or_moved_are_named() {
         story.rows.truncate(290);
         story.lines.resize(300, String::new());
         story.rows.resize(300, Vec::new());
+        story.corrections[299].clear();
     });
     assert_eq!(cut, "the file has nothing where events/000006.ndjson belongs");
 }
@@ -128,7 +129,33 @@ fn records_that_were_changed_are_named() {
     let swapped = told(|story| story.rows[101].swap(0, 1));
     assert!(swapped.contains(batch) && swapped.contains("record 0 is missing"), "{swapped}");
     let all_gone = told(|story| (64..128).for_each(|number| story.rows[number].clear()));
-    assert_eq!(all_gone, "the file has proofs/000003.tlog-proof where usage/000002.copy belongs");
+    assert_eq!(all_gone, "the file has corrections/000002.txt where usage/000002.copy belongs");
+}
+
+#[test]
+fn corrections_that_were_changed_or_left_out_are_named() {
+    // Leaf 54 has one correction, leaf 103 two, leaf 152 three.
+    let event = |number: u64| format!("the corrections of leaf {number} (usage.repriced ");
+    let changed = told(|story| {
+        story.corrections[103] = story.corrections[103].replace(" 103 USD", " 104 USD");
+    });
+    assert!(changed.starts_with(&event(103)), "{changed}");
+    assert!(changed.ends_with("one of them was changed"), "{changed}");
+    let cut = told(|story| {
+        let first = story.corrections[103].split_inclusive('\n').next().unwrap().to_owned();
+        story.corrections[103] = first;
+    });
+    assert!(cut.starts_with(&event(103)) && cut.ends_with("correction 1 is missing"), "{cut}");
+    // One entry has those of two events: the second's are gone.
+    let second = told(|story| story.corrections[54].clear());
+    assert!(second.starts_with(&event(54)), "{second}");
+    let doubled = told(|story| story.corrections[103] = story.corrections[103].repeat(2));
+    assert_eq!(doubled, "the file has another where the end of the corrections belongs");
+    let removed = told(|story| story.corrections[103].clear());
+    assert!(removed.starts_with(&event(103)), "{removed}");
+    assert!(removed.ends_with("they are not in the file"), "{removed}");
+    let all = told(|story| story.corrections.iter_mut().for_each(String::clear));
+    assert!(all.starts_with(&event(5)) && all.ends_with("they are not in the file"), "{all}");
 }
 
 #[test]

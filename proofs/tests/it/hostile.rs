@@ -5,21 +5,39 @@ use std::sync::LazyLock;
 use proofs::bundle::{Trouble, verify};
 use proptest::prelude::*;
 
-use crate::support::{bundle_of, key, keys, story, whole};
+use crate::support::{
+    Cut, bundle_of, bundle_with, earlier, key, keys, place_of, record_bundle, story, whole,
+};
 
 static BUNDLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let story = story(90);
     bundle_of(&story, &story, &whole(&story), &key(1))
 });
 
+/// Of the third of a batch's five records, with where the log stood before.
+static RECORD: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let story = story(90);
+    record_bundle(&story, 24, place_of(&story, 24, 2), &story.rows[24][2..3])
+});
+
+/// A few leaves, with where the log stood before.
+static CONTINUED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let story = story(90);
+    let cut = Cut { first: 50, end: 60, part: 64, sealed_at: vec![] };
+    let before = [earlier(&story, 1), earlier(&story, 2), earlier(&story, 3)];
+    bundle_with(&story, &story, &cut, &key(1), &before)
+});
+
 #[test]
 fn a_file_that_is_cut_off_is_refused_wherever_it_is_cut() {
-    assert!(verify(&BUNDLE[..], &keys()).is_ok());
-    // The last entry's padding and the end marks say nothing.
-    let said = BUNDLE.iter().rposition(|byte| *byte != 0).unwrap();
-    for length in (0..=said).step_by(97).chain([said]) {
-        let refused = verify(&BUNDLE[..length], &keys());
-        assert!(refused.is_err(), "cut at {length} of {}", BUNDLE.len());
+    for bundle in [&BUNDLE, &RECORD, &CONTINUED] {
+        assert!(verify(&bundle[..], &keys()).is_ok());
+        // The last entry's padding and the end marks say nothing.
+        let said = bundle.iter().rposition(|byte| *byte != 0).unwrap();
+        for length in (0..=said).step_by(97).chain([said]) {
+            let refused = verify(&bundle[..length], &keys());
+            assert!(refused.is_err(), "cut at {length} of {}", bundle.len());
+        }
     }
 }
 
@@ -41,7 +59,12 @@ fn entries_that_are_missing_doubled_or_moved_are_named() {
     let entries = entries();
     let names_wrong = |bytes: Vec<u8>| match verify(&bytes[..], &keys()) {
         // A proof or a schema that is not there is not missed; the others prove the same.
-        Err(Trouble::OtherEntry { .. } | Trouble::Line { .. } | Trouble::Missing { .. })
+        Err(
+            Trouble::OtherEntry { .. }
+            | Trouble::Line { .. }
+            | Trouble::Missing { .. }
+            | Trouble::Corrections { .. },
+        )
         | Ok(_) => {}
         Err(other) => panic!("{other}"),
     };
@@ -111,13 +134,16 @@ proptest! {
     /// a date in a tar header), and what is proven is the same.
     #[test]
     fn one_byte_changes_nothing_that_is_proven(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
-        let mut bytes = BUNDLE.clone();
-        let at = at.index(bytes.len());
-        bytes[at] = byte;
-        if let Ok(found) = verify(&bytes[..], &keys()) {
-            let honest = verify(&BUNDLE[..], &keys()).unwrap();
-            prop_assert_eq!(found.head, honest.head);
-            prop_assert_eq!((found.events, found.usage_records), (honest.events, honest.usage_records));
+        for bundle in [&BUNDLE, &RECORD, &CONTINUED] {
+            let mut bytes = bundle.to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(found) = verify(&bytes[..], &keys()) {
+                let honest = verify(&bundle[..], &keys()).unwrap();
+                prop_assert_eq!(found.head, honest.head);
+                prop_assert_eq!((found.events, found.usage_records), (honest.events, honest.usage_records));
+                prop_assert_eq!((found.record, found.earlier), (honest.record, honest.earlier));
+            }
         }
     }
 
@@ -125,9 +151,11 @@ proptest! {
     fn any_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..3_000), from in any::<prop::sample::Index>()) {
         prop_assert!(verify(&bytes[..], &keys()).is_err());
         // The beginning of a bundle, and then anything.
-        let start = from.index(BUNDLE.len() - 4_096);
-        let mixed = [&BUNDLE[..start], &bytes].concat();
-        let _ = verify(&mixed[..], &keys());
+        for bundle in [&BUNDLE, &RECORD, &CONTINUED] {
+            let start = from.index(bundle.len() - 4_096);
+            let mixed = [&bundle[..start], &bytes].concat();
+            let _ = verify(&mixed[..], &keys());
+        }
     }
 
     #[test]

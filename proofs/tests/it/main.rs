@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test that finds nothing there has failed.
 
 mod bundles;
+mod continued;
 mod hostile;
 mod leaves;
 mod notes;

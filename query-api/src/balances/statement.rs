@@ -5,7 +5,7 @@ mod csv;
 
 use std::collections::BTreeMap;
 
-use api_conventions::{POSITION_HEADER, Path, Position, Problem, Query, TimeBound};
+use api_conventions::{AsOf, POSITION_HEADER, Path, Position, Problem, Query, TimeBound};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 pub use csv::to_csv;
 
 use super::movements::{CreditMovement, movement};
-use super::{BY_THE_HOUR, READS, amount, balances_before, is_whole_hour};
+use super::{BY_THE_HOUR, READS, amount, balances_before, end_of, is_whole_hour};
 use crate::error::QueryError;
 use crate::organizations::{self, OrganizationRef};
 use crate::parameters::{OrganizationPath, Refusals, from_text, time_or_date};
@@ -41,8 +41,9 @@ pub struct StatementQuery {
     pub from: Option<DateTime<Utc>>,
     /// Up to this whole hour, which is not part of it.
     pub to: Option<DateTime<Utc>>,
-    /// As the log knew it at this position.
-    pub at_position: Option<i64>,
+    /// What had happened by this time, which ends it where `to` does not, and as the log knew it at a
+    /// position.
+    pub temporal: Temporal,
 }
 
 /// An organization's statements.
@@ -101,22 +102,21 @@ pub async fn statement(
     snapshot: &mut Snapshot,
     query: &StatementQuery,
 ) -> Result<OrganizationStatement, QueryError> {
-    check(query)?;
-    let temporal = Temporal { as_of: None, at_position: query.at_position };
+    let (temporal, to) = (query.temporal, end(query)?);
     temporal.check(snapshot)?;
     let (organization_id, organization) =
         organizations::find(snapshot, &query.organization).await?;
     organizations::check_exists(snapshot, organization_id, temporal).await?;
-    let position = query.at_position.unwrap_or(snapshot.position());
+    let position = temporal.at_position.unwrap_or(snapshot.position());
     let mut accounts: BTreeMap<String, (Amount, Vec<StatementLine>)> = BTreeMap::new();
     if query.from.is_some() {
-        let at_position = query.at_position;
+        let at_position = temporal.at_position;
         let opening = balances_before(snapshot, organization_id, query.from, at_position).await?;
         for balance in opening {
             accounts.insert(balance.currency, (balance.balance, Vec::new()));
         }
     }
-    for (currency, line) in lines(snapshot, organization_id, position, query).await? {
+    for (currency, line) in lines(snapshot, organization_id, position, query, to).await? {
         accounts.entry(currency).or_default().1.push(line);
     }
     let asked = query.currency.map(|currency| currency.to_string());
@@ -125,7 +125,7 @@ pub async fn statement(
         .into_iter()
         .map(|(currency, (opening, lines))| Statement::of(currency, opening, lines))
         .collect();
-    let (from, to) = (query.from, query.to);
+    let from = query.from;
     Ok(OrganizationStatement { organization_id, organization, position, from, to, statements })
 }
 
@@ -144,18 +144,20 @@ impl Statement {
     }
 }
 
-fn check(query: &StatementQuery) -> Result<(), QueryError> {
+/// Where it ends: the sooner of what is asked for.
+fn end(query: &StatementQuery) -> Result<Option<DateTime<Utc>>, QueryError> {
     for (field, time) in [("from", query.from), ("to", query.to)] {
         if !time.is_none_or(is_whole_hour) {
             return Err(QueryError::invalid(field, BY_THE_HOUR));
         }
     }
-    match (query.from, query.to) {
-        (Some(from), Some(to)) if from >= to => {
-            Err(QueryError::invalid("to", "it must be after from"))
+    let as_of = end_of(query.temporal.as_of)?;
+    for (field, end) in [("to", query.to), ("as_of", as_of)] {
+        if query.from.zip(end).is_some_and(|(from, end)| from >= end) {
+            return Err(QueryError::invalid(field, "it must be after from"));
         }
-        _ => Ok(()),
     }
+    Ok(query.to.into_iter().chain(as_of).min())
 }
 
 /// All lines, in no order, each with its currency.
@@ -164,6 +166,7 @@ async fn lines(
     organization_id: OrganizationId,
     position: i64,
     query: &StatementQuery,
+    to: Option<DateTime<Utc>>,
 ) -> Result<Vec<(String, StatementLine)>, QueryError> {
     let limit = i64::try_from(LINES_MAX + 1).unwrap_or(i64::MAX);
     let moved = sqlx::query(
@@ -179,7 +182,7 @@ async fn lines(
     .bind(organization_id.0)
     .bind(position)
     .bind(query.from)
-    .bind(query.to)
+    .bind(to)
     .bind(query.currency.map(|currency| currency.to_string()))
     .bind(limit)
     .fetch_all(snapshot.connection())
@@ -200,7 +203,7 @@ async fn lines(
     .bind(organization_id.0)
     .bind(position)
     .bind(query.from)
-    .bind(query.to)
+    .bind(to)
     .bind(query.currency.map(|currency| currency.to_string()))
     .bind(limit)
     .fetch_all(snapshot.connection())
@@ -248,6 +251,10 @@ pub(crate) struct StatementParameters {
     /// What the log knew at this position.
     #[param(value_type = Option<i64>, minimum = 0)]
     at_position: Option<Position>,
+    /// What had happened by this whole hour (RFC 3339), or by the end of this day (UTC): the statement
+    /// ends then.
+    #[param(schema_with = time_or_date, required = false, example = "2026-01-31")]
+    as_of: Option<AsOf>,
     /// In this currency only.
     #[param(value_type = Option<String>, pattern = "^[A-Z]{3}$", example = "USD")]
     currency: Option<Currency>,
@@ -285,7 +292,7 @@ pub(crate) async fn get_statement(
         currency: parameters.currency,
         from: parameters.from.map(|TimeBound(time)| time),
         to: parameters.to.map(|TimeBound(time)| time),
-        at_position: parameters.at_position.map(|Position(position)| position),
+        temporal: Temporal::new(parameters.as_of, parameters.at_position),
     };
     let rows = Rows::Of(path.organization_id);
     let position_min = highest(&[parameters.min_position, parameters.at_position]);

@@ -48,7 +48,7 @@ pub enum Dimension {
 
 /// Where a name is looked up by id: the view, its id and its name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct NamedBy {
+pub(crate) struct NamedBy {
     pub(super) view: &'static str,
     pub(super) id: &'static str,
     pub(super) name: &'static str,
@@ -145,7 +145,7 @@ impl Dimension {
     }
 
     /// Where its name is looked up, if it is grouped by an id.
-    pub(super) fn named_by(&self) -> Option<NamedBy> {
+    pub(crate) fn named_by(&self) -> Option<NamedBy> {
         let (view, id, name) = match self {
             Self::Organization => ("read.organizations", "organization_id", "name"),
             Self::Project => ("read.projects", "project_id", "name"),
@@ -180,6 +180,27 @@ impl Dimension {
             Self::Provider | Self::Model => Reading::Hourly,
             Self::ApiKey | Self::Member | Self::ServiceAccount => Reading::QuarterHourly,
             Self::EndUser | Self::ServiceTier | Self::ErrorType | Self::Tag(_) => Reading::Records,
+        }
+    }
+
+    /// Whether there is usage without it.
+    pub fn may_be_absent(&self) -> bool {
+        match self {
+            Self::ServiceTier | Self::ErrorType => true,
+            Self::Organization
+            | Self::Project
+            | Self::ApiKey
+            | Self::Member
+            | Self::ServiceAccount
+            | Self::EndUser
+            | Self::Feature
+            | Self::Provider
+            | Self::Model
+            | Self::Tag(_)
+            | Self::Hour
+            | Self::Day
+            | Self::Week
+            | Self::Month => self.attributes(),
         }
     }
 

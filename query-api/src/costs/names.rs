@@ -10,7 +10,7 @@ use crate::error::QueryError;
 use crate::snapshot::Snapshot;
 
 /// The latest known name of each id.
-pub(super) async fn latest(
+pub(crate) async fn latest(
     snapshot: &mut Snapshot,
     organization_id: OrganizationId,
     named_by: NamedBy,

@@ -27,7 +27,7 @@ where
 
 /// `feature,project`.
 #[derive(Debug, Clone)]
-pub(crate) struct By(Vec<Dimension>);
+pub(crate) struct By(pub(crate) Vec<Dimension>);
 
 impl FromStr for By {
     type Err = String;
@@ -39,7 +39,7 @@ impl FromStr for By {
 
 /// The name of a time zone.
 #[derive(Debug, Clone)]
-pub(crate) struct TimeZone(String);
+pub(crate) struct TimeZone(pub(crate) String);
 
 impl FromStr for TimeZone {
     type Err = String;
@@ -200,6 +200,7 @@ impl CostsParameters {
             organization,
             by,
             only: only.collect(),
+            without: Vec::new(),
             from: self.from,
             to: self.to,
             time_zone,

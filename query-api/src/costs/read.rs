@@ -45,6 +45,7 @@ pub(super) async fn groups(
         organization_id,
         by: &query.by,
         only: &query.only,
+        without: &query.without,
         visible: &query.visible,
         from,
         to,
@@ -84,7 +85,8 @@ pub(super) async fn groups(
 
 /// The coarsest that has all that is asked for.
 fn coarsest(query: &CostsQuery) -> Reading {
-    let dimensions = query.by.iter().chain(query.only.iter().map(|(dimension, _)| dimension));
+    let only = query.only.iter().map(|(dimension, _)| dimension);
+    let dimensions = query.by.iter().chain(only).chain(&query.without);
     let own = match &query.visible {
         Visible::Only { own: Some(_), .. } => Reading::QuarterHourly,
         Visible::Only { own: None, .. } | Visible::All => Reading::ByFeature,
@@ -94,7 +96,10 @@ fn coarsest(query: &CostsQuery) -> Reading {
 
 /// How Postgres is to go about it. The number of groups cannot be foreseen, and where it expects
 /// many it would sort. Records are found through their batches, however many others a month has.
-async fn prepare(connection: &mut PgConnection, plan: &Plan<'_>) -> Result<(), QueryError> {
+pub(super) async fn prepare(
+    connection: &mut PgConnection,
+    plan: &Plan<'_>,
+) -> Result<(), QueryError> {
     let Some((recorded_from, position)) = plan.records() else {
         connection.execute("set local enable_sort to off").await?;
         return Ok(());

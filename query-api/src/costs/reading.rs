@@ -84,7 +84,8 @@ impl Reading {
 
 /// Each correction twice, with the columns of its record: with the price before, to be taken away, and with
 /// the price since, to be added.
-const CORRECTED: &str = "(select correction.organization_id, correction.occurred_at,
+const CORRECTED: &str = "(select correction.organization_id, correction.batch_id,
+        correction.ordinal as correction_ordinal, correction.occurred_at,
         correction.position, correction.recorded_at, used.project_id, used.api_key_id, used.member_id,
         used.service_account_id, used.end_user, used.feature, used.provider, used.model, used.tags,
         used.units, used.service_tier, used.error_type, used.input_tokens, used.cached_input_tokens,

@@ -36,6 +36,8 @@ pub struct CostsQuery {
     pub by: Vec<Dimension>,
     /// Only usage of these values; an id is the value of what has one.
     pub only: Vec<(Dimension, String)>,
+    /// Only usage without any of these: nobody said whose it was, or what it was for.
+    pub without: Vec<Dimension>,
     /// From when on.
     pub from: Option<Bound>,
     /// Until before when.
@@ -55,6 +57,7 @@ impl CostsQuery {
             organization,
             by,
             only: Vec::new(),
+            without: Vec::new(),
             from: None,
             to: None,
             time_zone: "UTC".to_owned(),

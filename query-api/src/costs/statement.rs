@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use event_schemas::OrganizationId;
 use sqlx::{Postgres, QueryBuilder};
 
+use super::behind::OfLine;
 use super::dimension::Dimension;
 use super::known::Known;
 use super::reading::{Reading, SUMS};
@@ -15,6 +16,8 @@ pub(super) struct Plan<'a> {
     pub(super) by: &'a [Dimension],
     /// Only usage of these values.
     pub(super) only: &'a [(Dimension, String)],
+    /// Only usage without any of these.
+    pub(super) without: &'a [Dimension],
     pub(super) visible: &'a Visible,
     pub(super) from: Option<DateTime<Utc>>,
     pub(super) to: Option<DateTime<Utc>>,
@@ -174,6 +177,70 @@ impl Plan<'_> {
         (!parts.is_empty()).then_some(())
     }
 
+    /// The batches of which records are on a line, in the order of the log, with how many; at most so
+    /// many, and with what all of them come to. None where there is nothing to read.
+    pub(super) fn batches(
+        &self,
+        line: OfLine,
+        batches_max: usize,
+    ) -> Option<QueryBuilder<'static, Postgres>> {
+        let parts = self.parts();
+        let mut statement = QueryBuilder::new(
+            "select first_position as position, records, min(since) over () as since,
+                 (sum(records) over ())::bigint as all_records
+             from (select batch_id, sum(records)::bigint as records, min(since) as since from (",
+        );
+        for (index, part) in parts.iter().enumerate() {
+            if part.reading == Reading::Corrections {
+                statement.push("select batch_id, coalesce(sum(sign) filter (where ");
+                line.push(&mut statement);
+                statement.push("), 0) as records, null::timestamptz as since from ");
+            } else {
+                statement.push("select batch.batch_id, count(*) filter (where ");
+                line.push(&mut statement);
+                statement.push(") as records, min(occurred_at) filter (where ");
+                line.push(&mut statement);
+                statement.push(") as since from ");
+            }
+            self.push_rows(&mut statement, part, part.reading.table(), "");
+            statement.push(if index + 1 < parts.len() {
+                " group by 1 union all "
+            } else {
+                " group by 1"
+            });
+        }
+        statement.push(format_args!(
+            ") parts group by batch_id having sum(records) > 0) found
+             join log.usage_batches using (batch_id) order by 1 limit {}",
+            batches_max + 1
+        ));
+        (!parts.is_empty()).then_some(statement)
+    }
+
+    /// The events that put records onto a line, took them from it, or changed what they cost on it, with
+    /// how many; as of the batches.
+    pub(super) fn repricings(
+        &self,
+        line: OfLine,
+        events_max: usize,
+    ) -> Option<QueryBuilder<'static, Postgres>> {
+        let parts = self.parts();
+        let part = parts.iter().find(|part| part.reading == Reading::Corrections)?;
+        let mut statement = QueryBuilder::new(
+            "select position, records, null::timestamptz as since,
+                 (sum(records) over ())::bigint as all_records
+             from (select position, count(distinct correction_ordinal) as records from ",
+        );
+        self.push_rows(&mut statement, part, part.reading.table(), "");
+        statement.push(" and ");
+        line.push(&mut statement);
+        statement.push(format_args!(
+            " group by position) found order by position limit {}",
+            events_max + 1
+        ));
+        Some(statement)
+    }
+
     /// `table where …`.
     fn push_rows(
         &self,
@@ -231,6 +298,10 @@ impl Plan<'_> {
             // Postgres takes no NUL, and no record holds a control character: it finds nothing either way.
             let value = value.replace('\0', "\u{1}");
             statement.push(format_args!(" and ({column})::text = ")).push_bind(value);
+        }
+        for dimension in self.without {
+            let column = dimension.grouped(time, self.time_zone);
+            statement.push(format_args!(" and coalesce(({column})::text, '') = ''"));
         }
     }
 

@@ -308,6 +308,7 @@ async fn line(
         events,
         more,
         attestations,
+        ..WhyLine::default()
     })
 }
 

@@ -5,6 +5,7 @@ mod departure;
 mod money;
 pub mod route;
 mod subject;
+mod usage;
 
 use chrono::{DateTime, Utc};
 use event_schemas::{Currency, MemberId, OrganizationId, ProjectId};
@@ -14,10 +15,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::audit_log::{self, AuditEntry};
+use crate::costs::CostTotal;
 use crate::error::QueryError;
 use crate::organizations;
 use crate::snapshot::{Projection, Snapshot};
 use crate::temporal::Temporal;
+
+pub use usage::{Tags, WhyUsage};
 
 /// The read models that this is read from.
 pub const READS: &[Projection] = &[
@@ -25,6 +29,7 @@ pub const READS: &[Projection] = &[
     Projection::AccessReviews,
     Projection::AuditLog,
     Projection::Balances,
+    Projection::CostPerFeature,
     Projection::LastUse,
 ];
 
@@ -36,14 +41,14 @@ pub const EVENTS_MAX: usize = 500;
 pub struct WhyQuery {
     /// What this member has.
     pub member_id: Option<MemberId>,
-    /// In this project alone, beside what they have everywhere; of usage, of this project's.
+    /// In this project alone, beside what they have everywhere.
     pub project_id: Option<ProjectId>,
     /// This thing: a key, an invite, a group, a lot.
     pub subject: Option<Uuid>,
     /// The balance in this currency.
     pub currency: Option<Currency>,
-    /// The usage of this feature.
-    pub feature: Option<String>,
+    /// Lines of a report of costs. `as_of` is then a time at which the log had learned of something.
+    pub usage: Option<WhyUsage>,
     /// What was true at a time, and what the log knew at a position.
     pub temporal: Temporal,
 }
@@ -65,10 +70,10 @@ pub struct Why {
 }
 
 /// Something that is so, and why.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
 pub struct WhyLine {
     /// What kind of thing: `member`, `project_member`, `group_member`, `project_group`, `role_grant`,
-    /// `balance`, `usage`, or what the subject is.
+    /// `balance`, `usage`, `repricing`, or what the subject is.
     pub kind: String,
     /// What is so, in words.
     pub what: String,
@@ -80,8 +85,26 @@ pub struct WhyLine {
     pub events: Vec<AuditEntry>,
     /// Whether there are more.
     pub more: bool,
+    /// Of usage, how many of its records came with each of the events; of a repricing, how many each
+    /// priced again. Left out elsewhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub records: Vec<WhyRecords>,
+    /// Of usage, what it comes to, as a report of costs says it. Left out elsewhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub totals: Vec<CostTotal>,
     /// Who has attested it, in access reviews.
     pub attestations: Vec<Attestation>,
+}
+
+/// How many of the usage records that are asked about belong to an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct WhyRecords {
+    /// The position of the event.
+    pub position: i64,
+    /// How many records.
+    pub records: i64,
 }
 
 /// What somebody said of it in an access review.
@@ -144,8 +167,8 @@ pub async fn why(
     if let Some(currency) = query.currency {
         lines.extend(money::balance(snapshot, &asked, currency).await?);
     }
-    if let Some(feature) = &query.feature {
-        lines.push(money::usage(snapshot, &asked, feature, query.project_id).await?);
+    if let Some(usage) = &query.usage {
+        lines.extend(usage::lines(snapshot, &asked, usage).await?);
     }
     Ok(Why { organization_id, position, as_of: query.temporal.as_of, lines, departure })
 }

@@ -1,13 +1,9 @@
-//! Why a balance is what it is, and where the usage of a feature comes from.
+//! Why a balance is what it is.
 
-use chrono::{DateTime, Utc};
-use event_schemas::{Amount, Currency, OrganizationId, ProjectId};
-use sqlx::{QueryBuilder, Row as _};
-use uuid::Uuid;
+use event_schemas::{Amount, Currency};
 
-use super::{Asked, EVENTS_MAX, WhyLine, first};
+use super::{Asked, WhyLine, first};
 use crate::balances::amount;
-use crate::costs::known::{none_is_archived, records_are_here};
 use crate::error::QueryError;
 use crate::snapshot::Snapshot;
 use crate::temporal::Temporal;
@@ -44,11 +40,9 @@ pub(super) async fn balance(
     let line = |what: String, events, more| WhyLine {
         kind: "balance".to_owned(),
         what,
-        since: None,
-        granted_by: None,
         events,
         more,
-        attestations: Vec::new(),
+        ..WhyLine::default()
     };
     Ok(vec![
         line(format!("{moved} {currency} came in and left"), events, more),
@@ -94,60 +88,4 @@ async fn used(
     .fetch_one(snapshot.connection())
     .await?;
     amount(&row, "amount")
-}
-
-/// The line of a feature's usage: the batches that it came with.
-pub(super) async fn usage(
-    snapshot: &mut Snapshot,
-    asked: &Asked,
-    feature: &str,
-    project_id: Option<ProjectId>,
-) -> Result<WhyLine, QueryError> {
-    records_are_here(snapshot.connection()).await?;
-    let organization_id = OrganizationId(asked.organization_id);
-    none_is_archived(snapshot.connection(), organization_id, asked.position, None).await?;
-    // Of the log's records, and not of a sum: the batches are what is asked for.
-    let mut query = QueryBuilder::new(
-        "select r.batch_id, count(*) as records, min(r.occurred_at) as since,
-             b.first_position
-         from log.usage_batches b join log.usage_records r
-             on r.batch_id = b.batch_id and r.occurred_day between b.first_day and b.last_day
-         where b.organization_id = ",
-    );
-    query.push_bind(asked.organization_id);
-    query.push(" and r.organization_id = ").push_bind(asked.organization_id);
-    query.push(" and b.first_position <= ").push_bind(asked.position);
-    query.push(" and r.feature = ").push_bind(feature.to_owned());
-    if let Some(ProjectId(project_id)) = project_id {
-        query.push(" and r.project_id = ").push_bind(project_id);
-    }
-    if let Some(time) = asked.temporal.as_of {
-        query.push(" and r.occurred_at <= ").push_bind(time);
-    }
-    query.push(format_args!(
-        " group by r.batch_id, b.first_position order by b.first_position limit {}",
-        EVENTS_MAX + 1
-    ));
-    let rows = query.build().fetch_all(snapshot.connection()).await?;
-    let mut batches = Vec::with_capacity(rows.len());
-    let mut records = 0_i64;
-    let mut since: Option<DateTime<Utc>> = None;
-    for row in rows.iter().take(EVENTS_MAX) {
-        batches.push(row.try_get::<Uuid, _>("batch_id")?);
-        records += row.try_get::<i64, _>("records")?;
-        let first: DateTime<Utc> = row.try_get("since")?;
-        since = Some(since.map_or(first, |since| since.min(first)));
-    }
-    let mut query = Asked { temporal: Temporal::NOW, ..*asked }.events();
-    query.push(" and t.event_id = any(").push_bind(batches).push(")");
-    let (events, _) = first(snapshot, query).await?;
-    Ok(WhyLine {
-        kind: "usage".to_owned(),
-        what: format!("{records} usage records of the feature '{feature}'"),
-        since,
-        granted_by: None,
-        events,
-        more: rows.len() > EVENTS_MAX,
-        attestations: Vec::new(),
-    })
 }

@@ -33,6 +33,6 @@ pub(super) async fn line(
         granted_by: itself.actor.clone(),
         events,
         more,
-        attestations: Vec::new(),
+        ..WhyLine::default()
     }))
 }

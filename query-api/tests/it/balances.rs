@@ -184,11 +184,39 @@ async fn a_statement_opens_with_what_was_and_closes_with_what_is() {
     for (query, what) in [
         ("from=2026-01-01T00:30:00Z", "half an hour"),
         ("from=2026-02-01&to=2026-02-01", "nothing in between"),
+        ("from=2026-02-01&as_of=2026-01-31", "it had ended before"),
+        ("as_of=2026-02-02T10:30:00Z", "half an hour"),
         ("currency=usd", "no currency"),
     ] {
         let refused = world.get(&path(ACME, &format!("/statement?{query}"))).await;
         refused.assert_problem(400, "invalid-request", what);
     }
+}
+
+#[tokio::test]
+async fn a_statement_as_of_a_time_closes_with_the_balance_of_that_time() {
+    let world = acme().await;
+    let closing = async |query: &str| {
+        let found = world.found(&path(ACME, &format!("/statement?currency=USD&{query}"))).await;
+        (found.at("/to"), found.at("/statements/0/closing"))
+    };
+    for (query, to, expected) in [
+        ("as_of=2026-01-03", "2026-01-04T00:00:00Z", "300.000000000003"),
+        ("as_of=2026-01-03T00:00:00Z", "2026-01-03T00:00:00Z", "200.000000000002"),
+        ("as_of=2026-02-02T10:00:00Z", "2026-02-02T10:00:00Z", "1200.000000000017"),
+        ("as_of=2026-02-02T11:00:00Z", "2026-02-02T11:00:00Z", "-299.999999999983"),
+        ("as_of=2026-02-02&at_position=16", "2026-02-03T00:00:00Z", "1200.000000000017"),
+        ("as_of=2026-01-02&at_position=5", "2026-01-03T00:00:00Z", "200.000000000002"),
+        ("as_of=2026-01-12&from=2026-01-11", "2026-01-13T00:00:00Z", "1200.000000000012"),
+        // The sooner of the two ends it.
+        ("as_of=2026-01-12&to=2026-01-03", "2026-01-03T00:00:00Z", "200.000000000002"),
+        ("as_of=2026-01-02&to=2026-02-01", "2026-01-03T00:00:00Z", "200.000000000002"),
+    ] {
+        assert_eq!(closing(query).await, (json!(to), json!(expected)), "{query}");
+    }
+    let early = world.get(&path(ACME, "/statement?as_of=2025-12-31")).await;
+    let balance = world.get(&path(ACME, "/balance?as_of=2025-12-31")).await;
+    assert_eq!(early.status, balance.status, "{}", early.text);
 }
 
 #[tokio::test]

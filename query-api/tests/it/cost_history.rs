@@ -19,8 +19,8 @@ use crate::support::{World, id, metadata, path, time};
 
 const ACME: u128 = 1;
 const OTHER: u128 = 2;
-const PROJECTS: [u128; 2] = [10, 11];
-const ALICE: u128 = 20;
+pub(crate) const PROJECTS: [u128; 2] = [10, 11];
+pub(crate) const ALICE: u128 = 20;
 
 /// A generator of our own, so that a failure comes again.
 pub(crate) struct Dice(pub(crate) u64);
@@ -46,12 +46,12 @@ impl Dice {
 }
 
 /// What was recorded, or taken away when it was priced again, with when the log learned of it.
-struct Entry {
+pub(crate) struct Entry {
     /// 1, or -1 of what was taken away.
-    sign: i64,
-    position: i64,
-    recorded_at: DateTime<Utc>,
-    usage: NewUsage,
+    pub(crate) sign: i64,
+    pub(crate) position: i64,
+    pub(crate) recorded_at: DateTime<Utc>,
+    pub(crate) usage: NewUsage,
 }
 
 /// From a Friday to the next Thursday: a week and a month begin meanwhile, and summer time.
@@ -98,7 +98,7 @@ fn one(dice: &mut Dice, number: i64) -> NewUsage {
 }
 
 /// Batches of two organizations and events, hours and days apart from each other.
-async fn history(dice: &mut Dice) -> (World, Vec<Entry>) {
+pub(crate) async fn history(dice: &mut Dice) -> (World, Vec<Entry>) {
     let world = World::new().await;
     for (organization, name) in [(ACME, "Acme"), (OTHER, "Other")] {
         world.organization(organization, "2026-01-01T00:00:00Z", name).await;
@@ -268,18 +268,27 @@ fn value(usage: &NewUsage, by: &str, zone: &str) -> Value {
 }
 
 /// Requests, failed ones, tokens, cost and units, by group and line.
-type Sums = BTreeMap<String, (i64, i64, i64, i128, BTreeMap<String, i64>)>;
+pub(crate) type Sums = BTreeMap<String, (i64, i64, i64, i128, BTreeMap<String, i64>)>;
 
-fn folded<'a>(entries: impl Iterator<Item = &'a Entry>, by: &[&str], zone: &str) -> Sums {
+/// What is known of its price.
+pub(crate) fn price_status(usage: &NewUsage) -> &'static str {
+    let used = usage.input_tokens + usage.output_tokens > 0 || !usage.units.is_empty();
+    match (usage.price, &usage.error_type) {
+        (Some(_), _) => "priced",
+        (None, Some(_)) if !used => "not_billed",
+        (None, _) => "unpriced",
+    }
+}
+
+pub(crate) fn folded<'a>(
+    entries: impl Iterator<Item = &'a Entry>,
+    by: &[&str],
+    zone: &str,
+) -> Sums {
     let mut sums = Sums::new();
     for Entry { sign, usage, .. } in entries {
         let group: Vec<Value> = by.iter().map(|by| value(usage, by, zone)).collect();
-        let used = usage.input_tokens + usage.output_tokens > 0 || !usage.units.is_empty();
-        let status = match (usage.price, &usage.error_type) {
-            (Some(_), _) => "priced",
-            (None, Some(_)) if !used => "not_billed",
-            (None, _) => "unpriced",
-        };
+        let status = price_status(usage);
         let currency = usage.price.map(|price| price.currency);
         let sum = sums.entry(json!([group, status, currency]).to_string()).or_default();
         sum.0 += sign;
@@ -299,7 +308,7 @@ fn folded<'a>(entries: impl Iterator<Item = &'a Entry>, by: &[&str], zone: &str)
     sums
 }
 
-fn reported(rows: &Value, by: &[&str]) -> Sums {
+pub(crate) fn reported(rows: &Value, by: &[&str]) -> Sums {
     let mut sums = Sums::new();
     for row in rows.as_array().expect("rows") {
         let group: Vec<&Value> = by.iter().map(|by| &row[*by]).collect();
