@@ -176,7 +176,7 @@ async fn full_house() -> House {
         for (number, record) in records.iter_mut().enumerate().skip(1) {
             record.end_user = Some(format!("user ∑ {number}"));
             record.service_tier = Some("priority".to_owned());
-            record.duration_ms = Some(number as i64);
+            record.duration_ms = i64::try_from(number).ok();
             record.occurred_at += chrono::Duration::nanoseconds(123_456_789);
             let tag = |name: &str| (name.to_owned(), format!("\"{number}\" \\ ü\u{1}"));
             record.tags = ["env", "team ü"].map(tag).into_iter().collect();
