@@ -285,7 +285,9 @@ fn credit_account(error: &CreditAccountError) -> Problem {
             .with("field", "lot_id")
             .with("left", event_schemas::Amount::ZERO.to_string()),
         Refused::LotLeftOutdated => failures::problem(ExecuteError::BalancesBehind),
-        Refused::CurrencyMismatch { .. } => said(INVALID_VALUE, error).with("field", "currency"),
+        Refused::CurrencyMismatch { .. } | Refused::CurrencyNotInUse(_) => {
+            said(INVALID_VALUE, error).with("field", "currency")
+        }
         Refused::ExpiryInThePast { .. } => {
             said(EXPIRY_IN_THE_PAST, error).with("field", "expires_at")
         }
@@ -303,6 +305,7 @@ fn budget(error: &BudgetError) -> Problem {
         BudgetError::Threshold { .. } | BudgetError::TooManyThresholds => {
             said(INVALID_VALUE, error).with("field", "thresholds")
         }
+        BudgetError::CurrencyNotInUse(_) => said(INVALID_VALUE, error).with("field", "currency"),
         BudgetError::TooMany { max } => said(TOO_MANY, error).with("max", *max),
         BudgetError::TimeZone(_) => said(INVALID_VALUE, error).with("field", "time_zone"),
         BudgetError::Feature { .. } => said(INVALID_VALUE, error).with("field", "scope"),
@@ -316,6 +319,7 @@ fn price_list(error: &PriceListError) -> Problem {
         | PriceListError::ShareBelowZero { .. }
         | PriceListError::ThresholdBelowZero { .. }
         | PriceListError::InvalidRegex { .. } => said(INVALID_VALUE, error).with("field", "models"),
+        PriceListError::CurrencyNotInUse(_) => said(INVALID_VALUE, error).with("field", "currency"),
         PriceListError::MarkUpOfAll => said(INVALID_VALUE, error).with("field", "mark_up_percent"),
         PriceListError::ProviderMismatch { .. } => {
             said(PRICE_LIST_PROVIDER, error).with("field", "provider")
