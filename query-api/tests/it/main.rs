@@ -21,3 +21,4 @@ mod suggestions;
 mod support;
 mod versions;
 mod waiting;
+mod within_batch;
