@@ -213,6 +213,7 @@ fn log_migrations() -> Vec<Migration> {
         21 "replay of corrections" "log/0021_replay_corrections.sql",
         22 "usage batches are many" "log/0022_usage_batches_are_many.sql",
         23 "commands beside usage" "log/0023_commands_beside_usage.sql",
+        24 "tests of webhooks" "log/0024_webhook_tests.sql",
     ]
 }
 
