@@ -105,11 +105,11 @@ problem_kinds! { pub COMMON:
     ///
     /// Use one of those that `Allow` names.
     METHOD_NOT_ALLOWED = "method-not-allowed" METHOD_NOT_ALLOWED "Method not allowed";
-    /// The usage records that would have to be read one by one have been archived.
+    /// Usage records that would have to be read one by one are not in the log's tables any more.
     ///
-    /// Sums of them stay: group by what is summed up beforehand, as known now or at the end of an
-    /// hour. Who runs orgledger can restore a month.
-    RECORDS_ARCHIVED = "records-archived" UNPROCESSABLE_ENTITY "The records have been archived";
+    /// Name a time that was not archived, or ask for what is summed up beforehand, as known now or at
+    /// the end of an hour: sums stay. Who runs orgledger can restore a month.
+    USAGE_ARCHIVED = "usage-archived" CONFLICT "The usage has been archived";
     /// Another change got there first.
     ///
     /// Read it again, and decide anew.

@@ -174,6 +174,7 @@ fn list() -> OpenApiRouter<CommandApi> {
         .routes(routes!(webhooks::enable::enable_webhook))
         .routes(routes!(webhooks::disable::disable_webhook))
         .routes(routes!(webhooks::replay::replay_webhook))
+        .routes(routes!(webhooks::test::test_webhook))
         .routes(routes!(price_lists::publish::publish_price_list))
         .routes(routes!(price_lists::publish_own::publish_own_prices))
         .routes(routes!(usage::explanation::explain_usage))

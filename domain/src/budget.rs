@@ -187,6 +187,9 @@ pub enum BudgetError {
         /// The threshold asked for.
         threshold: u16,
     },
+    /// The code is none of a currency that people pay with.
+    #[error("{0} is no currency that is in use today, by ISO 4217; such as USD or EUR")]
+    CurrencyNotInUse(Currency),
     /// There are too many thresholds.
     #[error("a budget has at most {THRESHOLDS_MAX} thresholds")]
     TooManyThresholds,

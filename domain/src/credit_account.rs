@@ -101,6 +101,9 @@ pub enum CreditAccountError {
         /// The currency asked for.
         asked: Currency,
     },
+    /// The code is none of a currency that people pay with.
+    #[error("{0} is no currency that is in use today, by ISO 4217; such as USD or EUR")]
+    CurrencyNotInUse(Currency),
     /// The credits would be over before they begin.
     #[error("the expiry {expires_at} is not in the future")]
     ExpiryInThePast {

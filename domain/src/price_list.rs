@@ -92,6 +92,9 @@ pub enum PriceListError {
     /// Prices of all are what they are: only an organization puts something on top of them.
     #[error("a mark-up stands in an organization's own list, not in one of all")]
     MarkUpOfAll,
+    /// The code is none of a currency that people pay with.
+    #[error("{0} is no currency that is in use today, by ISO 4217; such as USD or EUR")]
+    CurrencyNotInUse(Currency),
     /// A service tier would cost less than nothing.
     #[error("the model '{model}' has a service tier with a share below zero")]
     ShareBelowZero {
@@ -147,6 +150,9 @@ impl Decider for PriceList {
                     if goes_on && latest.currency == currency && latest.terms == terms {
                         return Ok(vec![]);
                     }
+                }
+                if !currency.is_in_use() {
+                    return Err(PriceListError::CurrencyNotInUse(currency));
                 }
                 Ok(vec![PriceListEvent::Published {
                     price_list_id,

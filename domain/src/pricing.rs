@@ -16,7 +16,7 @@ mod tests;
 use chrono::{DateTime, Utc};
 use event_schemas::{Currency, Measure, OrganizationId, PriceStatus, Units};
 
-pub use book::{ANY_PROVIDER, PriceBook, UNKNOWN_PROVIDER};
+pub use book::{ANY_PROVIDER, OwnLater, PriceBook, UNKNOWN_PROVIDER};
 pub use chosen::{ChosenList, ChosenPrices};
 pub use explain::{Exact, ExplainedLine, Explanation, MarkUp, PricedBy};
 pub(crate) use matching::invalid_regex;

@@ -123,6 +123,11 @@ pub enum WebhookCommand {
         /// Up to this one; none for all that it was sent.
         upto_position: Option<i64>,
     },
+    /// Send it a test message, disabled or not.
+    Test {
+        /// Its organization.
+        organization: OpenOrganization,
+    },
     /// Remove it for good.
     Remove {
         /// Its organization.
@@ -197,12 +202,17 @@ impl Webhook {
         Ok(self.of(organization_id)?.secret)
     }
 
-    /// What events are sent to; none where nothing is.
-    pub fn target(&self) -> Option<&WebhookDetails> {
+    /// What it is, sent to or disabled; none where it was removed.
+    pub fn details(&self) -> Option<&WebhookDetails> {
         match self {
-            Self::Active(webhook) => Some(webhook).filter(|webhook| webhook.disabled.is_none()),
+            Self::Active(webhook) => Some(webhook),
             Self::Absent | Self::Removed(_) => None,
         }
+    }
+
+    /// What events are sent to; none where nothing is.
+    pub fn target(&self) -> Option<&WebhookDetails> {
+        self.details().filter(|webhook| webhook.disabled.is_none())
     }
 
     /// Whether events of a type are for it, sent to or disabled.

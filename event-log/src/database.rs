@@ -220,6 +220,7 @@ fn log_migrations() -> Vec<Migration> {
         22 "usage batches are many" "log/0022_usage_batches_are_many.sql",
         23 "commands beside usage" "log/0023_commands_beside_usage.sql",
         24 "roots of usage" "log/0024_usage_roots.sql",
+        25 "tests of webhooks" "log/0025_webhook_tests.sql",
     ]
 }
 

@@ -24,6 +24,7 @@ mod api_key;
 mod approval;
 mod budget;
 mod credit_account;
+mod currencies;
 mod measure;
 mod name;
 mod organization;

@@ -184,6 +184,10 @@ impl Currency {
     /// The United States dollar, in which model prices are published.
     pub const USD: Self = Self(*b"USD");
 
+    pub(crate) const fn letters(self) -> [u8; 3] {
+        self.0
+    }
+
     /// The three letters.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("XXX")

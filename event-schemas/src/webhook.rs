@@ -85,6 +85,13 @@ stream_events! {
             /// Up to this position; null for all up to what it was sent last.
             upto_position: Option<i64>,
         }
+        /// A test message is to be sent to a webhook, once, disabled or not.
+        TestRequested = "webhook.test_requested" "1" {
+            /// The webhook.
+            webhook_id: WebhookId,
+            /// The organization.
+            organization_id: OrganizationId,
+        }
         /// A webhook was removed for good.
         Removed = "webhook.removed" "1" {
             /// The webhook.

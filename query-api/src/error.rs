@@ -1,6 +1,6 @@
 //! Why a query has no answer, and the one place where that becomes HTTP.
 
-use api_conventions::problem::{COMMON, Problem, ProblemKind, RECORDS_ARCHIVED};
+use api_conventions::problem::{COMMON, Problem, ProblemKind, USAGE_ARCHIVED};
 use api_conventions::problem_kinds;
 
 problem_kinds! { pub(crate) OWN:
@@ -123,9 +123,7 @@ impl From<QueryError> for Problem {
             QueryError::TooManyRecords { records_max, .. } => Self::new(TOO_MANY_RECORDS)
                 .with_detail(error.to_string())
                 .with("records_max", records_max),
-            QueryError::RecordsArchived => {
-                Self::new(RECORDS_ARCHIVED).with_detail(error.to_string())
-            }
+            QueryError::RecordsArchived => Self::new(USAGE_ARCHIVED).with_detail(error.to_string()),
             QueryError::RecordsElsewhere => {
                 Self::new(RECORDS_ELSEWHERE).with_detail(error.to_string())
             }

@@ -42,6 +42,7 @@ mod temporal;
 mod viewer;
 pub mod webhooks;
 pub mod why;
+mod within_batch;
 
 /// What is answered, by operation: the examples in the API's description.
 pub const EXAMPLES: &str = include_str!("examples.json");

@@ -217,8 +217,4 @@ problem_kinds! { pub(super) OWN:
     /// Send it again after `Retry-After`: nothing of it was recorded, and what repeats a record
     /// counts once.
     USAGE_QUEUE_FULL = "usage-queue-full" TOO_MANY_REQUESTS "Too much usage is waiting";
-    /// Usage of the time that was asked about is not in the log's tables any more.
-    ///
-    /// Name a time that was not archived, or have the months restored first.
-    USAGE_ARCHIVED = "usage-archived" CONFLICT "The usage has been archived";
 }

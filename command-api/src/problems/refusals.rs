@@ -2,7 +2,7 @@
 
 use api_conventions::Problem;
 use api_conventions::etag::etag;
-use api_conventions::problem::{CONFLICT, FORBIDDEN, PRECONDITION_FAILED, RECORDS_ARCHIVED};
+use api_conventions::problem::{CONFLICT, FORBIDDEN, PRECONDITION_FAILED, USAGE_ARCHIVED};
 use axum::http::header;
 use domain::access_review::AccessReviewError;
 use domain::api_key::ApiKeyError;
@@ -31,7 +31,7 @@ use super::kinds::{
     ORGANIZATION_ARCHIVED, OWN_ACCESS, OWNERS_NEED_APPROVAL, PERMISSION_ABOVE_OWN,
     PRICE_LIST_PROVIDER, PROJECT_ARCHIVED, ROLE_ABOVE_OWN, SEAT_LIMIT_BELOW_MEMBERS,
     SEAT_LIMIT_REACHED, SECOND_PERSON_NEEDED, SECRET_ROTATED_OUT, SERVICE_ACCOUNT_DISABLED,
-    SERVICE_ACCOUNT_REMOVED, TOO_MANY, USAGE_ARCHIVED,
+    SERVICE_ACCOUNT_REMOVED, TOO_MANY,
 };
 use super::{failures, not_found, said, webhooks};
 use crate::refusal::{ExecuteError, Refusal};
@@ -66,9 +66,8 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             .with_detail(error.to_string())
             .with("field", usage_field(&error)),
         Refusal::UsageRepricing(error) => usage_repricing(&error),
-        Refusal::UsageArchived => said(USAGE_ARCHIVED, &refusal),
         Refusal::UsageMonth(error) => usage_month(&error),
-        Refusal::RecordsArchived { .. } => said(RECORDS_ARCHIVED, &refusal),
+        Refusal::UsageArchived | Refusal::RecordsArchived { .. } => said(USAGE_ARCHIVED, &refusal),
         Refusal::NotPermitted { permission } => {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
@@ -286,7 +285,9 @@ fn credit_account(error: &CreditAccountError) -> Problem {
             .with("field", "lot_id")
             .with("left", event_schemas::Amount::ZERO.to_string()),
         Refused::LotLeftOutdated => failures::problem(ExecuteError::BalancesBehind),
-        Refused::CurrencyMismatch { .. } => said(INVALID_VALUE, error).with("field", "currency"),
+        Refused::CurrencyMismatch { .. } | Refused::CurrencyNotInUse(_) => {
+            said(INVALID_VALUE, error).with("field", "currency")
+        }
         Refused::ExpiryInThePast { .. } => {
             said(EXPIRY_IN_THE_PAST, error).with("field", "expires_at")
         }
@@ -304,6 +305,7 @@ fn budget(error: &BudgetError) -> Problem {
         BudgetError::Threshold { .. } | BudgetError::TooManyThresholds => {
             said(INVALID_VALUE, error).with("field", "thresholds")
         }
+        BudgetError::CurrencyNotInUse(_) => said(INVALID_VALUE, error).with("field", "currency"),
         BudgetError::TooMany { max } => said(TOO_MANY, error).with("max", *max),
         BudgetError::TimeZone(_) => said(INVALID_VALUE, error).with("field", "time_zone"),
         BudgetError::Feature { .. } => said(INVALID_VALUE, error).with("field", "scope"),
@@ -317,6 +319,7 @@ fn price_list(error: &PriceListError) -> Problem {
         | PriceListError::ShareBelowZero { .. }
         | PriceListError::ThresholdBelowZero { .. }
         | PriceListError::InvalidRegex { .. } => said(INVALID_VALUE, error).with("field", "models"),
+        PriceListError::CurrencyNotInUse(_) => said(INVALID_VALUE, error).with("field", "currency"),
         PriceListError::MarkUpOfAll => said(INVALID_VALUE, error).with("field", "mark_up_percent"),
         PriceListError::ProviderMismatch { .. } => {
             said(PRICE_LIST_PROVIDER, error).with("field", "provider")

@@ -47,6 +47,7 @@ impl UsageRecorder {
         let explained = book.explain(&used(&usage), position);
         let explained =
             explained.map_err(|error| Refusal::Import(error.to_string()).into_error())?;
+        let own_later = book.own_later(&used(&usage));
         let mut told = Vec::with_capacity(corrections.len());
         for correction in corrections {
             let list = correction.price_list_id.clone().map(|price_list_id| ChosenList {
@@ -59,7 +60,7 @@ impl UsageRecorder {
                 explained.map_err(|error| Refusal::Import(error.to_string()).into_error())?;
             told.push(ExplainedCorrection::new(correction, explained));
         }
-        Ok(Some(UsageExplanation::new(position, usage, explained, told)))
+        Ok(Some(UsageExplanation::new(position, usage, explained, own_later, told)))
     }
 }
 

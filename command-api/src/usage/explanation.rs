@@ -2,8 +2,8 @@
 
 use api_conventions::{Caller, Json, Path, Position, Problem, Query};
 use axum::extract::State;
-use chrono::{DateTime, Utc};
-use domain::pricing::{ExplainedLine, Explanation, MarkUp, PricedBy, UnpricedReason};
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::pricing::{ExplainedLine, Explanation, MarkUp, OwnLater, PricedBy, UnpricedReason};
 use event_log::usage::RecordCorrection;
 use event_schemas::{
     Amount, Currency, Measure, Percent, PriceListId, PriceStatus, Rate, RecordedUsage, RepricingId,
@@ -139,6 +139,7 @@ impl UsageExplanation {
         position: i64,
         usage: RecordedUsage,
         explained: Explanation,
+        own_later: Option<OwnLater>,
         corrections: Vec<ExplainedCorrection>,
     ) -> Self {
         let Explanation { priced, by, lines, subtotal, mark_up } = explained;
@@ -151,7 +152,7 @@ impl UsageExplanation {
             provider: usage.provider,
             model: usage.model,
             price_status: usage.price_status,
-            unpriced: priced.unpriced.map(unpriced),
+            unpriced: priced.unpriced.map(|reason| unpriced(reason, own_later)),
             price: by.map(ExplainedPrice::from),
             lines: lines.into_iter().map(ExplainedUsageLine::from).collect(),
             subtotal: subtotal.to_string(),
@@ -224,14 +225,24 @@ impl From<MarkUp> for ExplainedMarkUp {
     }
 }
 
-fn unpriced(reason: UnpricedReason) -> String {
-    match reason {
+fn unpriced(reason: UnpricedReason, own_later: Option<OwnLater>) -> String {
+    let of_all = match reason {
         UnpricedReason::UnknownProvider => "no list prices the provider".to_owned(),
         UnpricedReason::NotYetInForce => {
             "the provider's lists were not in force when it happened".to_owned()
         }
         UnpricedReason::UnknownModel => "the lists in force do not have the model".to_owned(),
-        UnpricedReason::NoRate(measure) => format!("the model has no price for {measure}"),
+        UnpricedReason::NoRate(measure) => return format!("the model has no price for {measure}"),
+    };
+    match own_later {
+        None => of_all,
+        Some(OwnLater { price_list_id, effective_from }) => {
+            let from = effective_from.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+            format!(
+                "{of_all}; the organization's own list {price_list_id} has it from {from} on, which \
+                 is after it happened"
+            )
+        }
     }
 }
 

@@ -37,18 +37,24 @@ pub(super) struct Received {
     pub(super) place: Place,
 }
 
+/// How it is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packing {
+pub(super) enum Packing {
     Gzip,
     Deflate,
     Zstd,
 }
 
-/// Why a body could not be unpacked.
-enum Unpacking {
+/// Why something could not be unpacked.
+pub(super) enum Unpacking {
+    /// It unpacks to more than it may.
     TooLarge,
+    /// There is no room at the moment.
     Full,
+    /// It is packed in another way than it says.
     Broken(std::io::Error),
+    /// The process ends, or something is wrong in it.
+    Failed(tokio::task::JoinError),
 }
 
 /// Takes a body in, of so many bytes at most, packed and unpacked. It takes room of the caller's own
@@ -60,22 +66,36 @@ pub(super) async fn receive(
     bytes_max: usize,
 ) -> Result<Received, Problem> {
     let form = form(request.headers())?;
-    let packing = packing(request.headers())?;
+    let encoding = text_of(request.headers(), &header::CONTENT_ENCODING).unwrap_or_default();
+    let packing = packing_of(encoding)?;
     let of = caller.presented.as_ref().map(Presented::organization_id);
     let organization_id = of.or(about).unwrap_or(OrganizationId(uuid::Uuid::nil()));
     let mut place = gate.enter(organization_id, 0).map_err(|Full| usage_queue_full())?;
     let packed = arrive(request, bytes_max, &mut place).await?;
     let Some(packing) = packing else { return Ok(Received { form, text: packed.into(), place }) };
-    let unpacked = tokio::task::spawn_blocking(move || unpack(packing, &packed, bytes_max, place));
-    match unpacked.await.map_err(|error| Problem::internal(&error))? {
+    match unpacked(packing, packed.into(), bytes_max, place).await {
         Ok((text, place)) => Ok(Received { form, text: text.into(), place }),
         Err(Unpacking::TooLarge) => Err(Problem::too_large(bytes_max)),
         Err(Unpacking::Full) => Err(usage_queue_full()),
-        Err(Unpacking::Broken(error)) => {
-            let why = format!("it is not what Content-Encoding says: {error}");
-            Err(Problem::invalid("body", why))
-        }
+        Err(Unpacking::Broken(error)) => Err(Problem::invalid("body", not_as_said(&error))),
+        Err(Unpacking::Failed(error)) => Err(Problem::internal(&error)),
     }
+}
+
+/// What is wrong with what is packed in another way than it says.
+pub(super) fn not_as_said(error: &std::io::Error) -> String {
+    format!("it is not what Content-Encoding says: {error}")
+}
+
+/// Unpacks, to so many bytes at most, beside what else goes on.
+pub(super) async fn unpacked(
+    packing: Packing,
+    packed: Bytes,
+    bytes_max: usize,
+    place: Place,
+) -> Result<(Vec<u8>, Place), Unpacking> {
+    let unpacked = tokio::task::spawn_blocking(move || unpack(packing, &packed, bytes_max, place));
+    unpacked.await.map_err(Unpacking::Failed)?
 }
 
 /// The body as it is sent. Room is taken as it arrives, however large it says that it is.
@@ -125,8 +145,8 @@ pub(super) fn form_of(media_type: &str) -> Result<Form, Problem> {
     }
 }
 
-fn packing(headers: &HeaderMap) -> Result<Option<Packing>, Problem> {
-    let encoding = text_of(headers, &header::CONTENT_ENCODING).unwrap_or_default();
+/// How something is packed that says so in `Content-Encoding`.
+pub(super) fn packing_of(encoding: &str) -> Result<Option<Packing>, Problem> {
     match encoding.trim().to_ascii_lowercase().as_str() {
         "" | "identity" => Ok(None),
         "gzip" | "x-gzip" => Ok(Some(Packing::Gzip)),

@@ -9,6 +9,7 @@ pub(crate) mod remove;
 pub(crate) mod replay;
 pub(crate) mod rotate_secret;
 pub mod secret;
+pub(crate) mod test;
 
 pub use change::{ChangeWebhook, ChangeWebhookRequest};
 pub use create::{CreateWebhook, CreateWebhookRequest, WebhookCreated};
@@ -18,3 +19,4 @@ pub use give_up::GiveUpWebhook;
 pub use remove::RemoveWebhook;
 pub use replay::{ReplayWebhook, ReplayWebhookRequest};
 pub use rotate_secret::{RotateWebhookSecret, WebhookSecretRotated};
+pub use test::TestWebhook;

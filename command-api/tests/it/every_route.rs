@@ -215,6 +215,7 @@ fn body(operation: &str, ids: &Ids) -> Option<Value> {
         | "rotate_webhook_secret"
         | "enable_webhook"
         | "disable_webhook"
+        | "test_webhook"
         | "remove_service_account" => return None,
         other => panic!("say here which body {other} takes"),
     })

@@ -1,5 +1,6 @@
 //! Usage out of a JetStream work queue.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, stream::Stream};
@@ -59,6 +60,30 @@ impl World {
         let subject = format!("{}.usage.{organization}", self.config.subject_prefix);
         let stored = self.context.publish(subject, body.into()).await.expect("sent");
         stored.await.expect("stored");
+    }
+
+    /// The same, packed by a name of `Content-Encoding`, in this header.
+    async fn publish_packed(&self, (header, encoding): (&str, &str), body: Vec<u8>) {
+        let subject = format!("{}.usage.{}", self.config.subject_prefix, self.organization);
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert(header, encoding);
+        let stored = self.context.publish_with_headers(subject, headers, body.into()).await;
+        stored.expect("sent").await.expect("stored");
+    }
+
+    /// Why what was rejected was.
+    async fn reasons(&self) -> Vec<String> {
+        let rejected = self.stream("-rejected").await;
+        let consumer = rejected
+            .create_consumer(jetstream::consumer::pull::Config::default())
+            .await
+            .expect("a consumer");
+        let messages = consumer.fetch().max_messages(10).messages().await.expect("messages");
+        let kept: Vec<_> = messages.map(|message| message.expect("one")).collect().await;
+        let reason = |message: &jetstream::Message| {
+            Some(message.headers.as_ref()?.get("Orgledger-Rejected")?.to_string())
+        };
+        kept.iter().filter_map(reason).collect()
     }
 
     async fn done(&self) {
@@ -159,20 +184,58 @@ async fn what_cannot_be_recorded_is_kept_with_the_reason_and_stops_nobody() {
     world.publish(&world.organization, world.record("b").to_string()).await;
     world.done().await;
     assert_eq!(world.recorded().await, ["a", "b"]);
-    let rejected = world.stream("-rejected").await;
-    let consumer = rejected
-        .create_consumer(jetstream::consumer::pull::Config::default())
-        .await
-        .expect("a consumer");
-    let messages = consumer.fetch().max_messages(10).messages().await.expect("messages");
-    let kept: Vec<_> = messages.map(|message| message.expect("one")).collect().await;
-    let reasons: Vec<&str> = kept
-        .iter()
-        .filter_map(|message| message.headers.as_ref()?.get("Orgledger-Rejected"))
-        .map(async_nats::HeaderValue::as_str)
-        .collect();
+    let reasons = world.reasons().await;
     assert_eq!(reasons.len(), 4, "{reasons:?}");
     let has = |what: &str| reasons.iter().any(|reason| reason.contains(what));
     assert!(has("does not end in an organization's id") && has("input_tokens"), "{reasons:?}");
+    running.abort();
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(text).expect("it packs");
+    packer.finish().expect("it packs")
+}
+
+fn deflate(text: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(text).expect("it packs");
+    packer.finish().expect("it packs")
+}
+
+#[tokio::test]
+async fn what_is_packed_is_unpacked_within_bounds() {
+    let world = World::new().await;
+    let running = world.start();
+    world.stream("").await;
+    let text = |id: &str| world.record(id).to_string().into_bytes();
+    let zstd = ruzstd::encoding::compress_to_vec(
+        &*text("zstd"),
+        ruzstd::encoding::CompressionLevel::Fastest,
+    );
+    let name = "Content-Encoding";
+    world.publish_packed((name, "gzip"), gzip(&text("gzip"))).await;
+    world.publish_packed(("content-encoding", "GZIP"), gzip(&text("lower case"))).await;
+    world.publish_packed((name, "deflate"), deflate(&text("deflate"))).await;
+    world.publish_packed((name, "zstd"), zstd).await;
+    world.publish_packed((name, "identity"), text("identity")).await;
+    // None of these, and each is told why.
+    world.publish_packed((name, "br"), text("br")).await;
+    world.publish_packed((name, "gzip"), text("not packed")).await;
+    let bomb = gzip(&vec![b' '; 8 * 1024 * 1024 + 1]);
+    assert!(bomb.len() < 100_000, "it is small as it comes");
+    world.publish_packed((name, "gzip"), bomb).await;
+    world.done().await;
+    let recorded = ["deflate", "gzip", "identity", "lower case", "zstd"];
+    assert_eq!(world.recorded().await, recorded);
+    let reasons = world.reasons().await;
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+    for why in [
+        "Of Content-Encoding, gzip, deflate, zstd and identity are understood.",
+        "it is not what Content-Encoding says",
+        "it unpacks to more than 8388608 bytes",
+    ] {
+        assert!(reasons.iter().any(|reason| reason.contains(why)), "{why}: {reasons:?}");
+    }
     running.abort();
 }

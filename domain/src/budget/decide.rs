@@ -80,6 +80,9 @@ impl Budget {
             Self::Absent => {}
             Self::Active(_) | Self::Removed(_) => return Err(BudgetError::AlreadyExists),
         }
+        if !currency.is_in_use() {
+            return Err(BudgetError::CurrencyNotInUse(currency));
+        }
         let (organization_id, project_id, scope) = named(subject)?;
         let BudgetTerms { name, amount, thresholds, action, time_zone } = checked(terms)?;
         Ok(vec![BudgetEvent::Set {

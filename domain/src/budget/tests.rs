@@ -142,6 +142,18 @@ fn was_crossed(threshold: Option<u16>, amount: i128, spent: i128) -> Was {
 }
 
 #[test]
+fn a_budget_is_in_a_currency_that_is_in_use() {
+    let mark: Currency = "DEM".parse().unwrap();
+    let ask = match set(terms(100, &[50])) {
+        Ask::Set { budget_id, subject, keeper, period, terms, .. } => {
+            Ask::Set { budget_id, subject, keeper, currency: mark, period, terms }
+        }
+        other => other,
+    };
+    check(&[], ask, Err(Refused::CurrencyNotInUse(mark)));
+}
+
+#[test]
 fn a_budget_is_on_any_of_five_things() {
     let organization = open_organization(acme());
     let member: MemberId = id(5);

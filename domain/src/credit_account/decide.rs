@@ -60,6 +60,9 @@ impl Decider for CreditAccount {
             CreditAccountCommand::ChangePolicy { organization, currency, policy } => {
                 let organization_id = organization.organization_id();
                 self.is_of(organization_id, currency)?;
+                if self.details().is_none() {
+                    is_in_use(currency)?;
+                }
                 if policy == self.policy() {
                     return Ok(Vec::new());
                 }
@@ -83,6 +86,7 @@ impl CreditAccount {
         if let Some(expires_at) = addition.expires_at.filter(|end| *end <= addition.now) {
             return Err(CreditAccountError::ExpiryInThePast { expires_at });
         }
+        is_in_use(addition.currency)?;
         let organization_id = addition.organization.organization_id();
         self.has_room(organization_id, addition.currency, addition.lot_id, addition.amount)?;
         Ok(organization_id)
@@ -315,6 +319,11 @@ impl CreditAccountDetails {
 }
 
 /// The account that an event is of.
+/// Accounts of other currencies are there from before: what they hold can leave, and nothing comes in.
+fn is_in_use(currency: Currency) -> Result<(), CreditAccountError> {
+    if currency.is_in_use() { Ok(()) } else { Err(CreditAccountError::CurrencyNotInUse(currency)) }
+}
+
 fn account_of(event: &CreditAccountEvent) -> (OrganizationId, Currency) {
     match event {
         CreditAccountEvent::Purchased { organization_id, currency, .. }

@@ -123,6 +123,28 @@ fn an_account_has_one_organization_one_currency_and_each_lot_once() {
 }
 
 #[test]
+fn nothing_comes_in_in_a_currency_that_is_not_in_use() {
+    let mark: Currency = "DEM".parse().unwrap();
+    let in_marks = |lot| Credit { currency: mark, ..credit(lot, 5) };
+    let policy = |currency| Ask::ChangePolicy {
+        organization: open_organization(acme()),
+        currency,
+        policy: event_schemas::CreditPolicy::Block,
+    };
+    refused(&[], in_marks(1), &Refused::CurrencyNotInUse(mark));
+    check(&[], policy(mark), Err(Refused::CurrencyNotInUse(mark)));
+    // What is there from before loads, and its policy may change.
+    let given = [in_marks(1).granted(None)];
+    refused(&given, in_marks(2), &Refused::CurrencyNotInUse(mark));
+    let changed = Was::PolicyChanged {
+        organization_id: acme(),
+        currency: mark,
+        policy: event_schemas::CreditPolicy::Block,
+    };
+    check(&given, policy(mark), Ok(vec![changed]));
+}
+
+#[test]
 fn credits_fit_the_column_that_they_are_kept_in() {
     let full = credit(1, AMOUNT_MAX);
     check(&[], full.grant(None), Ok(vec![full.granted(None)]));

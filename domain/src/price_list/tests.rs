@@ -70,6 +70,14 @@ fn published(version: u32, pico: i128, effective: i64) -> Was {
 }
 
 #[test]
+fn prices_are_in_a_currency_that_is_in_use() {
+    let mark = "DEM".parse().unwrap();
+    let refused = Err(Refused::CurrencyNotInUse(mark));
+    check(&[], by_provider("openai", "DEM"), refused.clone());
+    check(&[published(1, 1, 5)], by_provider("openai", "DEM"), refused);
+}
+
+#[test]
 fn versions_follow_each_other() {
     check(&[], publish(models(1), 5), Ok(vec![published(1, 1, 5)]));
     let given = [published(1, 1, 5)];

@@ -58,6 +58,15 @@ pub struct PriceBook {
     remembered: RwLock<HashMap<Box<str>, Arc<[usize]>>>,
 }
 
+/// An organization's own price for a model, which began after a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnLater {
+    /// The list.
+    pub price_list_id: PriceListId,
+    /// Since when it has it.
+    pub effective_from: DateTime<Utc>,
+}
+
 /// The price of a record.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found<'a> {
@@ -170,6 +179,23 @@ impl PriceBook {
             Ok(found) => explained(used, &found, priced),
             Err(_) => Ok(Explanation::without_price(priced)),
         }
+    }
+
+    /// Where the organization's own lists have the model, and only from a time after the request on: the
+    /// list that begins first.
+    pub fn own_later(&self, used: &Used<'_>) -> Option<OwnLater> {
+        let (provider, model) = (folded(used.provider), folded(used.model));
+        let dashed = with_dashed_date(&model);
+        let own = self.own.get(&used.organization_id)?.iter();
+        let lists = own.filter(|list| list.provider == provider || list.provider == ANY_PROVIDER);
+        let begin = lists.flat_map(|list| list.begin_after(used.occurred_at));
+        let has = |version: &&Version| {
+            let names = [Some(&*model), dashed.as_deref()];
+            names.into_iter().flatten().any(|name| version.models.find(name).is_some())
+        };
+        let first = begin.filter(has).min_by_key(|version| version.effective_from)?;
+        let price_list_id = first.price_list_id.clone();
+        Some(OwnLater { price_list_id, effective_from: first.effective_from })
     }
 
     /// The price of a record, or why there is none.

@@ -71,6 +71,12 @@ impl PublishedList {
             .map(Arc::as_ref)
     }
 
+    /// The versions that begin after a time, the first of them first.
+    pub(super) fn begin_after(&self, at: DateTime<Utc>) -> impl Iterator<Item = &Version> {
+        let begun = self.versions.partition_point(|version| version.effective_from <= at);
+        self.versions[begun..].iter().map(Arc::as_ref)
+    }
+
     /// A version by its number, where the log knew it at a position.
     pub(super) fn numbered(&self, number: u32, known: i64) -> Option<&Version> {
         let mut versions = self.versions.iter().map(Arc::as_ref);

@@ -36,6 +36,7 @@ impl Decider for Webhook {
             WebhookCommand::Replay { organization, after_position, upto_position } => {
                 self.replay(organization.organization_id(), after_position, upto_position)
             }
+            WebhookCommand::Test { organization } => self.test(organization.organization_id()),
             WebhookCommand::Remove { organization } => self.remove(organization.organization_id()),
             WebhookCommand::GiveUp { url, is_gone } => Ok(self.give_up(&url, is_gone)),
         }
@@ -80,8 +81,8 @@ impl Decider for Webhook {
                 self.with(|webhook| webhook.disabled = Some(*reason));
             }
             WebhookEvent::Enabled { .. } => self.with(|webhook| webhook.disabled = None),
-            // What is sent again is nothing that decides anything.
-            WebhookEvent::ReplayRequested { .. } => {}
+            // What is sent again, or for a test, is nothing that decides anything.
+            WebhookEvent::ReplayRequested { .. } | WebhookEvent::TestRequested { .. } => {}
             WebhookEvent::Removed { .. } => match std::mem::take(self) {
                 Self::Absent => {}
                 Self::Active(webhook) | Self::Removed(webhook) => *self = Self::Removed(webhook),
@@ -172,6 +173,11 @@ impl Webhook {
             after_position,
             upto_position,
         }])
+    }
+
+    fn test(&self, organization_id: OrganizationId) -> Decided {
+        let webhook_id = self.of(organization_id)?.webhook_id;
+        Ok(vec![WebhookEvent::TestRequested { webhook_id, organization_id }])
     }
 
     fn remove(&self, organization_id: OrganizationId) -> Decided {

@@ -315,6 +315,16 @@ fn events_of_the_past_are_asked_for_by_position() {
 }
 
 #[test]
+fn a_test_is_asked_for_as_often_as_somebody_likes_disabled_or_not() {
+    let ask = || Ask::Test { organization: open_organization(acme()) };
+    let asked = Was::TestRequested { webhook_id: id(1), organization_id: acme() };
+    check(&[created(), asked.clone()], ask(), Ok(vec![asked.clone()]));
+    check(&[created(), disabled(Reason::Failing)], ask(), Ok(vec![asked]));
+    check(&[created(), removed()], ask(), Err(Refused::NotFound));
+    check(&[], ask(), Err(Refused::NotFound));
+}
+
+#[test]
 fn a_webhook_is_removed_once() {
     check(&[created()], remove(), Ok(vec![removed()]));
     check(&[created(), removed()], remove(), Ok(vec![]));

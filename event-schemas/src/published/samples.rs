@@ -545,6 +545,7 @@ pub(super) fn webhook() -> Vec<WebhookEvent> {
             after_position: 4_711,
             upto_position: None,
         },
+        Was::TestRequested { webhook_id, organization_id },
         Was::Removed { webhook_id, organization_id },
     ]
 }

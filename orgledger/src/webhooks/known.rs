@@ -15,6 +15,8 @@ pub(super) struct Known {
     pub(super) sequence: i64,
     /// What of the past was asked for, in order.
     pub(super) replays: Vec<Replay>,
+    /// The positions at which tests were asked for, in order.
+    pub(super) tests: Vec<i64>,
 }
 
 /// Events of the past that are to be sent again.
@@ -35,6 +37,9 @@ impl Known {
         if let WebhookEvent::ReplayRequested { after_position, upto_position, .. } = event {
             let (after, upto) = (*after_position, *upto_position);
             self.replays.push(Replay { position, after, upto });
+        }
+        if let WebhookEvent::TestRequested { .. } = event {
+            self.tests.push(position);
         }
     }
 }

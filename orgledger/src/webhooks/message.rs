@@ -1,7 +1,7 @@
 //! What is sent: an event, as Standard Webhooks has it.
 
 use chrono::{DateTime, Utc};
-use event_schemas::OrganizationId;
+use event_schemas::{OrganizationId, WebhookId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -52,7 +52,23 @@ struct Stream<'a> {
     sequence: i64,
 }
 
+/// What asks for a test, in the log.
+const TEST_REQUESTED: &str = "webhook.test_requested";
+
+/// What a test's message says that it is.
+const TEST: &str = "webhook.test";
+
 impl Event {
+    /// Whether it asks for a test of that webhook: its message is no event's.
+    pub(super) fn is_test_of(&self, webhook_id: WebhookId) -> bool {
+        self.event_type == TEST_REQUESTED && self.stream_id == webhook_id.to_string()
+    }
+
+    /// The message that it asks for.
+    pub(super) fn as_test(self) -> Self {
+        Self { event_type: TEST.to_owned(), ..self }
+    }
+
     /// The body of its message: the same bytes each time.
     pub(super) fn body(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(&Body {

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use command_api::webhooks::secret::SigningSecret;
 use domain::webhook::{Addresses, addresses};
+use event_log::clock;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 
@@ -38,6 +41,8 @@ pub(super) struct Outcome {
     pub(super) error: Option<String>,
     /// How long it took.
     pub(super) took: Duration,
+    /// How long the endpoint asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// What became of a message.
@@ -113,19 +118,28 @@ impl Sender {
         let answered = self.answer(url, message).await;
         let took = started.elapsed();
         match answered {
-            Err(error) => Outcome { fate: Fate::Failed, status: None, error: Some(error), took },
-            Ok(status) if status.is_success() => {
-                Outcome { fate: Fate::Taken, status: Some(status.as_u16()), error: None, took }
+            Err(error) => {
+                let error = Some(error);
+                Outcome { fate: Fate::Failed, status: None, error, took, retry_after: None }
             }
-            Ok(status) => {
-                let fate = if status == StatusCode::GONE { Fate::Gone } else { Fate::Failed };
-                let error = Some(format!("it answers {status}"));
-                Outcome { fate, status: Some(status.as_u16()), error, took }
+            Ok((status, retry_after)) => {
+                let fate = match status {
+                    StatusCode::GONE => Fate::Gone,
+                    status if status.is_success() => Fate::Taken,
+                    _other => Fate::Failed,
+                };
+                let error = (fate != Fate::Taken).then(|| format!("it answers {status}"));
+                Outcome { fate, status: Some(status.as_u16()), error, took, retry_after }
             }
         }
     }
 
-    async fn answer(&self, url: &str, message: Signed<'_>) -> Result<StatusCode, String> {
+    /// What it answers, and how long it asks to be left alone.
+    async fn answer(
+        &self,
+        url: &str,
+        message: Signed<'_>,
+    ) -> Result<(StatusCode, Option<Duration>), String> {
         let url = Url::parse(url).map_err(|error| error.to_string())?;
         self.check(&url)?;
         let request = self
@@ -138,8 +152,9 @@ impl Sender {
             .body(message.body);
         let response = request.send().await.map_err(|error| told(&error))?;
         let status = response.status();
+        let retry_after = retry_after(status, response.headers(), clock::now());
         read(response).await;
-        Ok(status)
+        Ok((status, retry_after))
     }
 
     /// A host that is an address is asked of no resolver, so it is looked at here.
@@ -152,6 +167,19 @@ impl Sender {
             (Addresses::Public | Addresses::Any, Ok(_) | Err(_)) => Ok(()),
         }
     }
+}
+
+/// What `Retry-After` says beside a status that it belongs to: seconds, or a time.
+fn retry_after(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok().map(Duration::from_secs);
+    }
+    let at = DateTime::parse_from_rfc2822(text).ok()?;
+    (at.to_utc() - now).to_std().ok()
 }
 
 /// Reads an answer's body, as much as is read at all. Where it breaks off, the status was there before.

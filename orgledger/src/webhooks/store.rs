@@ -7,7 +7,7 @@ use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
 use super::message::Event;
-use super::send::Outcome;
+use super::send::{Fate, Outcome};
 
 /// How many events are read at once.
 const EVENTS_MAX: i64 = 1_000;
@@ -154,6 +154,8 @@ pub(super) struct Progress {
     pub(super) sequence: i64,
     pub(super) next_attempt_at: Option<DateTime<Utc>>,
     pub(super) status: Option<i16>,
+    /// The position of the last test that was sent.
+    pub(super) tested: i64,
 }
 
 impl Progress {
@@ -175,7 +177,7 @@ impl Progress {
         .await?;
         let row = sqlx::query(
             "select position, replay, replay_position, replay_upto, attempts, sequence,
-                 next_attempt_at, status
+                 next_attempt_at, status, tested
              from delivery.webhooks where webhook_id = $1",
         )
         .bind(webhook_id.0)
@@ -191,6 +193,7 @@ impl Progress {
             sequence: row.try_get("sequence")?,
             next_attempt_at: row.try_get("next_attempt_at")?,
             status: row.try_get("status")?,
+            tested: row.try_get("tested")?,
         })
     }
 
@@ -252,6 +255,38 @@ impl Progress {
         .await?;
         Ok(())
     }
+}
+
+/// Keeps what came of a test, and that it was sent. Nothing else about the webhook follows from it.
+pub(super) async fn note_test(
+    log: &PgPool,
+    webhook_id: WebhookId,
+    event: &Event,
+    outcome: &Outcome,
+    at: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "with progress as (
+             update delivery.webhooks set tested = $2 where webhook_id = $1)
+         insert into delivery.deliveries as d (webhook_id, position, organization_id, event_id,
+             event_type, state, attempts, status, error, first_attempt_at, last_attempt_at)
+         values ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, $9)
+         on conflict (webhook_id, position) do update set state = excluded.state,
+             attempts = d.attempts + 1, status = excluded.status, error = excluded.error,
+             last_attempt_at = excluded.last_attempt_at",
+    )
+    .bind(webhook_id.0)
+    .bind(event.position)
+    .bind(event.organization_id.0)
+    .bind(event.event_id)
+    .bind(&event.event_type)
+    .bind(if outcome.fate == Fate::Taken { "delivered" } else { "failed" })
+    .bind(outcome.status.and_then(|status| i16::try_from(status).ok()))
+    .bind(&outcome.error)
+    .bind(at)
+    .execute(log)
+    .await?;
+    Ok(())
 }
 
 /// Forgets deliveries that nothing came of since a time.

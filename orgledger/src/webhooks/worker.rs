@@ -45,6 +45,8 @@ enum Next {
     Later(Duration),
     /// The event at that position is to be sent.
     Send(i64, Way),
+    /// The test that was asked for at that position is to be sent.
+    Test(i64),
 }
 
 /// On which way through the log an event was met.
@@ -71,6 +73,18 @@ impl Worker {
         }
     }
 
+    /// Sends a message about an event, once.
+    async fn deliver(&self, target: &WebhookDetails, event: &Event) -> anyhow::Result<Outcome> {
+        let now = clock::now();
+        let pepper = self.shared.executor.pepper();
+        let secret = |number| SigningSecret::of(pepper, self.webhook_id, number);
+        let secrets: Vec<SigningSecret> = target.secrets(now).map(secret).collect();
+        let id = event.event_id.to_string();
+        let (timestamp, body) = (now.timestamp(), event.body()?);
+        let message = Signed { id: &id, timestamp, body, secrets: &secrets };
+        Ok(self.shared.sender.send(target.url(), message).await)
+    }
+
     async fn work(&self) -> anyhow::Result<()> {
         let mut desk = Desk::of(self).await?;
         loop {
@@ -84,6 +98,7 @@ impl Worker {
                     }
                 }
                 Next::Send(position, way) => desk.send(position, way).await?,
+                Next::Test(position) => desk.test(position).await?,
             }
         }
     }
@@ -136,6 +151,10 @@ impl<'a> Desk<'a> {
         if known.webhook.has_ended() {
             shared.waits(self.worker.webhook_id, None);
             return Ok(Next::Ended);
+        }
+        // A test holds up nothing, and nothing holds up a test.
+        if let Some(position) = known.tests.iter().find(|asked| **asked > self.progress.tested) {
+            return Ok(Next::Test(*position));
         }
         let Some(target) = known.webhook.target() else {
             shared.waits(self.worker.webhook_id, None);
@@ -236,22 +255,29 @@ impl<'a> Desk<'a> {
         if known.sequence != self.known.sequence {
             return Ok(());
         }
-        if !target.wants(&event.event_type) {
+        if !target.wants(&event.event_type) || event.is_test_of(worker.webhook_id) {
             self.scan(way).done();
             return Ok(());
         }
-        let now = clock::now();
-        let pepper = shared.executor.pepper();
-        let secrets: Vec<SigningSecret> = target
-            .secrets(now)
-            .map(|number| SigningSecret::of(pepper, worker.webhook_id, number))
-            .collect();
-        let id = event.event_id.to_string();
-        let (timestamp, body) = (now.timestamp(), event.body()?);
-        let message = Signed { id: &id, timestamp, body, secrets: &secrets };
-        let outcome = shared.sender.send(target.url(), message).await;
+        let outcome = worker.deliver(target, &event).await?;
         drop(turn);
         self.note(&event, way, &outcome).await
+    }
+
+    /// Sends a test, once, whatever comes of it.
+    async fn test(&mut self, position: i64) -> anyhow::Result<()> {
+        let worker = self.worker;
+        let shared = &worker.shared;
+        let event = store::event(&shared.log, worker.organization_id, position).await?.as_test();
+        let turn = shared.lanes.turn(self.health).await?;
+        let known = worker.mailbox.known();
+        let Some(target) = known.webhook.details() else { return Ok(()) };
+        let outcome = worker.deliver(target, &event).await?;
+        drop(turn);
+        count(&outcome);
+        store::note_test(&shared.log, worker.webhook_id, &event, &outcome, clock::now()).await?;
+        self.progress.tested = position;
+        Ok(())
     }
 
     fn scan(&mut self, way: Way) -> &mut Scan {
@@ -264,9 +290,7 @@ impl<'a> Desk<'a> {
     async fn note(&mut self, event: &Event, way: Way, outcome: &Outcome) -> anyhow::Result<()> {
         let now = clock::now();
         let fate = outcome.fate;
-        metrics::counter!("orgledger_webhook_attempts_total", "outcome" => fate.as_str())
-            .increment(1);
-        metrics::histogram!("orgledger_webhook_attempt_seconds").record(outcome.took);
+        count(outcome);
         self.health = Health::of(fate == Fate::Taken, outcome.took);
         self.progress.status = outcome.status.and_then(|status| i16::try_from(status).ok());
         let state = match fate {
@@ -283,7 +307,8 @@ impl<'a> Desk<'a> {
                 self.progress.attempts = self.progress.attempts.saturating_add(1);
                 let tries = usize::try_from(self.progress.attempts).unwrap_or(usize::MAX);
                 let chance = edge::random_bytes::<1>().map_or(20, |[byte]| byte);
-                let pause = self.worker.shared.schedule.pause(tries, chance);
+                let schedule = &self.worker.shared.schedule;
+                let pause = schedule.pause(tries, chance, outcome.retry_after);
                 let pause = pause.map(|pause| TimeDelta::from_std(pause).unwrap_or_default());
                 self.progress.next_attempt_at =
                     pause.filter(|_| !self.is_over()).map(|pause| now + pause);
@@ -296,4 +321,10 @@ impl<'a> Desk<'a> {
         }
         Ok(())
     }
+}
+
+fn count(outcome: &Outcome) {
+    let fate = outcome.fate.as_str();
+    metrics::counter!("orgledger_webhook_attempts_total", "outcome" => fate).increment(1);
+    metrics::histogram!("orgledger_webhook_attempt_seconds").record(outcome.took);
 }

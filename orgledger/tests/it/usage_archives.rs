@@ -181,7 +181,7 @@ async fn totals_stay_what_needs_records_is_refused_and_a_restored_month_is_as_it
     let refused = |route: String| {
         let (owner, base) = (world.owner.clone(), world.base.clone());
         async move {
-            owner.get(&format!("{base}{route}")).await.assert_problem(422, "records-archived");
+            owner.get(&format!("{base}{route}")).await.assert_problem(409, "usage-archived");
         }
     };
     refused("/costs?by=end_user".to_owned()).await;

@@ -204,13 +204,14 @@ pub(super) fn webhook(id: Uuid, event: &WebhookEvent) -> Told {
         WebhookEvent::Enabled { webhook_id: _, organization_id: _ } => {
             itself().changed(json!({ "state": "enabled", "disabled_because": null }))
         }
-        // What is sent again changes nothing of it.
+        // What is sent again, or for a test, changes nothing of it.
         WebhookEvent::ReplayRequested {
             webhook_id: _,
             organization_id: _,
             after_position: _,
             upto_position: _,
         } => itself(),
+        WebhookEvent::TestRequested { webhook_id: _, organization_id: _ } => itself(),
         WebhookEvent::Removed { webhook_id: _, organization_id: _ } => itself().ended(),
     }
 }

@@ -69,13 +69,14 @@ pub(super) fn apply(webhooks: &mut Loaded<Webhook>, fact: &Fact, id: Uuid, event
                 row.disabled_because = None;
             });
         }
-        // What is sent again changes nothing of it.
+        // What is sent again, or for a test, changes nothing of it.
         WebhookEvent::ReplayRequested {
             webhook_id: _,
             organization_id: _,
             after_position: _,
             upto_position: _,
         } => {}
+        WebhookEvent::TestRequested { webhook_id: _, organization_id: _ } => {}
         WebhookEvent::Removed { webhook_id: _, organization_id: _ } => webhooks.end(at, &id),
     }
 }

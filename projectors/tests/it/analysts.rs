@@ -1,8 +1,9 @@
 //! Plain SQL for analysts: views whose contract stays, of the organizations that a login was granted.
 
+use embedded::testing::unique_name;
 use event_schemas::OrganizationId;
 use projectors::{all, rebuild};
-use sqlx::{Executor as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use uuid::Uuid;
 
 use crate::support::House;
@@ -175,4 +176,38 @@ async fn what_the_views_promise_is_written_down_and_stays() {
     .unwrap();
     assert_eq!(undocumented, [""; 0]);
     assert_eq!(columns, CONTRACT);
+}
+
+/// How docs/operating.md ends what analysts let run for longer than so long.
+fn ending(longer_than: &str) -> String {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operating.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut blocks = page.split("```sql\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let block = blocks.find(|block| block.contains("pg_terminate_backend")).unwrap();
+    assert!(block.contains("'5 minutes'"), "{block}");
+    block.replace("'5 minutes'", &format!("'{longer_than}'"))
+}
+
+#[tokio::test]
+async fn an_analyst_lifts_the_timeout_and_the_manual_says_how_that_ends() {
+    let (house, _) = two_organizations().await;
+    let login = unique_name();
+    let made = format!(
+        "create role \"{login}\" login in role orgledger_analyst;
+         alter role \"{login}\" set statement_timeout to '60s'"
+    );
+    house.owner.execute(made.as_str()).await.unwrap();
+    let options = house.owner.connect_options().as_ref().clone().username(&login);
+    let mut analyst = PgConnection::connect_with(&options).await.unwrap();
+    analyst.execute("set statement_timeout to 0; begin").await.unwrap();
+    let lifted: String =
+        sqlx::query_scalar("show statement_timeout").fetch_one(&mut analyst).await.unwrap();
+    assert_eq!(lifted, "0");
+    let ended = async |longer_than: &str| -> Vec<bool> {
+        sqlx::query_scalar(&ending(longer_than)).fetch_all(&house.owner).await.unwrap()
+    };
+    assert_eq!(ended("5 minutes").await, [false; 0]);
+    assert_eq!(ended("0 seconds").await, [true]);
+    assert!(analyst.execute("select 1").await.is_err(), "the session is over");
+    house.owner.execute(format!("drop role \"{login}\"").as_str()).await.unwrap();
 }

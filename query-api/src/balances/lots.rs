@@ -9,6 +9,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row as _};
 use utoipa::{IntoParams, ToSchema};
 
+use super::draws::Draws;
 use super::{READS, amount};
 use crate::error::QueryError;
 use crate::organizations;
@@ -119,11 +120,14 @@ impl CreditLotsQuery {
 const NOW: &str =
     "select * from read.credit_lots where $6::bigint is null and $7::timestamptz is null";
 
-/// What each lot had come to by the last entry that changed it. One that had not come has none.
+/// What each lot had come to by the last entry that changed it, and what was drawn of it since. One that
+/// had not come has none.
 const THEN: &str = "
-    select l.lot_id, l.organization_id, l.currency, l.kind, l.amount, s.remaining, s.drawn, s.refunded,
-        s.transferred_out, s.expired, l.expires_at, l.priority, l.position, l.occurred_at
+    select l.lot_id, l.organization_id, l.currency, l.kind, l.amount,
+        s.remaining - coalesce(d.drawn, 0) as remaining, s.drawn + coalesce(d.drawn, 0) as drawn,
+        s.refunded, s.transferred_out, s.expired, l.expires_at, l.priority, l.position, l.occurred_at
     from read.credit_lots l
+    left join unnest($8::uuid[], $9::numeric[]) d(lot_id, drawn) using (lot_id)
     join lateral (
         select * from read.credit_lot_states s
         where s.lot_id = l.lot_id and ($6::bigint is null or s.position <= $6)
@@ -139,7 +143,16 @@ async fn lots(
     temporal.check(snapshot)?;
     organizations::check_exists(snapshot, place.organization_id, temporal).await?;
     let limit = limit.get();
-    let of = if place.as_of.is_none() && place.at_position.is_none() { NOW } else { THEN };
+    let mut draws = Draws::default();
+    let (of, entries_upto) = match (place.as_of, place.at_position) {
+        (None, None) => (NOW, None),
+        (Some(_), None) => (THEN, None),
+        (as_of, Some(position)) => {
+            let found = Draws::within_batch(snapshot, place.organization_id, position, as_of);
+            draws = found.await?;
+            (THEN, Some(draws.after.unwrap_or(position)))
+        }
+    };
     let rows = sqlx::query(&format!(
         "select lot_id, currency, kind, amount::text, remaining::text, drawn::text, refunded::text,
              transferred_out::text, expired::text, expires_at, priority, position, occurred_at
@@ -153,8 +166,10 @@ async fn lots(
     .bind(&place.currency)
     .bind(place.is_open)
     .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX))
-    .bind(place.at_position)
+    .bind(entries_upto)
     .bind(place.as_of)
+    .bind(draws.lots)
+    .bind(draws.amounts)
     .fetch_all(snapshot.connection())
     .await?;
     let items = rows.iter().take(limit).map(lot).collect::<Result<Vec<_>, _>>()?;

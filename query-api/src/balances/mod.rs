@@ -2,6 +2,7 @@
 //! told.
 
 pub mod authorization;
+mod draws;
 pub mod lots;
 pub mod movements;
 pub mod statement;
@@ -24,6 +25,7 @@ use crate::snapshot::{Projection, Rows, Snapshot};
 use crate::state::{QueryState, Reflecting};
 use crate::temporal::Temporal;
 use crate::viewer::Viewer;
+use crate::within_batch::Later;
 
 /// What a balance is read from: the register knows the organization, the balances its credits.
 pub const READS: &[Projection] = &[Projection::AccessRegister, Projection::Balances];
@@ -99,8 +101,8 @@ fn end_of(as_of: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, QueryEr
     end.map(Some).ok_or_else(|| QueryError::invalid("as_of", BY_THE_HOUR))
 }
 
-/// What had happened before a time, of what the log knew at a position. A batch of usage counts from
-/// its first record on: it commits at once.
+/// What had happened before a time, of what the log knew at a position; `$4` to `$6` are what came after
+/// it in the batch that it lies in.
 const AS_OF: &str = "
     with moved as (
         select currency,
@@ -122,6 +124,10 @@ const AS_OF: &str = "
             select currency, -cost from read.credit_usage_batches
             where organization_id = $1 and first_position > $2
                 and ($3::timestamptz is null or hour < $3)
+            union all
+            select currency, -cost
+            from unnest($4::text[], $5::timestamptz[], $6::numeric[]) later(currency, hour, cost)
+            where $3::timestamptz is null or hour < $3
         ) known group by currency
     ), balanced as (
         select currency, coalesce(purchased, 0) as purchased, coalesce(granted, 0) as granted,
@@ -143,7 +149,12 @@ pub(super) async fn balances_before(
     before: Option<DateTime<Utc>>,
     at_position: Option<i64>,
 ) -> Result<Vec<Balance>, QueryError> {
-    let of = if before.is_none() && at_position.is_none() { NOW } else { AS_OF };
+    let position = at_position.unwrap_or(snapshot.position());
+    let (of, later) = if before.is_none() && at_position.is_none() {
+        (NOW, Later::default())
+    } else {
+        (AS_OF, Later::than(snapshot, organization_id, position).await?)
+    };
     let rows = sqlx::query(&format!(
         "select currency, purchased::numeric(38,12)::text, granted::numeric(38,12)::text,
              transferred_in::numeric(38,12)::text, refunded::numeric(38,12)::text,
@@ -152,8 +163,11 @@ pub(super) async fn balances_before(
          from ({of}) b order by currency collate \"C\""
     ))
     .bind(organization_id.0)
-    .bind(at_position.unwrap_or(snapshot.position()))
+    .bind(position)
     .bind(before)
+    .bind(later.currencies)
+    .bind(later.hours)
+    .bind(later.costs)
     .fetch_all(snapshot.connection())
     .await?;
     rows.iter().map(read).collect()

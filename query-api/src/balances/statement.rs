@@ -26,6 +26,7 @@ use crate::snapshot::{Rows, Snapshot};
 use crate::state::{QueryState, Reflecting, highest};
 use crate::temporal::Temporal;
 use crate::viewer::Viewer;
+use crate::within_batch::Later;
 
 /// The most movements and days of one answer.
 pub const LINES_MAX: usize = 50_000;
@@ -187,6 +188,7 @@ async fn lines(
     .bind(limit)
     .fetch_all(snapshot.connection())
     .await?;
+    let later = Later::than(snapshot, organization_id, position).await?;
     let used = sqlx::query(
         "select currency, (hour at time zone 'UTC')::date as day,
              (-sum(cost))::numeric(38,12)::text as amount
@@ -195,6 +197,9 @@ async fn lines(
              union all
              select currency, hour, -cost from read.credit_usage_batches
              where organization_id = $1 and first_position > $2
+             union all
+             select currency, hour, -cost
+             from unnest($7::text[], $8::timestamptz[], $9::numeric[]) later(currency, hour, cost)
          ) known
          where ($3::timestamptz is null or hour >= $3) and ($4::timestamptz is null or hour < $4)
              and ($5::text is null or currency = $5)
@@ -206,6 +211,9 @@ async fn lines(
     .bind(to)
     .bind(query.currency.map(|currency| currency.to_string()))
     .bind(limit)
+    .bind(later.currencies)
+    .bind(later.hours)
+    .bind(later.costs)
     .fetch_all(snapshot.connection())
     .await?;
     if moved.len() + used.len() > LINES_MAX {

@@ -147,7 +147,8 @@ pub(crate) async fn list_budgets(
     let rows = Rows::Of(path.organization_id);
     let mut snapshot = state.snapshot(rows, Budget::READS, position_min).await?;
     let mut page: Page<Budget> = list::list(&mut snapshot, &listing).await?;
-    spending::tell(&mut snapshot, &mut page.items, listing.temporal()).await?;
+    spending::tell(&mut snapshot, path.organization_id, &mut page.items, listing.temporal())
+        .await?;
     Ok(Reflecting::page(snapshot.position(), page))
 }
 
@@ -169,6 +170,7 @@ pub(crate) async fn get_budget(
     let budget_id = path.budget_id.0;
     let mut budget: Budget =
         list::get(&mut snapshot, organization_id, budget_id, temporal, &visible).await?;
-    spending::tell(&mut snapshot, std::slice::from_mut(&mut budget), temporal).await?;
+    let one = std::slice::from_mut(&mut budget);
+    spending::tell(&mut snapshot, organization_id, one, temporal).await?;
     Ok(Reflecting::new(snapshot.position(), budget))
 }

@@ -4,7 +4,7 @@
 //! before it, and what was known at a position is that less what came after it.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use event_schemas::Amount;
+use event_schemas::{Amount, OrganizationId};
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -14,6 +14,7 @@ use super::Budget;
 use crate::error::QueryError;
 use crate::snapshot::Snapshot;
 use crate::temporal::Temporal;
+use crate::within_batch::LaterOfBudgets;
 
 /// What is spent of a budget in a period.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -64,8 +65,8 @@ fn period_of(time: &str) -> String {
 const SPENT: &str =
     "left join read.budget_periods p on p.budget_id = t.budget_id and p.period = d.day";
 
-/// What was spent of it by the time `$7` (none: by its end), as was known at the position `$6`. A batch of
-/// usage counts from its first record on: it commits at once. What is before the budget's first period
+/// What was spent of it by the time `$7` (none: by its end), as was known at the position `$6`; `$8` to
+/// `$11` are what came after it in the batch that it lies in. What is before the budget's first period
 /// never counts.
 const SPENT_BY: &str = "cross join lateral (
         select sum(known.cost) as spent from (
@@ -73,7 +74,14 @@ const SPENT_BY: &str = "cross join lateral (
             where s.budget_id = t.budget_id
             union all
             select -e.cost, e.quarter_hour from read.budget_entries e
-            where e.budget_id = t.budget_id and e.position > $6) known
+            where e.budget_id = t.budget_id and e.position > $6
+            union all
+            select -l.cost, l.quarter_hour
+            from unnest($9::bigint[], $10::timestamptz[], $11::numeric[])
+                l(number, quarter_hour, cost)
+            join read.budget_entries e on e.budget_id = t.budget_id and e.position = $8
+                and e.quarter_hour = l.quarter_hour
+            where l.number = t.number) known
         where known.quarter_hour >= coalesce(d.starts_at, '-infinity')
             and known.quarter_hour < coalesce(least(d.ends_at, $7::timestamptz), 'infinity')
             and d.day >= (select min(f.from_period) from read.budget_terms f
@@ -101,17 +109,20 @@ fn end_of(as_of: Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, QueryEr
 /// Tells of each budget what is spent of it. What was at another time or position has no version.
 pub(super) async fn tell(
     snapshot: &mut Snapshot,
+    organization_id: OrganizationId,
     budgets: &mut [Budget],
     temporal: Temporal,
 ) -> Result<(), QueryError> {
     let temporal = temporal.simplified(snapshot);
-    let (spent, at_position) = if temporal == Temporal::NOW {
-        (SPENT, i64::MAX)
+    let (spent, at_position, later) = if temporal == Temporal::NOW {
+        (SPENT, i64::MAX, LaterOfBudgets::default())
     } else {
         for budget in budgets.iter_mut() {
             budget.version = None;
         }
-        (SPENT_BY, temporal.at_position.unwrap_or(snapshot.position()))
+        let position = temporal.at_position.unwrap_or(snapshot.position());
+        let later = LaterOfBudgets::than(snapshot, organization_id, budgets, position).await?;
+        (SPENT_BY, position, later)
     };
     let statement = format!(
         "select d.day, d.starts_at, d.ends_at, coalesce(p.spent, 0)::numeric(38,12)::text as spent,
@@ -138,6 +149,10 @@ pub(super) async fn tell(
         .bind(temporal.as_of)
         .bind(at_position)
         .bind(end_of(temporal.as_of)?)
+        .bind(later.first_position)
+        .bind(later.budgets)
+        .bind(later.quarter_hours)
+        .bind(later.costs)
         .fetch_all(snapshot.connection())
         .await?;
     for (budget, row) in budgets.iter_mut().zip(&rows) {

@@ -144,11 +144,14 @@ pub(crate) async fn none_is_archived(
 
 /// Refuses where the records are in another database than the read models.
 pub(crate) async fn records_are_here(connection: &mut PgConnection) -> Result<(), QueryError> {
-    let here: bool = sqlx::query_scalar(
+    if is_log_here(connection).await? { Ok(()) } else { Err(QueryError::RecordsElsewhere) }
+}
+
+/// Whether the log, and with it the records, is in the read models' database.
+pub(crate) async fn is_log_here(connection: &mut PgConnection) -> Result<bool, QueryError> {
+    let here = sqlx::query_scalar(
         "select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
                         where n.nspname = 'log' and c.relname = 'usage_records')",
-    )
-    .fetch_one(connection)
-    .await?;
-    if here { Ok(()) } else { Err(QueryError::RecordsElsewhere) }
+    );
+    Ok(here.fetch_one(connection).await?)
 }

@@ -1,7 +1,7 @@
 //! What changed of credits and prices, and what it came to.
 
 use chrono::{DateTime, Utc};
-use event_schemas::Amount;
+use event_schemas::{Amount, OrganizationId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqlx::Row as _;
@@ -12,6 +12,7 @@ use super::{Area, Became, DiffLine, LINES_MAX, Span};
 use crate::balances::amount;
 use crate::error::QueryError;
 use crate::snapshot::Snapshot;
+use crate::within_batch::Later;
 
 /// What an account of credits was, and came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -137,6 +138,8 @@ pub(super) async fn sums(
     snapshot: &mut Snapshot,
     span: &Span,
 ) -> Result<Vec<MoneyDiff>, QueryError> {
+    let organization_id = OrganizationId(span.organization_id);
+    let later = Later::than(snapshot, organization_id, span.position).await?;
     let rows = sqlx::query(
         "with entries as (
              select currency, occurred_at as at, amount as moved, 0::numeric as used
@@ -146,6 +149,9 @@ pub(super) async fn sums(
              union all
              select currency, hour, 0, cost from read.credit_usage_batches
              where organization_id = $1 and first_position > $2
+             union all
+             select currency, hour, 0, cost
+             from unnest($5::text[], $6::timestamptz[], $7::numeric[]) later(currency, hour, cost)
          ), sums as (
              select currency,
                  coalesce(sum(moved + used) filter (where $3::timestamptz is not null and at <= $3), 0)
@@ -164,6 +170,9 @@ pub(super) async fn sums(
     .bind(span.position)
     .bind(span.from)
     .bind(span.to)
+    .bind(later.currencies)
+    .bind(later.hours)
+    .bind(later.costs)
     .fetch_all(snapshot.connection())
     .await?;
     rows.iter()

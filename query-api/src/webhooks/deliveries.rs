@@ -31,7 +31,7 @@ pub enum DeliveryState {
     /// The endpoint has not taken it yet.
     Retrying,
     /// The endpoint took it in none of the tries, or is gone: it is tried again when the webhook is
-    /// enabled.
+    /// enabled. A test is sent once, and not tried again.
     Failed,
 }
 
@@ -52,7 +52,7 @@ pub struct WebhookDelivery {
     pub position: i64,
     /// The event's id: what `webhook-id` says, each time that it is sent.
     pub event_id: Uuid,
-    /// The event's type.
+    /// The event's type; `webhook.test` of a test message.
     pub event_type: String,
     /// `delivered`, `retrying` or `failed`.
     pub state: String,

@@ -7,6 +7,7 @@ use crate::balances::amount;
 use crate::error::QueryError;
 use crate::snapshot::Snapshot;
 use crate::temporal::Temporal;
+use crate::within_batch::Later;
 
 /// The lines of a balance: what came in and left, and what was used.
 pub(super) async fn balance(
@@ -75,16 +76,25 @@ async fn used(
     asked: &Asked,
     currency: &str,
 ) -> Result<Amount, QueryError> {
+    let organization_id = OrganizationId(asked.organization_id);
+    let later = Later::than(snapshot, organization_id, asked.position).await?;
     let row = sqlx::query(
-        "select coalesce(sum(cost), 0)::numeric(38,12)::text as amount
-         from read.credit_usage_batches
-         where organization_id = $1 and currency = $2 and first_position <= $3
-             and ($4::timestamptz is null or hour <= $4)",
+        "select coalesce(sum(cost), 0)::numeric(38,12)::text as amount from (
+             select currency, hour, cost from read.credit_usage_batches
+             where organization_id = $1 and first_position <= $3
+             union all
+             select currency, hour, -cost
+             from unnest($5::text[], $6::timestamptz[], $7::numeric[]) later(currency, hour, cost)
+         ) known
+         where currency = $2 and ($4::timestamptz is null or hour <= $4)",
     )
     .bind(asked.organization_id)
     .bind(currency)
     .bind(asked.position)
     .bind(asked.temporal.as_of)
+    .bind(later.currencies)
+    .bind(later.hours)
+    .bind(later.costs)
     .fetch_one(snapshot.connection())
     .await?;
     amount(&row, "amount")

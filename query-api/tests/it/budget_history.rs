@@ -20,7 +20,7 @@ use crate::costs::{priced, record};
 use crate::support::{World, column, id, path};
 
 /// Prices records of Acme again, in one event, those of which `after` says at how many cents.
-async fn reprice(world: &World, mut after: impl FnMut(i64) -> Option<i64>) -> i64 {
+pub(crate) async fn reprice(world: &World, mut after: impl FnMut(i64) -> Option<i64>) -> i64 {
     let organization_id = OrganizationId(id(ACME));
     let of = RecordsOf {
         organization_id,

@@ -458,7 +458,7 @@ async fn an_archived_month_is_refused_where_it_is_looked_at_and_nowhere_else() {
         "by=tag:team&to=2026-03-28",
         "by=end_user&from=2026-02-01&to=2026-05-01",
     ] {
-        ask(query).await.assert_problem(422, "records-archived", query);
+        ask(query).await.assert_problem(409, "usage-archived", query);
     }
     for query in ["by=feature", "by=end_user&to=2026-03-01", "by=end_user&from=2026-04-01"] {
         assert_eq!(ask(query).await.status, 200, "{query}");
@@ -475,7 +475,7 @@ async fn what_cannot_be_read_is_refused_and_never_left_out() {
     // Without one month, the records of a batch are there in part.
     let detach = "alter table log.usage_records detach partition log.usage_records_2026_03";
     sqlx::query(detach).execute(&world.owner).await.expect("it is detached");
-    ask("by=end_user").await.assert_problem(422, "records-archived", "by end user");
+    ask("by=end_user").await.assert_problem(409, "usage-archived", "by end user");
     let sums = ask("by=feature").await;
     assert_eq!(sums.status, 200, "what is summed up stays: {}", sums.text);
     // Where the read models stand alone, the log is not there at all.

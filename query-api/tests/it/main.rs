@@ -22,3 +22,4 @@ mod support;
 mod versions;
 mod waiting;
 mod why_usage;
+mod within_batch;

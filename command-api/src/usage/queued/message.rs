@@ -1,6 +1,8 @@
 //! One message: whose usage it is, its records, and what becomes of them.
 
+use api_conventions::Problem;
 use async_nats::jetstream::Message;
+use axum::body::Bytes;
 use domain::organization::Authority;
 use domain::usage::UsageRecord;
 use event_log::clock;
@@ -9,7 +11,9 @@ use serde::Serialize;
 
 use crate::execute::CommandContext;
 use crate::refusal::ExecuteError;
-use crate::usage::received::{Form, form_of};
+use crate::routes::USAGE_BODY_BYTES_MAX;
+use crate::usage::gate::{Full, Gate, Place};
+use crate::usage::received::{Form, Unpacking, form_of, not_as_said, packing_of, unpacked};
 use crate::usage::route::answered_in_order;
 use crate::usage::sent::{Sent, read_records};
 use crate::usage::{RecordFate, UsageRecorder};
@@ -24,6 +28,8 @@ pub(super) struct Read {
     fates: Vec<Option<RecordFate>>,
     /// Its place in the stream, for the metadata.
     sequence: u64,
+    /// Where it was unpacked: the room that it takes meanwhile.
+    _place: Option<Place>,
 }
 
 /// What became of a message.
@@ -74,26 +80,24 @@ fn is_rejected(fate: &RecordFate) -> bool {
 }
 
 impl Read {
-    /// Reads a message.
-    pub(super) fn of(message: &Message, prefix: &str) -> Result<Self, Rejected> {
-        let wrong = |reason: String| Rejected::Message { reason };
+    /// Reads a message; or what becomes of it, where it cannot be read.
+    pub(super) async fn of(message: &Message, prefix: &str, gate: &Gate) -> Result<Self, Done> {
+        let wrong = |reason: String| Done::Rejected(Rejected::Message { reason });
         let subject = message.subject.as_str();
         let organization = subject.strip_prefix(prefix).and_then(|s| s.strip_prefix(".usage."));
         let organization_id = organization.and_then(|id| id.parse().ok()).ok_or_else(|| {
             wrong(format!("the subject {subject} does not end in an organization's id"))
         })?;
-        let headers = message.headers.as_ref();
-        let media_type = headers
-            .and_then(|headers| headers.get("Content-Type"))
-            .map(async_nats::HeaderValue::as_str);
-        let (records, fates) = read(media_type, &message.payload).map_err(wrong)?;
+        let (payload, place) = unpacked_payload(message, organization_id, gate).await?;
+        let media_type = header(message, "content-type");
+        let (records, fates) = read(media_type, &payload).map_err(wrong)?;
         let sequence = message.info().map_or(0, |info| info.stream_sequence);
-        Ok(Self { organization_id, records, fates, sequence })
+        Ok(Self { organization_id, records, fates, sequence, _place: place })
     }
 
     /// Records it.
     pub(super) async fn record(self, recorder: &UsageRecorder) -> Done {
-        let Self { organization_id, records, fates, sequence } = self;
+        let Self { organization_id, records, fates, sequence, _place } = self;
         match recorder.record(&context(sequence), organization_id, records).await {
             Ok(answer) => {
                 let records = answered_in_order(fates, answer).records;
@@ -123,11 +127,45 @@ impl Done {
     }
 }
 
+/// A header, however its name is written.
+fn header<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
+    let headers = message.headers.as_ref()?;
+    let is_it = |found: &&async_nats::HeaderName| {
+        let found: &str = found.as_ref();
+        found.eq_ignore_ascii_case(name)
+    };
+    let found = headers.iter().map(|(found, _)| found).find(is_it)?;
+    headers.get(found.clone()).map(async_nats::HeaderValue::as_str)
+}
+
+/// What a message has in it, unpacked as far as a request's body is, with the room that this takes.
+async fn unpacked_payload(
+    message: &Message,
+    organization_id: OrganizationId,
+    gate: &Gate,
+) -> Result<(Bytes, Option<Place>), Done> {
+    let wrong = |reason: String| Done::Rejected(Rejected::Message { reason });
+    let encoding = header(message, "content-encoding").unwrap_or_default();
+    let packing = packing_of(encoding).map_err(|problem| wrong(said(&problem)))?;
+    let Some(packing) = packing else { return Ok((message.payload.clone(), None)) };
+    let full = || Done::NotNow(ExecuteError::UsageQueueFull);
+    let place = gate.enter(organization_id, 0).map_err(|Full| full())?;
+    match unpacked(packing, message.payload.clone(), USAGE_BODY_BYTES_MAX, place).await {
+        Ok((payload, place)) => Ok((payload.into(), Some(place))),
+        Err(Unpacking::TooLarge) => {
+            Err(wrong(format!("it unpacks to more than {USAGE_BODY_BYTES_MAX} bytes")))
+        }
+        Err(Unpacking::Broken(error)) => Err(wrong(not_as_said(&error))),
+        Err(Unpacking::Full | Unpacking::Failed(_)) => Err(full()),
+    }
+}
+
+fn said(problem: &Problem) -> String {
+    problem.within()["detail"].as_str().unwrap_or("it cannot be read").to_owned()
+}
+
 /// Without a media type it is JSON or, where it is not, a record a line.
 fn read(media_type: Option<&str>, payload: &[u8]) -> Result<Sent, String> {
-    let said = |problem: &api_conventions::Problem| {
-        problem.within()["detail"].as_str().unwrap_or("it cannot be read").to_owned()
-    };
     if let Some(media_type) = media_type {
         let form = form_of(media_type).map_err(|problem| said(&problem))?;
         return read_records(form, payload).map_err(|problem| said(&problem));

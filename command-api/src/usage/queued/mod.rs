@@ -20,7 +20,7 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 
 use self::message::{Done, Read};
-use super::UsageRecorder;
+use super::{Gate, UsageRecorder};
 
 /// How many messages are taken at once. Each is of at most the server's `max_payload`.
 const MESSAGES_MAX: usize = 32;
@@ -70,12 +70,14 @@ impl UsageQueueConfig {
 pub struct UsageQueue {
     recorder: UsageRecorder,
     config: UsageQueueConfig,
+    /// The room for what is unpacked.
+    gate: Gate,
 }
 
 impl UsageQueue {
     /// Records what is published there.
     pub fn new(recorder: UsageRecorder, config: UsageQueueConfig) -> Self {
-        Self { recorder, config }
+        Self { recorder, config, gate: Gate::default() }
     }
 
     /// Records until `shutdown`. Where NATS is away it says so once and tries again.
@@ -136,10 +138,10 @@ impl UsageQueue {
         context: &jetstream::Context,
         message: &Message,
     ) -> Result<(), async_nats::Error> {
-        let read = Read::of(message, &self.config.subject_prefix);
+        let read = Read::of(message, &self.config.subject_prefix, &self.gate).await;
         let done = match read {
             Ok(read) => read.record(&self.recorder).await,
-            Err(why) => Done::Rejected(why),
+            Err(done) => done,
         };
         let outcome = done.label();
         metrics::counter!("orgledger_usage_queue_messages_total", "outcome" => outcome)

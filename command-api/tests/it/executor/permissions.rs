@@ -43,6 +43,7 @@ use command_api::service_accounts::{
 use command_api::webhooks::{
     ChangeWebhook, ChangeWebhookRequest, CreateWebhook, CreateWebhookRequest, DisableWebhook,
     EnableWebhook, RemoveWebhook, ReplayWebhook, ReplayWebhookRequest, RotateWebhookSecret,
+    TestWebhook,
 };
 use command_api::{Command, CommandContext, ExecuteError, Executor, Refusal};
 use domain::organization::{Authority, OrganizationError};
@@ -101,6 +102,7 @@ enum Verb {
     EnableWebhook,
     DisableWebhook,
     ReplayWebhook,
+    TestWebhook,
     RemoveWebhook,
     OpenAccessReview,
     AttestLine,
@@ -153,6 +155,7 @@ const VERBS: &[(Verb, Permission, bool)] = &[
     (V::EnableWebhook, Permission::WebhooksUpdate, false),
     (V::DisableWebhook, Permission::WebhooksUpdate, false),
     (V::ReplayWebhook, Permission::WebhooksUpdate, false),
+    (V::TestWebhook, Permission::WebhooksUpdate, false),
     (V::RemoveWebhook, Permission::WebhooksUpdate, false),
     (V::OpenAccessReview, Permission::AccessReviewsUpdate, false),
     (V::AttestLine, Permission::AccessReviewsUpdate, false),
@@ -572,6 +575,7 @@ impl Stage {
             V::RotateWebhookSecret => ask!(RotateWebhookSecret { organization_id, webhook_id }),
             V::EnableWebhook => ask!(EnableWebhook { organization_id, webhook_id }),
             V::DisableWebhook => ask!(DisableWebhook { organization_id, webhook_id }),
+            V::TestWebhook => ask!(TestWebhook { organization_id, webhook_id }),
             V::ReplayWebhook => {
                 let request = ReplayWebhookRequest { after_position: Some(0), position: None };
                 ask!(ReplayWebhook { organization_id, webhook_id, request })

@@ -42,8 +42,13 @@ async fn what_is_no_amount_is_refused() {
             post(amount, "USD").await.refused_field(400, "invalid-request", "amount");
         }
         post(json!("1"), "usd").await.refused_field(400, "invalid-request", "currency");
+        for none in ["XTS", "XAU", "DEM", "BTC"] {
+            let refused = post(json!("1"), none).await;
+            let problem = refused.refused_field(422, "invalid-value", "currency");
+            assert!(problem["detail"].as_str().is_some_and(|why| why.contains(none)), "{problem}");
+        }
         let most = "99999999999999999999999999";
-        let body = json!({"amount": most, "currency": "XTS"});
+        let body = json!({"amount": most, "currency": "JPY"});
         if route == "purchases" {
             app.admin().post(&path, body).await.ok();
         } else {

@@ -148,6 +148,43 @@ async fn what_is_unpriced_is_told_why() {
 }
 
 #[tokio::test]
+async fn what_is_unpriced_is_told_of_own_prices_that_began_later() {
+    let world = World::new().await;
+    let publish = async |provider: &str, model: &str, from: &str| {
+        let models = json!([{"model": model, "matches": {"equals": model},
+            "rates": {"input_tokens": "1"}}]);
+        let own = json!({"provider": provider, "effective_from": from, "models": models});
+        world.own(own).await.ok();
+    };
+    publish("house", "ours", "2026-06-02T00:00:00Z").await;
+    publish("*", "ours", "2026-06-01T12:00:00Z").await;
+    publish("elsewhere", "ours", "2026-05-02T00:00:00Z").await;
+    let of = |request_id: &'static str, provider: &str, model: &str| {
+        (request_id, json!({"provider": provider, "model": model, "input_tokens": 1}))
+    };
+    for (request_id, fields) in
+        [of("ours", "house", "ours"), of("all", "openai", "ours"), of("no", "house", "theirs")]
+    {
+        world.send(request_id, fields).await;
+    }
+    let id = &world.organization;
+    let later = format!(
+        "the organization's own list organization:{id}/* has it from 2026-06-01T12:00:00Z on, \
+         which is after it happened"
+    );
+    let ours = world.explained("ours").await;
+    assert_eq!(ours["unpriced"], format!("no list prices the provider; {later}"));
+    let all = world.explained("all").await;
+    assert_eq!(all["unpriced"], format!("the lists in force do not have the model; {later}"));
+    assert_eq!(world.explained("no").await["unpriced"], "no list prices the provider");
+    // From then on it is priced by it, and says so.
+    let after = json!({"provider": "house", "model": "ours", "input_tokens": 1,
+        "occurred_at": "2026-06-01T12:00:00Z"});
+    world.send("after", after).await;
+    assert_eq!(world.explained("after").await["price"]["own"], true);
+}
+
+#[tokio::test]
 async fn units_that_cannot_be_are_refused() {
     let world = World::new().await;
     for (number, (fields, field)) in [

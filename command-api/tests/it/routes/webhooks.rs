@@ -117,6 +117,23 @@ async fn what_cannot_be_a_webhook_is_named() {
 }
 
 #[tokio::test]
+async fn a_test_is_an_event_whether_the_webhook_is_disabled_or_not() {
+    let acme = Acme::new().await;
+    let webhooks = format!("{}/webhooks", acme.path);
+    let location = acme.olga.post(&webhooks, webhook()).await.header("location");
+    let test = format!("{location}/test");
+    acme.olga.post(&test, json!({})).await.ok();
+    acme.olga.post(&format!("{location}/disable"), json!({})).await.ok();
+    acme.olga.post(&test, json!({})).await.ok();
+    assert_eq!(acme.app.count("webhook.test_requested").await, 2);
+    let (_, mia) = acme.member("mia", "member", None).await;
+    mia.post(&test, json!({})).await.refused(403, "forbidden");
+    acme.olga.delete(&location).await.ok();
+    acme.olga.post(&test, json!({})).await.refused(404, "not-found");
+    assert_eq!(acme.app.count("webhook.test_requested").await, 2);
+}
+
+#[tokio::test]
 async fn an_organization_has_so_many_webhooks_and_no_more() {
     let acme = Acme::new().await;
     let webhooks = format!("{}/webhooks", acme.path);

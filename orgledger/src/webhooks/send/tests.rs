@@ -49,6 +49,26 @@ async fn success_is_what_answers_2xx_and_nothing_else() {
     assert!(error.as_ref().is_some_and(|it| it.starts_with("it cannot be reached")), "{error:?}");
 }
 
+#[test]
+fn a_pause_is_asked_for_in_seconds_or_until_a_time() {
+    let now = "2026-03-01T12:00:00Z".parse().unwrap();
+    let asked = |status, text: &str| {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+        retry_after(status, &headers, now).map(|pause| pause.as_secs())
+    };
+    for status in [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE] {
+        assert_eq!(asked(status, "120"), Some(120));
+        assert_eq!(asked(status, " 0 "), Some(0));
+        assert_eq!(asked(status, "Sun, 01 Mar 2026 12:01:30 GMT"), Some(90));
+        // What is over, and what is nothing of the kind, asks for nothing.
+        for nothing in ["Sun, 01 Mar 2026 11:00:00 GMT", "", "-1", "1.5", "soon", &"9".repeat(30)] {
+            assert_eq!(asked(status, nothing), None, "{nothing}");
+        }
+    }
+    assert_eq!(asked(StatusCode::INTERNAL_SERVER_ERROR, "120"), None);
+    assert_eq!(retry_after(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), now), None);
+}
+
 /// Nothing is asked: the server would answer.
 #[tokio::test]
 async fn what_is_not_public_is_not_asked() {

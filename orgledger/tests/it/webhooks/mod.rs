@@ -308,6 +308,134 @@ async fn the_secret_before_signs_beside_the_new_one() {
 }
 
 #[tokio::test]
+async fn a_test_is_sent_once_before_all_else_and_to_a_disabled_webhook_too() {
+    let (_servers, place) = installation().await;
+    // What is not taken is not tried again while this test lasts.
+    let place = place.with("ORGLEDGER_WEBHOOKS_RETRY_SECONDS", "86400");
+    let dev = place.start(&["dev"]).await;
+    let acme = Business::new(&dev, "Acme").await;
+    let receiver = Receiver::start().await;
+    let (path, secret) = acme.webhook(&receiver.url("in")).await;
+    let deliveries = format!("{path}/deliveries");
+    let noted = async |position: &Value| {
+        let listed = acme.get(&deliveries).await["items"].clone();
+        listed.as_array().unwrap().iter().find(|one| one["position"] == *position).cloned()
+    };
+    let test = async |key: &str, state: &str, status: u16| {
+        let asked = acme.command(&format!("{path}/test"), key, &json!({})).await;
+        let position = asked["position"].clone();
+        until("the test is noted", async || noted(&position).await.is_some()).await;
+        let one = noted(&position).await.unwrap();
+        assert_eq!(one["event_type"], "webhook.test", "{one}");
+        assert_eq!((&one["state"], &one["status"]), (&json!(state), &json!(status)), "{one}");
+        assert_eq!(one["attempts"], 1, "{one}");
+        one["event_id"].as_str().unwrap().to_owned()
+    };
+    let of_tests = || {
+        let tests = receiver.came("in").into_iter();
+        tests.filter(|came| came.json()["type"] == "webhook.test").collect::<Vec<_>>()
+    };
+    let first = test("t1", "delivered", 204).await;
+    let came = of_tests();
+    assert!(came.len() == 1 && came[0].id == first && came[0].is_signed_by(&secret), "{came:?}");
+    assert_eq!(
+        acme.command(&format!("{path}/test"), "t1", &json!({})).await["position"],
+        noted_position(&acme.get(&deliveries).await),
+        "the same key is the same test"
+    );
+
+    // What waits for its next try does not hold up a test, and a test that fails holds up nothing.
+    receiver.answer("in", 500);
+    acme.project("one").await;
+    until("it waits", async || acme.get(&path).await["progress"]["attempts"] == 1).await;
+    test("t2", "failed", 500).await;
+    let is_enabled = acme.get(&path).await["state"].clone();
+    assert_eq!(is_enabled, "enabled");
+    assert_eq!(of_tests().len(), 2);
+
+    // Disabled, it takes a test and nothing else.
+    acme.command(&format!("{path}/disable"), "d", &json!({})).await;
+    receiver.answer("in", 410);
+    test("t3", "failed", 410).await;
+    receiver.answer("in", 204);
+    test("t4", "delivered", 204).await;
+    assert_eq!(receiver.taken("in").len(), 2, "the tests alone: {:?}", receiver.came("in"));
+    acme.command(&format!("{path}/enable"), "e", &json!({})).await;
+    receiver.has_taken("in", 3).await;
+    assert_eq!(of_tests().len(), 4, "none was sent again");
+    dev.stop().await;
+}
+
+fn noted_position(deliveries: &Value) -> Value {
+    deliveries["items"][0]["position"].clone()
+}
+
+#[tokio::test]
+async fn who_wants_everything_hears_of_others_tests_and_not_of_its_own() {
+    let (_servers, place) = installation().await;
+    let dev = place.start(&["dev"]).await;
+    let acme = Business::new(&dev, "Acme").await;
+    let receiver = Receiver::start().await;
+    let webhook = async |of: &str| {
+        let all = json!({ "url": receiver.url(of), "event_types": ["webhook.test_requested", "project.*"] });
+        let made = acme.owner.post(&format!("{}/webhooks", acme.base), of, &all).await.expect(201);
+        format!("{}/webhooks/{}", acme.base, made["webhook_id"].as_str().unwrap())
+    };
+    let (mine, _other) = (webhook("mine").await, webhook("other").await);
+    acme.command(&format!("{mine}/test"), "t", &json!({})).await;
+    acme.project("one").await;
+    receiver.has_taken("mine", 2).await;
+    receiver.has_taken("other", 2).await;
+    let types = |of: &str| -> Vec<Value> {
+        receiver.came(of).iter().map(|came| came.json()["type"].clone()).collect()
+    };
+    assert_eq!(types("mine"), ["webhook.test", "project.created"]);
+    assert_eq!(types("other"), ["webhook.test_requested", "project.created"]);
+    // Again from the beginning: a test is not sent again.
+    acme.command(&format!("{mine}/replay"), "r", &json!({ "after_position": 0 })).await;
+    receiver.has("mine", 3).await;
+    acme.project("two").await;
+    receiver.has_taken("mine", 3).await;
+    assert_eq!(types("mine")[2..], ["project.created", "project.created"]);
+    dev.stop().await;
+}
+
+#[tokio::test]
+async fn who_asks_to_be_left_alone_is() {
+    let (_servers, place) = installation().await;
+    let place = place.with("ORGLEDGER_WEBHOOKS_RETRY_SECONDS", SOON);
+    let dev = place.start(&["dev"]).await;
+    let acme = Business::new(&dev, "Acme").await;
+    let receiver = Receiver::start().await;
+    for (of, status, pause) in
+        [("busy", 429, "3600"), ("down", 503, "3600"), ("broken", 500, "3600")]
+    {
+        receiver.answer(of, status);
+        receiver.ask_for(of, pause);
+    }
+    let (busy, _) = acme.webhook(&receiver.url("busy")).await;
+    let (down, _) = acme.webhook(&receiver.url("down")).await;
+    acme.webhook(&receiver.url("broken")).await;
+    let before = chrono::Utc::now();
+    acme.project("one").await;
+    // Of an error of its own it says nothing that counts.
+    receiver.has("broken", 3).await;
+    for path in [&busy, &down] {
+        until("it was tried", async || acme.get(path).await["progress"]["attempts"] == 1).await;
+        let progress = acme.get(path).await["progress"].clone();
+        let next: chrono::DateTime<chrono::Utc> =
+            serde_json::from_value(progress["next_attempt_at"].clone()).unwrap();
+        assert!(next >= before + chrono::TimeDelta::hours(1), "{progress}");
+    }
+    assert_eq!((receiver.came("busy").len(), receiver.came("down").len()), (1, 1));
+    // Whoever has mended it need not wait.
+    receiver.answer("busy", 204);
+    acme.command(&format!("{busy}/test"), "t", &json!({})).await;
+    receiver.has_taken("busy", 2).await;
+    dev.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_private_is_not_asked_where_that_is_refused() {
     let (_servers, place) = installation().await;
     let dev = place.start(&["dev"]).await;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use base64::Engine as _;
@@ -22,6 +23,8 @@ use crate::support::until;
 struct Kept {
     came: Vec<Came>,
     answers: HashMap<String, u16>,
+    /// What `Retry-After` says, by path.
+    pauses: HashMap<String, String>,
 }
 
 /// A message that came.
@@ -64,11 +67,12 @@ async fn take(
     Path(path): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
+) -> (StatusCode, HeaderMap) {
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
     assert_eq!(header("content-type"), "application/json");
     let mut kept = kept.lock().unwrap();
     let answered = kept.answers.get(&path).copied().unwrap_or(204);
+    let pause = kept.pauses.get(&path).map(|pause| (RETRY_AFTER, pause.parse().unwrap()));
     kept.came.push(Came {
         path,
         id: header("webhook-id"),
@@ -77,7 +81,7 @@ async fn take(
         body: body.to_vec(),
         answered,
     });
-    StatusCode::from_u16(answered).unwrap()
+    (StatusCode::from_u16(answered).unwrap(), pause.into_iter().collect())
 }
 
 impl Receiver {
@@ -98,6 +102,11 @@ impl Receiver {
     /// What an endpoint answers from now on.
     pub(super) fn answer(&self, path: &str, status: u16) {
         self.kept.lock().unwrap().answers.insert(path.to_owned(), status);
+    }
+
+    /// How long an endpoint asks to be left alone from now on.
+    pub(super) fn ask_for(&self, path: &str, pause: &str) {
+        self.kept.lock().unwrap().pauses.insert(path.to_owned(), pause.to_owned());
     }
 
     /// All that came to an endpoint.

@@ -134,6 +134,9 @@ impl Story {
                 WebhookEvent::Disabled { webhook_id, organization_id, reason }
             }
             3 => WebhookEvent::Enabled { webhook_id, organization_id },
+            4 if self.minutes % 2 == 0 => {
+                WebhookEvent::TestRequested { webhook_id, organization_id }
+            }
             4 => WebhookEvent::ReplayRequested {
                 webhook_id,
                 organization_id,
