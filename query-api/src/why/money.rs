@@ -1,6 +1,6 @@
 //! Why a balance is what it is.
 
-use event_schemas::{Amount, Currency};
+use event_schemas::{Amount, Currency, OrganizationId};
 
 use super::{Asked, WhyLine, first};
 use crate::balances::amount;
