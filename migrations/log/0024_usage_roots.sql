@@ -3,6 +3,13 @@
 -- has not come to them yet reads theirs. See docs/adr/0028-a-batch-has-its-root.md.
 alter table log.usage_batches
     add column records_root bytea check (octet_length(records_root) = 32);
+-- Who takes one away again is told so.
+do $$ begin
+    execute format(
+        'alter table log.usage_batches add constraint records_root_is_there
+             check (records_root is not null or first_position <= %s)',
+        (select position from log.head));
+end $$;
 
 -- As before, with the roots.
 drop function log.place_usage(text[], text[], bigint[], bigint, bigint, uuid[], uuid[], integer[], date[],

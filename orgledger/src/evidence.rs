@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use event_log::database::{self, Role};
-use event_log::usage::{UsageOfRequest, usage_of_request};
+use event_log::usage::{UsageOfRequest, positions_of_request, usage_of_request};
 use event_schemas::OrganizationId;
 use projectors::seals::{self, Exported, Range, SealError, Wanted};
-use proofs::VerifyingKey;
+use proofs::{Checkpoint, VerifyingKey};
 use serde::Serialize;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -57,6 +57,8 @@ struct Report {
     /// The sizes of kept checkpoints of which it shows that the log begins with what it was then; none
     /// where no checkpoint was named.
     continued: Option<Vec<u64>>,
+    /// Those of which it shows that the log was something else then.
+    rewritten: Option<Vec<u64>>,
     /// The position of the one record that it is of.
     record: Option<i64>,
     bytes: u64,
@@ -85,11 +87,12 @@ pub(crate) async fn run(place: &PlaceArgs, command: EvidenceCommand) -> anyhow::
         Some(anchor) => Some(kept(anchor, &keys)?),
         None => None,
     };
+    let sizes: Vec<u64> = kept.iter().flatten().map(|checkpoint| checkpoint.size).collect();
     let wanted = Wanted {
         organization_id,
         range: Range { from: args.from, to: args.to },
         record,
-        kept: kept.as_deref().unwrap_or_default(),
+        kept: &sizes,
         keys: &keys,
         schemas: &schemas(),
     };
@@ -107,7 +110,7 @@ pub(crate) async fn run(place: &PlaceArgs, command: EvidenceCommand) -> anyhow::
     }
     let exported = exported?;
     drop(log);
-    if let Some(newest) = kept.as_ref().and_then(|kept| kept.iter().max())
+    if let Some(newest) = sizes.iter().max()
         && *newest > exported.log_size
     {
         eprintln!(
@@ -115,6 +118,14 @@ pub(crate) async fn run(place: &PlaceArgs, command: EvidenceCommand) -> anyhow::
              log stands before it, or was PUT BACK to an older state",
             args.anchor.as_deref().unwrap_or(Path::new("the file")).display(),
             exported.log_size
+        );
+    }
+    let (continued, rewritten) = compared(kept.as_deref().unwrap_or_default(), &exported);
+    if let Some(size) = rewritten.first() {
+        eprintln!(
+            "note: the log was WRITTEN ANEW, or {} is not what was kept of it: of size {size} this log has \
+             another root than the checkpoint there. The file shows that",
+            args.anchor.as_deref().unwrap_or(Path::new("the file")).display(),
         );
     }
     let report = Report {
@@ -126,11 +137,22 @@ pub(crate) async fn run(place: &PlaceArgs, command: EvidenceCommand) -> anyhow::
         size: exported.size,
         sealed_at: exported.sealed_at,
         log_size: exported.log_size,
-        continued: kept.is_some().then_some(exported.continued),
+        continued: kept.is_some().then_some(continued),
+        rewritten: kept.is_some().then_some(rewritten),
         record,
     };
     crate::print(&if args.json { serde_json::to_string_pretty(&report)? } else { told(&report) })?;
     installation.close().await
+}
+
+/// The sizes of the kept checkpoints that have the log's root of that size, and of those that have not.
+fn compared(kept: &[Checkpoint], exported: &Exported) -> (Vec<u64>, Vec<u64>) {
+    let roots = exported.continued.iter();
+    roots.map(|(size, _)| *size).partition(|size| {
+        let kept = kept.iter().filter(|checkpoint| checkpoint.size == *size);
+        let mut of_it = kept.map(|checkpoint| checkpoint.root);
+        of_it.all(|root| exported.continued.contains(&(*size, root)))
+    })
 }
 
 fn told(report: &Report) -> String {
@@ -168,7 +190,16 @@ async fn position_of(
 ) -> anyhow::Result<i64> {
     let of = OrganizationId(organization_id);
     match usage_of_request(log, of, request, position).await? {
-        UsageOfRequest::Found(position, _) => Ok(position),
+        UsageOfRequest::Found(found, _) => {
+            let all = positions_of_request(log, of, request).await?;
+            ensure!(
+                position.is_some() || all.len() < 2,
+                "the request '{request}' was recorded more than once, at the positions {}: --position says \
+                 which record is meant",
+                all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            );
+            Ok(found)
+        }
         UsageOfRequest::Absent => bail!(
             "the organization has no usage record of the request '{request}'{}",
             if position.is_some() { " at that position" } else { "" }
@@ -180,8 +211,8 @@ async fn position_of(
     }
 }
 
-/// The sizes of checkpoints that somebody kept of this log.
-fn kept(anchor: &Path, keys: &[VerifyingKey]) -> anyhow::Result<Vec<u64>> {
+/// The checkpoints that somebody kept of this log, whoever signed them: who verifies asks that.
+fn kept(anchor: &Path, keys: &[VerifyingKey]) -> anyhow::Result<Vec<Checkpoint>> {
     let checkpoints = anchored::unverified(anchor)?;
     if let Some(key) = keys.first() {
         let other = checkpoints.iter().find(|checkpoint| checkpoint.origin != key.name());
@@ -193,7 +224,7 @@ fn kept(anchor: &Path, keys: &[VerifyingKey]) -> anyhow::Result<Vec<u64>> {
             key.name()
         );
     }
-    Ok(checkpoints.into_iter().map(|checkpoint| checkpoint.size).collect())
+    Ok(checkpoints)
 }
 
 /// Writes beside the file and puts it into its place at the end: a disk that is full, or a process that

@@ -37,7 +37,7 @@ pub use corrections::{
 };
 pub use months::archived_months;
 pub use queue::{ORGANIZATION_RECORDS_WAITING_MAX, RECORDS_WAITING_MAX};
-pub use read::{UsageOfRequest, read_usage, usage_of_request};
+pub use read::{UsageOfRequest, positions_of_request, read_usage, usage_of_request};
 pub use weight::correction_cuts;
 pub(crate) use weight::record_cuts;
 pub use write::{GROUP_RECORDS_MAX, UsageWriter};

@@ -103,6 +103,29 @@ pub async fn usage_of_request(
     }))
 }
 
+/// The positions of all records of a request that are here, in order.
+pub async fn positions_of_request(
+    pool: &PgPool,
+    organization_id: OrganizationId,
+    request_id: &str,
+) -> Result<Vec<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "with span as (
+             select min(first_day) as first_day, max(last_day) as last_day
+             from log.usage_batches where organization_id = $1
+         )
+         select b.first_position + u.ordinal as position
+         from span, generate_series(span.first_day, span.last_day, interval '1 day') as s(day)
+         join log.usage_records u on u.occurred_day = s.day::date and u.request_key = $2
+         join log.usage_batches b on b.batch_id = u.batch_id
+         order by position",
+    )
+    .bind(organization_id.0)
+    .bind(request_key(organization_id, request_id))
+    .fetch_all(pool)
+    .await
+}
+
 /// What [`record`] reads of a row `u`, with these for its price: version, cost and currency.
 pub(super) fn columns(price: [&str; 3]) -> String {
     format!(

@@ -32,14 +32,20 @@ pub(super) fn run(path: &Path, keys: &[VerifyingKey], args: &VerifyArgs) -> anyh
     } else {
         told(path, &found, anchored, record.as_ref())
     };
-    crate::print(&crate::printable(&text))
+    crate::print(&crate::printable(&text))?;
+    match anchored {
+        Some(compared) if !compared.with_newest() => Err(compared.lacking()),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// How a file of evidence agrees with the checkpoints that were kept.
 #[derive(Clone, Copy)]
 struct Compared {
     kept: usize,
-    /// With how many.
+    /// The size of the newest.
+    newest: u64,
+    /// With how many it agrees.
     agreeing: usize,
     /// The size of the newest that it agrees with.
     upto: Option<u64>,
@@ -49,7 +55,8 @@ struct Compared {
 
 fn compare(found: &Verified, anchor: &Path, keys: &[VerifyingKey]) -> anyhow::Result<Compared> {
     let kept = anchored::read(anchor, keys)?;
-    let mut compared = Compared { kept: kept.len(), agreeing: 0, upto: None, unsaid: None };
+    let newest = kept.last().map_or(0, |newest| newest.size);
+    let mut compared = Compared { kept: kept.len(), newest, agreeing: 0, upto: None, unsaid: None };
     for checkpoint in &kept {
         if checkpoint.origin != found.origin {
             bail!(
@@ -90,6 +97,22 @@ fn compare(found: &Verified, anchor: &Path, keys: &[VerifyingKey]) -> anyhow::Re
     Ok(compared)
 }
 
+impl Compared {
+    /// Whether it agrees with the newest checkpoint that was kept. Who writes a log anew leaves out what
+    /// would show it, so nothing less counts.
+    fn with_newest(self) -> bool {
+        self.upto == Some(self.newest)
+    }
+
+    fn lacking(self) -> anyhow::Error {
+        anyhow!(
+            "the evidence holds by itself, and is NOT COMPARED with the newest checkpoint that was kept, of \
+             size {}: {ASK}",
+            self.newest
+        )
+    }
+}
+
 fn as_json(
     found: &Verified,
     anchored: Option<Compared>,
@@ -120,6 +143,8 @@ fn as_json(
             "agreeing": compared.agreeing,
             "agreeing_size": compared.upto,
             "without_proof_size": compared.unsaid,
+            "newest_size": compared.newest,
+            "compared_with_newest": compared.with_newest(),
         })),
         "record": record,
     })
@@ -192,7 +217,7 @@ fn told(
         (Some(place), Some(record)) => (
             record::told(place, record),
             "this record is one of its batch, and as it was recorded; the batch is of this tree, as it \
-             stood when that was signed",
+             stood when that was signed. What it was priced at since is not here",
         ),
         (_, _) => (
             String::new(),
@@ -200,7 +225,7 @@ fn told(
         ),
     };
     format!(
-        "{}: VERIFIED\n\
+        "{}: VERIFIED{}\n\
          \x20 log              {}\n\
          \x20 organization     {}\n\
          \x20 leaves           {range}\n\
@@ -216,6 +241,11 @@ fn told(
          not proven: {rewritten}; nor that what was recorded was true; README.md and schemas/ are for \
          reading, and anybody may have changed them",
         path.display(),
+        if anchored.is_some_and(|compared| !compared.with_newest()) {
+            " BY ITSELF, and NOT COMPARED with what was kept"
+        } else {
+            ""
+        },
         found.origin,
         found.organization_id,
         found.events,

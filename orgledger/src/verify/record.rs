@@ -99,23 +99,16 @@ fn value(kind: &Kind, bytes: &[u8]) -> Option<Value> {
     })
 }
 
-/// What a person reads of it.
-const SHOWN: [&str; 15] = [
-    "request_id",
-    "occurred_at",
-    "project_id",
-    "api_key_id",
-    "member_id",
-    "end_user",
-    "feature",
-    "provider",
-    "model",
-    "input_tokens",
-    "cached_input_tokens",
-    "output_tokens",
-    "cost",
-    "currency",
-    "price_version",
+/// What says nothing to a person: it is said elsewhere, or is how the log finds it.
+const NOT_SHOWN: [&str; 8] = [
+    "position",
+    "batch_id",
+    "ordinal",
+    "organization_id",
+    "occurred_day",
+    "request_key",
+    "content_key",
+    "cost_pico",
 ];
 
 pub(super) fn told(place: &ProvenRecord, record: &Map<String, Value>) -> String {
@@ -123,9 +116,15 @@ pub(super) fn told(place: &ProvenRecord, record: &Map<String, Value>) -> String 
         "  record           position {}, {} of the {} in batch {} (the first is 0)\n",
         place.position, place.ordinal, place.count, place.batch_id
     );
-    for column in SHOWN {
+    for column in RECORD_COLUMNS.split(", ").chain(["cost"]) {
+        if NOT_SHOWN.contains(&column) {
+            continue;
+        }
         let value = record.get(column).filter(|value| !value.is_null());
         let value = match value {
+            None if column == "cost" => {
+                "none: no price was known, or nothing was to be paid".to_owned()
+            }
             None => continue,
             Some(Value::String(value)) => value.replace(['\n', '\r'], " "),
             Some(value) => value.to_string(),

@@ -49,8 +49,20 @@ impl World {
             let sent = world.send(&records).await;
             assert!(sent.iter().all(|one| one["fate"] == "recorded"), "{sent:?}");
         }
+        world.reprice().await;
         world.read_models_are_there().await;
         world
+    }
+
+    /// Some of January costs something else afterwards.
+    async fn reprice(&self) {
+        let own = json!({ "provider": "p", "currency": "USD", "models": [
+            { "model": "m", "matches": { "equals": "m" }, "rates": { "input_tokens": "4" } }],
+            "effective_from": "2020-01-01T00:00:00Z" });
+        self.owner.post(&format!("{}/price-lists", self.base), "own", &own).await.expect(200);
+        let scope = json!({ "from": "2026-01-05T00:00:00Z", "to": "2026-01-20T00:00:00Z" });
+        let done = self.owner.post(&format!("{}/usage/reprice", self.base), "again", &scope).await;
+        assert!(done.expect(200)["changed"].as_i64() > Some(100));
     }
 
     /// A request of one of the days from 20 December to 10 February.

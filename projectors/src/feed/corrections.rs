@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use event_schemas::usage_repricing::USAGE_REPRICED;
 use event_schemas::{
-    OrganizationId, RecordedEvent, RecordedUsage, RepricedUsage, UsageRepricingEvent,
+    Month, OrganizationId, RecordedEvent, RecordedUsage, RepricedUsage, UsageRepricingEvent,
 };
 use sqlx::PgConnection;
 
@@ -68,7 +68,9 @@ pub(super) async fn source(
     }
     let (corrections, records) = match page {
         CorrectionsPage::InTheLog => {
-            sqlx::query(usage::SETTINGS).execute(&mut *tx).await?;
+            let positions: Vec<i64> = repriced.iter().map(|one| one.event.position).collect();
+            usage::settle(tx).await?;
+            refuse_archived(tx, &positions).await?;
             ("log.usage_corrections", "log.usage_records")
         }
         CorrectionsPage::Records(corrections) => {
@@ -90,6 +92,23 @@ pub(super) async fn source(
     };
     check(tx, &source, &repriced).await?;
     Ok(Some(source))
+}
+
+/// Refuses where records that were corrected have been archived.
+async fn refuse_archived(tx: &mut PgConnection, positions: &[i64]) -> Result<(), ProjectionError> {
+    let first: Option<NaiveDate> = sqlx::query_scalar(
+        "select min(m.month) from log.missing_usage_months() as m(month)
+         where exists (
+             select from log.usage_corrections c where c.position = any($1)
+                 and c.occurred_day >= m.month and c.occurred_day < m.month + interval '1 month')",
+    )
+    .bind(positions)
+    .fetch_one(tx)
+    .await?;
+    match first.and_then(Month::of) {
+        Some(month) => Err(ProjectionError::Archived { month }),
+        None => Ok(()),
+    }
 }
 
 fn relation(corrections: &str, records: &str) -> String {

@@ -17,7 +17,7 @@ pub(super) const STAGED: &str = "pg_temp.orgledger_usage_page";
 /// expects, and fit memory: sorting all records by ten columns takes most of a rollup's time (40,000
 /// records: 110 ms of the processor's time, against 42). And batches are found by their index, for
 /// which the planner has to see which days are asked for.
-pub(super) const SETTINGS: &str = "select set_config('work_mem', '64MB', true),
+const SETTINGS: &str = "select set_config('work_mem', '64MB', true),
     set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
     set_config('plan_cache_mode', 'force_custom_plan', true),
     (select string_agg(month::text, ',' order by month) from log.missing_usage_months() as m(month))
@@ -27,15 +27,20 @@ pub(super) const SETTINGS: &str = "select set_config('work_mem', '64MB', true),
 /// next statement sees it.
 const LOCK: &str = "lock table log.usage_records in access share mode";
 
+/// What the transaction says first that reads records of the log's table. Answers the months that are not
+/// in it, and none leaves it until the transaction ends.
+pub(super) async fn settle(tx: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query(LOCK).execute(&mut *tx).await?;
+    sqlx::query(SETTINGS).fetch_one(tx).await?.try_get("missing")
+}
+
 /// Prepares the transaction for reading the records of these batches, which are in the log's table;
 /// refused where some of them are not there any more.
 pub(super) async fn prepare(
     tx: &mut PgConnection,
     runs: &[UsageRun],
 ) -> Result<(), ProjectionError> {
-    sqlx::query(LOCK).execute(&mut *tx).await?;
-    let row = sqlx::query(SETTINGS).fetch_one(&mut *tx).await?;
-    let missing: Option<String> = row.try_get("missing")?;
+    let missing = settle(tx).await?;
     for month in missing.iter().flat_map(|months| months.split(',')) {
         let month = month.parse().ok().and_then(Month::of);
         let is_needed =

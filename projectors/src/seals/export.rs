@@ -73,8 +73,8 @@ pub struct Exported {
     pub sealed_at: DateTime<Utc>,
     /// How many leaves the log's own tree has, under the checkpoint of the bundle.
     pub log_size: u64,
-    /// The sizes of which it shows that the log begins with what it was then.
-    pub continued: Vec<u64>,
+    /// Of which sizes it shows what the log was then: the log's roots.
+    pub continued: Vec<(u64, Hash)>,
 }
 
 /// Why nothing was exported.
@@ -157,8 +157,9 @@ pub async fn export<W: Write>(
     let mut writer = BundleWriter::new(out, &manifest, &top, wanted.keys)?;
     let mut continued = Vec::new();
     for size in kept_before(wanted.kept, checkpoint.size) {
-        writer.earlier(&earlier(&mut tx, size, checkpoint.size).await?)?;
-        continued.push(size);
+        let earlier = earlier(&mut tx, size, checkpoint.size).await?;
+        writer.earlier(&earlier)?;
+        continued.push((size, earlier.root));
     }
     for (name, text) in wanted.schemas {
         writer.schema(name, text)?;

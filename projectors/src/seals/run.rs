@@ -17,6 +17,9 @@ use super::page::{When, seal_page};
 /// sealing takes.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// How often it looks back where nothing is recorded.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
 /// How long to wait after what may pass, and after what somebody has to look at.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -69,7 +72,8 @@ async fn follow(config: &SealConfig, told: &mut Option<String>) -> Result<Infall
         metrics::gauge!("orgledger_seal_position").set(sealed as f64);
         metrics::histogram!("orgledger_seal_round_seconds").record(begun.elapsed().as_secs_f64());
         tokio::time::sleep(EVERY.saturating_sub(begun.elapsed())).await;
-        head.beyond(sealed).await;
+        // Where nothing comes, it looks back all the same.
+        let _ = tokio::time::timeout(LOOK_EVERY, head.beyond(sealed)).await;
     }
 }
 
