@@ -65,7 +65,7 @@ impl Event {
     }
 
     /// The message that it asks for.
-    pub(super) fn as_test(self) -> Self {
+    pub(super) fn into_test(self) -> Self {
         Self { event_type: TEST.to_owned(), ..self }
     }
 

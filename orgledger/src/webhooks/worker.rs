@@ -268,7 +268,7 @@ impl<'a> Desk<'a> {
     async fn test(&mut self, position: i64) -> anyhow::Result<()> {
         let worker = self.worker;
         let shared = &worker.shared;
-        let event = store::event(&shared.log, worker.organization_id, position).await?.as_test();
+        let event = store::event(&shared.log, worker.organization_id, position).await?.into_test();
         let turn = shared.lanes.turn(self.health).await?;
         let known = worker.mailbox.known();
         let Some(target) = known.webhook.details() else { return Ok(()) };

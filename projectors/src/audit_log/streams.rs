@@ -210,8 +210,8 @@ pub(super) fn webhook(id: Uuid, event: &WebhookEvent) -> Told {
             organization_id: _,
             after_position: _,
             upto_position: _,
-        } => itself(),
-        WebhookEvent::TestRequested { webhook_id: _, organization_id: _ } => itself(),
+        }
+        | WebhookEvent::TestRequested { webhook_id: _, organization_id: _ } => itself(),
         WebhookEvent::Removed { webhook_id: _, organization_id: _ } => itself().ended(),
     }
 }

@@ -75,8 +75,8 @@ pub(super) fn apply(webhooks: &mut Loaded<Webhook>, fact: &Fact, id: Uuid, event
             organization_id: _,
             after_position: _,
             upto_position: _,
-        } => {}
-        WebhookEvent::TestRequested { webhook_id: _, organization_id: _ } => {}
+        }
+        | WebhookEvent::TestRequested { webhook_id: _, organization_id: _ } => {}
         WebhookEvent::Removed { webhook_id: _, organization_id: _ } => webhooks.end(at, &id),
     }
 }

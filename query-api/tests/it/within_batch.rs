@@ -41,7 +41,7 @@ enum Step {
 
 #[derive(Clone)]
 struct Lot {
-    lot: u128,
+    number: u128,
     expires_at: Option<DateTime<Utc>>,
     order: (bool, Option<DateTime<Utc>>, u16, i64),
     remaining: i128,
@@ -69,9 +69,9 @@ impl Fold {
                     fold.overdraft -= settled;
                     fold.balance += pico;
                     let order = (expires_at.is_none(), *expires_at, *priority, *position);
-                    let (lot, expires_at) = (*lot, *expires_at);
+                    let (number, expires_at) = (*lot, *expires_at);
                     let (remaining, drawn) = (pico - settled, settled);
-                    fold.lots.push(Lot { lot, expires_at, order, remaining, drawn });
+                    fold.lots.push(Lot { number, expires_at, order, remaining, drawn });
                     fold.lots.sort_by_key(|lot| lot.order);
                 }
                 Step::Batch(records) => {
@@ -133,7 +133,9 @@ impl Fold {
         }
         self.returned += rest;
         more.sort_unstable();
-        more.into_iter().for_each(|(used_at, change)| self.draw(used_at, change));
+        for (used_at, change) in more {
+            self.draw(used_at, change);
+        }
     }
 
     /// What records cost of which that is true.
@@ -145,7 +147,7 @@ impl Fold {
     fn lots(&self) -> Value {
         let mut lots: Vec<_> = self.lots.iter().collect();
         lots.sort_by_key(|lot| lot.order.3);
-        let lot = |lot: &Lot| (id(lot.lot), amount(lot.remaining), amount(lot.drawn));
+        let lot = |lot: &Lot| (id(lot.number), amount(lot.remaining), amount(lot.drawn));
         lots.into_iter().map(lot).map(|(lot, left, drawn)| json!([lot, left, drawn])).collect()
     }
 }

@@ -416,7 +416,7 @@ async fn who_asks_to_be_left_alone_is() {
     let (busy, _) = acme.webhook(&receiver.url("busy")).await;
     let (down, _) = acme.webhook(&receiver.url("down")).await;
     acme.webhook(&receiver.url("broken")).await;
-    let before = chrono::Utc::now();
+    let before = event_log::clock::now();
     acme.project("one").await;
     // Of an error of its own it says nothing that counts.
     receiver.has("broken", 3).await;
