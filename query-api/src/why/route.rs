@@ -47,6 +47,7 @@ pub(crate) struct WhyParameters {
     currency: Option<Currency>,
     /// Where usage comes from, as a line of a report of costs has it; so it is asked too where one of
     /// the following is named. The member, the project and the currency then say which usage.
+    #[param(example = true)]
     usage: Option<bool>,
     /// Usage of this API key only.
     #[param(value_type = Option<Uuid>)]
@@ -63,8 +64,10 @@ pub(crate) struct WhyParameters {
     /// Usage of this model only.
     model: Option<String>,
     /// Usage of this service tier only.
+    #[param(example = "priority")]
     service_tier: Option<String>,
     /// Requests that failed with this only.
+    #[param(example = "timeout")]
     error_type: Option<String>,
     /// Usage with these tags only: a JSON object such as `{"team":"red"}`.
     #[param(value_type = Option<String>, example = "{\"team\":\"red\"}")]
