@@ -32,10 +32,13 @@ pub(super) fn run(path: &Path, keys: &[VerifyingKey], args: &VerifyArgs) -> anyh
     } else {
         told(path, &found, anchored, record.as_ref())
     };
-    crate::print(&crate::printable(&text))?;
+    let text = crate::printable(&text);
     match anchored {
-        Some(compared) if !compared.with_newest() => Err(compared.lacking()),
-        Some(_) | None => Ok(()),
+        Some(compared) if !compared.with_newest() => {
+            eprintln!("{text}");
+            Err(compared.lacking())
+        }
+        Some(_) | None => crate::print(&text),
     }
 }
 

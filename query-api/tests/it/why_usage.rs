@@ -211,7 +211,7 @@ async fn usage_is_of_the_months_that_are_here() {
     event_log::usage::months::close(&mut owner, month).await.expect("it is open");
     event_log::usage::months::detach(&mut owner, month).await.expect("it is closed");
     let ask = async |query: &str| world.get(&path(ACME, &format!("/why?{query}"))).await;
-    ask("model=m").await.assert_problem(422, "records-archived", "all of it");
+    ask("model=m").await.assert_problem(409, "usage-archived", "all of it");
     assert_eq!(ask("model=m&from=2026-04-01").await.status, 200);
 }
 
