@@ -125,6 +125,7 @@ pub fn mapped(event_type: &str) -> Option<Mapped> {
         | "webhook.changed"
         | "webhook.secret_rotated"
         | "webhook.replay_requested"
+        | "webhook.test_requested"
         | "budget.threshold_reached"
         | "budget.exhausted"
         | "price_list.published" => (EntityManagement, 3),
