@@ -30,12 +30,14 @@ pub enum Role {
     Owner,
 }
 
-/// No statement is compiled before it runs. Where a scan is discouraged and there is no other, it looks as
-/// dear as can be to Postgres, which would spend half a second on compiling a statement of a few rows.
-const SESSION: &str = "set jit to off";
-
 impl Role {
-    /// What a connection of this role says first; then [`SESSION`].
+    /// What a connection of this role says first. No statement is compiled before it runs: where a scan is
+    /// discouraged and there is no other, it looks as dear as can be to Postgres, which would spend half a
+    /// second on compiling a statement of a few rows.
+    fn begin_session(self) -> String {
+        format!("{}; set jit to off", self.set_role())
+    }
+
     fn set_role(self) -> &'static str {
         match self {
             Self::Writer => "set role orgledger_writer",
@@ -132,8 +134,7 @@ pub async fn pool(
         .acquire_timeout(Duration::from_secs(10))
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                let first = format!("{}; {SESSION}", role.set_role());
-                connection.execute(first.as_str()).await?;
+                connection.execute(role.begin_session().as_str()).await?;
                 Ok(())
             })
         })
@@ -148,8 +149,7 @@ pub async fn connect(
     let mut connection = PgConnection::connect_with(options)
         .await
         .map_err(|source| DatabaseError::Unreachable { address: address(options), source })?;
-    let first = format!("{}; {SESSION}", role.set_role());
-    connection.execute(first.as_str()).await.map_err(|source| {
+    connection.execute(role.begin_session().as_str()).await.map_err(|source| {
         let role_name = role.set_role().trim_start_matches("set role ").to_owned();
         // 22023: the role does not exist, so the migrations have not run.
         match source.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {

@@ -49,30 +49,30 @@ pub enum UsageOfRequest {
     Archived(Vec<Month>),
 }
 
+/// The records of a request. The unique key begins with the day, so each day of the organization's is
+/// looked up in it: some microseconds a day.
+const OF_REQUEST: &str = "
+    from (select min(first_day) as first_day, max(last_day) as last_day
+          from log.usage_batches where organization_id = $1) span,
+        generate_series(span.first_day, span.last_day, interval '1 day') as s(day)
+    join log.usage_records u on u.occurred_day = s.day::date and u.request_key = $2
+    join log.usage_batches b on b.batch_id = u.batch_id";
+
 /// The record of a request, with its position: where a request's id came again after a day or more,
 /// the one that happened last, or the one at that position.
-///
-/// The unique key begins with the day, so each day of the organization's is looked up in it: some
-/// microseconds a day.
 pub async fn usage_of_request(
     pool: &PgPool,
     organization_id: OrganizationId,
     request_id: &str,
     position: Option<i64>,
 ) -> Result<UsageOfRequest, sqlx::Error> {
-    let found = sqlx::query(
-        "with span as (
-             select min(first_day) as first_day, max(last_day) as last_day
-             from log.usage_batches where organization_id = $1
-         )
-         select u.batch_id, u.ordinal, b.first_position, b.count::bigint, b.first_day, b.last_day,
+    let found = sqlx::query(&format!(
+        "select u.batch_id, u.ordinal, b.first_position, b.count::bigint, b.first_day, b.last_day,
                 b.recorded_at, b.metadata, u.occurred_day
-         from span, generate_series(span.first_day, span.last_day, interval '1 day') as s(day)
-         join log.usage_records u on u.occurred_day = s.day::date and u.request_key = $2
-         join log.usage_batches b on b.batch_id = u.batch_id
+         {OF_REQUEST}
          where $3::bigint is null or b.first_position + u.ordinal = $3
-         order by u.occurred_at desc limit 1",
-    )
+         order by u.occurred_at desc limit 1"
+    ))
     .bind(organization_id.0)
     .bind(request_key(organization_id, request_id))
     .bind(position)
@@ -109,17 +109,9 @@ pub async fn positions_of_request(
     organization_id: OrganizationId,
     request_id: &str,
 ) -> Result<Vec<i64>, sqlx::Error> {
-    sqlx::query_scalar(
-        "with span as (
-             select min(first_day) as first_day, max(last_day) as last_day
-             from log.usage_batches where organization_id = $1
-         )
-         select b.first_position + u.ordinal as position
-         from span, generate_series(span.first_day, span.last_day, interval '1 day') as s(day)
-         join log.usage_records u on u.occurred_day = s.day::date and u.request_key = $2
-         join log.usage_batches b on b.batch_id = u.batch_id
-         order by position",
-    )
+    sqlx::query_scalar(&format!(
+        "select b.first_position + u.ordinal as position {OF_REQUEST} order by position"
+    ))
     .bind(organization_id.0)
     .bind(request_key(organization_id, request_id))
     .fetch_all(pool)

@@ -262,6 +262,30 @@ async fn totals_stay_what_needs_records_is_refused_and_a_restored_month_is_as_it
 /// Killed after some milliseconds, more each time, until one gets through; then back again in the same
 /// way, and once more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_came_twice_is_proven_by_its_position() {
+    let world = World::new().await;
+    let mut again = world.record(0, 0);
+    again["occurred_at"] = json!("2026-02-05T00:00:00Z");
+    again["error_type"] = json!("timeout");
+    let sent = world.send(&[again]).await;
+    assert_eq!(sent[0]["fate"], "recorded", "{sent:?}");
+    let position = sent[0]["position"].to_string();
+    let file = world.archives.path().join("record.tar");
+    let export = ["evidence", "export", "--organization", "Acme", "--request", "r0-0"];
+    let export = [&export[..], &["--out", file.to_str().unwrap()]].concat();
+    let refused = world.place.run(&export).await.refused();
+    assert!(refused.contains("more than once") && refused.contains(&position), "{refused}");
+    assert!(!file.exists());
+    world.place.print(&[&export[..], &["--position", &position]].concat()).await;
+    let key = world.place.print(&["signing-key", "show"]).await;
+    let said = world.place.print(&["verify", file.to_str().unwrap(), "--key", key.trim()]).await;
+    // What a person has to know of it: it failed, and nothing was to be paid.
+    for what in [&format!("position {position}"), "timeout", "nothing was to be paid"] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_command_loses_nothing_and_goes_on_when_it_is_run_again() {
     let world = World::new().await;
     let before = world.totals().await;

@@ -12,8 +12,8 @@ use super::sound::corrections_fault;
 use super::trees::parted;
 use super::{begin_by_index, unsigned};
 
-/// How many usage records are read again at a time, so that looking back never holds up sealing: a
-/// hundredth of two processors' time. A batch is read whole.
+/// How many usage records are read again at a time, so that looking back never holds up sealing: about
+/// 25 ms a round. A batch is read whole.
 const RECORDS_MAX: i64 = 5_000;
 
 /// How many organizations are looked at when sealing begins: those that changed last.

@@ -185,23 +185,7 @@ impl Dimension {
 
     /// Whether there is usage without it.
     pub fn may_be_absent(&self) -> bool {
-        match self {
-            Self::ServiceTier | Self::ErrorType => true,
-            Self::Organization
-            | Self::Project
-            | Self::ApiKey
-            | Self::Member
-            | Self::ServiceAccount
-            | Self::EndUser
-            | Self::Feature
-            | Self::Provider
-            | Self::Model
-            | Self::Tag(_)
-            | Self::Hour
-            | Self::Day
-            | Self::Week
-            | Self::Month => self.attributes(),
-        }
+        matches!(self, Self::ServiceTier | Self::ErrorType) || self.attributes()
     }
 
     /// Whether usage without it is unattributed: nobody said whose it was, or what it was for.
