@@ -18,9 +18,13 @@ fn event(position: i64) -> String {
 
 /// A batch of usage from a position on.
 fn batch(first_position: i64, count: i64) -> String {
+    format!("insert into log.usage_batches values {}", batch_row(first_position, count))
+}
+
+fn batch_row(first_position: i64, count: i64) -> String {
     format!(
-        "insert into log.usage_batches values ({first_position}, gen_random_uuid(),
-         gen_random_uuid(), {count}, '2026-03-01', '2026-03-01', 'x', '{{}}', now())"
+        "({first_position}, gen_random_uuid(), gen_random_uuid(), {count}, '2026-03-01',
+         '2026-03-01', 'x', '{{}}', now(), sha256('records'))"
     )
 }
 
@@ -116,11 +120,7 @@ async fn the_head_and_its_entries_are_written_together_or_not_at_all() {
 async fn what_fills_its_place_exactly_is_taken_and_read() {
     let log = filled().await;
     let mut writer = log.connect(Role::Writer).await;
-    let two = format!(
-        "{}, (8, gen_random_uuid(), gen_random_uuid(), 3, '2026-03-01', '2026-03-01',
-        'x', '{{}}', now())",
-        batch(6, 2)
-    );
+    let two = format!("{}, {}", batch(6, 2), batch_row(8, 3));
     for statement in [with_head(10, &[two]), with_head(11, &[event(11)])] {
         (&mut writer).execute(statement.as_str()).await.expect(&statement);
     }
