@@ -103,6 +103,8 @@ impl Running {
     pub(crate) async fn wait(self) -> anyhow::Result<()> {
         let Self { executor, parts, installation, nats } = self;
         let ended = services::all(parts).await;
+        // Whoever listens still knows by it that this is the end and no fault.
+        drop(executor.log().pool().close());
         drop(executor);
         if let Some(nats) = nats {
             nats.close().await?;

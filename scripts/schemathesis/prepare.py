@@ -54,10 +54,11 @@ def organization(name):
         body = {"email": f"{login}@example.com", "role": "owner"}
         invite = ask("POST", f"{of}/invites", body, *credential)
         accept = f"{of}/invites/{invite['invite_id']}/accept"
-        return ask("POST", accept, {"login": login}, invite["secret"])["secret"]
+        return ask("POST", accept, {"login": login}, invite["secret"])
 
-    secret = owner("owner")
-    olga_key = owner("olga", secret)
+    own = owner("owner")
+    secret = own["secret"]
+    olga_key = owner("olga", secret)["secret"]
 
     def make(path, body=None, method="POST"):
         return ask(method, of + path, body, secret)
@@ -106,6 +107,7 @@ def organization(name):
     ]
     world = {
         "secret": secret,
+        "own_ids": [own["member_id"], own["api_key_id"]],
         "second_secret": olga_key,
         "invite_token": invite["secret"],
         "organization_id": organization_id,

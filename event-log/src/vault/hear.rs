@@ -47,7 +47,7 @@ pub(super) async fn listener(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
     Ok(listener)
 }
 
-/// Listens until the vault is given up, which `given_up` hears of.
+/// Listens until the pool is closed or the vault is given up, which `given_up` hears of.
 pub(super) async fn listen(
     inner: Weak<Inner>,
     pool: PgPool,
@@ -59,6 +59,9 @@ pub(super) async fn listen(
             _ = given_up.changed() => return,
             error = listen_on(&inner, listening) => error,
         };
+        if pool.is_closed() {
+            return;
+        }
         tracing::warn!(%error, "listening to erasures was interrupted; trying again");
         listening = tokio::select! {
             _ = given_up.changed() => return,
