@@ -9,6 +9,13 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::observe;
+use crate::words::shortened;
+
+/// How much is said of a field's name, in characters.
+const FIELD_CHARS_MAX: usize = 100;
+
+/// How much is said of what is wrong with it, in characters.
+const DETAIL_CHARS_MAX: usize = 2_200;
 
 /// A way to fail: what stays the same however often it happens. APIs declare theirs as constants,
 /// with [`problem_kinds!`](crate::problem_kinds), so that each `type` is written once and each is in
@@ -233,8 +240,11 @@ impl Problem {
 
     /// 400: the field (parameter, header or path into the body) and why.
     pub fn invalid(field: impl Into<String>, why: impl fmt::Display) -> Self {
-        let field = field.into();
-        Self::new(INVALID_REQUEST).with_detail(format!("{field}: {why}")).with("field", field)
+        // A name may be the sender's own, as long as they like.
+        let field = shortened(&field.into(), FIELD_CHARS_MAX).into_owned();
+        let detail = format!("{field}: {why}");
+        let detail = shortened(&detail, DETAIL_CHARS_MAX).into_owned();
+        Self::new(INVALID_REQUEST).with_detail(detail).with("field", field)
     }
 
     /// 409: somebody else's change got there first.

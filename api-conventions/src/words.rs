@@ -8,13 +8,26 @@ const TIME: &str = "a time such as 2026-01-31T12:00:00Z";
 /// What stands between what is there and what should be.
 const EXPECTED: &str = ", expected ";
 
+/// How much of a sender's text is said back to them, in characters: enough to know it by.
+const QUOTED_CHARS_MAX: usize = 80;
+/// How much is said at all.
+const SAID_CHARS_MAX: usize = 2_000;
+
+/// The beginning of a text, where it is longer than that.
+pub fn shortened(text: &str, chars_max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
 /// serde's message in JSON's words. Where in the text it was stays as it is.
 pub fn in_json(why: &str) -> String {
     let (said, place) = match why.rfind(" at line ") {
         Some(at) => why.split_at(at),
         None => (why, ""),
     };
-    format!("{}{place}", said_in_json(said))
+    format!("{}{place}", shortened(&said_in_json(said), SAID_CHARS_MAX))
 }
 
 fn said_in_json(why: &str) -> Cow<'_, str> {
@@ -24,6 +37,7 @@ fn said_in_json(why: &str) -> Cow<'_, str> {
     if let Some(rest) = why.strip_prefix("unknown variant ") {
         return match rest.split_once(EXPECTED) {
             Some((word, known)) => {
+                let word = shortened(word, QUOTED_CHARS_MAX);
                 let known = known.strip_prefix("one of ").unwrap_or(known);
                 format!("it is {word} and must be one of {known}").into()
             }
@@ -33,6 +47,11 @@ fn said_in_json(why: &str) -> Cow<'_, str> {
     let rest = why.strip_prefix("invalid type: ").or_else(|| why.strip_prefix("invalid value: "));
     if let Some((found, expected)) = rest.and_then(|rest| rest.rsplit_once(EXPECTED)) {
         return format!("it is {} and must be {}", given(found), wanted(expected)).into();
+    }
+    let rest = why.strip_prefix("unknown field ");
+    if let Some((name, known)) = rest.and_then(|rest| rest.split_once(EXPECTED)) {
+        let name = shortened(name, QUOTED_CHARS_MAX);
+        return format!("unknown field {name}{EXPECTED}{known}").into();
     }
     let rest = why.strip_prefix("invalid length ");
     if let Some((length, expected)) = rest.and_then(|rest| rest.rsplit_once(EXPECTED)) {
@@ -75,7 +94,7 @@ fn given(found: &str) -> Cow<'_, str> {
         return boolean.into();
     }
     if let Some(text) = found.strip_prefix("string ") {
-        return format!("the text {text}").into();
+        return format!("the text {}", shortened(text, QUOTED_CHARS_MAX)).into();
     }
     if let Some(text) = quoted("character `") {
         return format!("the text \"{text}\"").into();
@@ -97,11 +116,11 @@ pub(crate) fn wanted(expected: &str) -> Cow<'_, str> {
         "u8" => return range(0, u8::MAX.into()),
         "u16" => return range(0, u16::MAX.into()),
         "u32" => return range(0, u32::MAX.into()),
-        "u64" | "usize" => return range(0, u64::MAX.into()),
+        "u64" | "usize" => return "a whole number from 0 on".into(),
         "i8" => return range(i8::MIN.into(), i8::MAX.into()),
         "i16" => return range(i16::MIN.into(), i16::MAX.into()),
         "i32" => return range(i32::MIN.into(), i32::MAX.into()),
-        "i64" | "isize" => return range(i64::MIN.into(), i64::MAX.into()),
+        "i64" | "isize" => return "a whole number".into(),
         "a nonzero u32" => return range(1, u32::MAX.into()),
         "a nonzero u64" | "a nonzero usize" => return range(1, u64::MAX.into()),
         "u128" | "i128" => return "a whole number".into(),
@@ -152,8 +171,7 @@ mod tests {
             ),
             (
                 "invalid type: string \"a, expected b\", expected i64",
-                "it is the text \"a, expected b\" and must be a whole number from \
-                 -9223372036854775808 to 9223372036854775807",
+                "it is the text \"a, expected b\" and must be a whole number",
             ),
             ("invalid type: sequence, expected a string", "it is a list and must be a text"),
             ("invalid type: map, expected a boolean", "it is an object and must be true or false"),
@@ -178,5 +196,23 @@ mod tests {
         ] {
             assert_eq!(in_json(said), expected);
         }
+    }
+
+    #[test]
+    fn what_is_long_is_not_said_back() {
+        let long = "é".repeat(100_000);
+        for said in [
+            format!("invalid type: string \"{long}\", expected i64"),
+            format!("unknown field `{long}`, expected one of `a`, `b`"),
+            format!("unknown variant `{long}`, expected one of `a`, `b`"),
+        ] {
+            let said = in_json(&said);
+            assert!(said.chars().count() < 200, "{said}");
+            assert!(
+                said.ends_with("must be a whole number") || said.ends_with("`a`, `b`"),
+                "{said}"
+            );
+        }
+        assert!(in_json(&long).chars().count() <= SAID_CHARS_MAX + 1);
     }
 }

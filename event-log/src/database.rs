@@ -221,6 +221,7 @@ fn log_migrations() -> Vec<Migration> {
         23 "commands beside usage" "log/0023_commands_beside_usage.sql",
         24 "roots of usage" "log/0024_usage_roots.sql",
         25 "tests of webhooks" "log/0025_webhook_tests.sql",
+        26 "analysts hold up nobody" "log/0026_analysts_hold_up_nobody.sql",
     ]
 }
 
@@ -230,6 +231,7 @@ fn read_migrations() -> Vec<Migration> {
         102 "row level security" "read/0102_row_level_security.sql",
         104 "reports in plain SQL" "read/0104_reports.sql",
         105 "reports of repriced usage" "read/0105_repriced_reports.sql",
+        106 "analysts only read" "read/0106_analysts_only_read.sql",
     ]
 }
 

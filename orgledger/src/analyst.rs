@@ -92,37 +92,79 @@ async fn make_login(tx: &mut PgConnection, login: &str) -> anyhow::Result<String
     Ok(password)
 }
 
+/// Takes the grant away, whatever becomes of the login; then ends what the login does at the moment, and
+/// the login, where it has no other grant.
 async fn revoke(
     owner: &mut PgConnection,
     args: &AnalystArgs,
     organization_id: Uuid,
 ) -> anyhow::Result<String> {
     let login = &args.login;
-    let mut tx = owner.begin().await?;
     let revoked =
         sqlx::query("delete from reports.grants where login = $1 and organization_id = $2")
             .bind(login)
             .bind(organization_id)
-            .execute(&mut *tx)
+            .execute(&mut *owner)
             .await?;
-    if revoked.rows_affected() == 0 {
-        bail!("'{login}' does not see {}", args.organization);
-    }
-    let drop: Option<String> = sqlx::query_scalar(
-        "select format('drop role %I', $1) from pg_roles
-         where rolname = $1 and pg_has_role(oid, 'orgledger_analyst', 'member') and not rolsuper
-             and not exists (select from reports.grants where login = $1)",
+    let sees_others: Option<bool> = sqlx::query_scalar(
+        "select exists (select from reports.grants where login = $1) from pg_roles
+         where rolname = $1 and pg_has_role(oid, 'orgledger_analyst', 'member') and not rolsuper",
     )
     .bind(login)
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut *owner)
     .await?;
-    let mut told = format!("{login} does not see {} any more", args.organization);
-    if let Some(drop) = drop {
-        sqlx::query(&drop).execute(&mut *tx).await.context("the login cannot be dropped")?;
-        told.push_str("; it saw no other, and is dropped");
+    // One without any grant is left over from when it could not be dropped.
+    if revoked.rows_affected() == 0 && sees_others != Some(false) {
+        bail!("'{login}' does not see {}", args.organization);
     }
-    tx.commit().await?;
+    let mut told = format!("{login} does not see {} any more", args.organization);
+    match sees_others {
+        None => {}
+        Some(true) => {
+            if let Err(error) = end_sessions(owner, login).await {
+                told.push_str(&format!("; what it has begun to read it reads on: {error}"));
+            }
+        }
+        Some(false) => match drop_login(owner, login).await {
+            Ok(()) => told.push_str("; it saw no other, and is dropped"),
+            Err(error) => told.push_str(&format!(
+                "; it sees no other, and could not be dropped: {error}. Mend that and revoke it again"
+            )),
+        },
+    }
     Ok(told)
+}
+
+/// Drops a login with all that it has made in this database: Postgres lets everybody make large objects.
+async fn drop_login(owner: &mut PgConnection, login: &str) -> Result<(), sqlx::Error> {
+    alter(owner, "alter role %I nologin", login).await?;
+    end_sessions(owner, login).await?;
+    alter(owner, "drop owned by %I", login).await?;
+    alter(owner, "drop role %I", login).await
+}
+
+/// Ends what a login does at the moment: a transaction that has begun sees what it saw before.
+async fn end_sessions(owner: &mut PgConnection, login: &str) -> Result<(), sqlx::Error> {
+    const WAIT_MAX_MS: i64 = 5_000;
+    // Who is a member of the login may end its sessions and drop what it owns.
+    alter(owner, "grant %I to current_user", login).await?;
+    sqlx::query("select pg_terminate_backend(pid, $2) from pg_stat_activity where usename = $1")
+        .bind(login)
+        .bind(WAIT_MAX_MS)
+        .execute(owner)
+        .await?;
+    Ok(())
+}
+
+/// Runs a statement about a login.
+async fn alter(owner: &mut PgConnection, statement: &str, login: &str) -> Result<(), sqlx::Error> {
+    let statement: String = sqlx::query_scalar("select format($1, $2)")
+        .bind(statement)
+        .bind(login)
+        .fetch_one(&mut *owner)
+        .await?;
+    sqlx::query(&statement).execute(owner).await?;
+    Ok(())
 }
 
 async fn list(owner: &mut PgConnection) -> anyhow::Result<String> {

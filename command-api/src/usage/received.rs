@@ -10,6 +10,8 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, header};
 use event_schemas::OrganizationId;
 use futures::StreamExt as _;
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::gate::{Full, Gate, Place};
 use crate::problems::failures::usage_queue_full;
@@ -166,12 +168,58 @@ fn unpack(
 ) -> Result<(Vec<u8>, Place), Unpacking> {
     match packing {
         Packing::Gzip => read(flate2::read::MultiGzDecoder::new(packed), bytes_max, place),
-        Packing::Deflate => read(flate2::read::ZlibDecoder::new(packed), bytes_max, place),
-        Packing::Zstd => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(packed);
-            let decoder = decoder.map_err(|e| Unpacking::Broken(std::io::Error::other(e)))?;
-            read(decoder, bytes_max, place)
+        Packing::Deflate => {
+            let mut decoder = flate2::bufread::ZlibDecoder::new(packed);
+            let unpacked = read(&mut decoder, bytes_max, place)?;
+            if decoder.get_ref().is_empty() { Ok(unpacked) } else { Err(more_than_one()) }
         }
+        Packing::Zstd => read(Frames { packed, frame: None }, bytes_max, place),
+    }
+}
+
+/// A deflate stream is one; what stands behind it would be lost.
+fn more_than_one() -> Unpacking {
+    Unpacking::Broken(std::io::Error::other("something stands after its end"))
+}
+
+/// The frames of a zstd body, one after another: who packs as they write sends many.
+struct Frames<'a> {
+    packed: &'a [u8],
+    frame: Option<StreamingDecoder<&'a [u8], FrameDecoder>>,
+}
+
+impl Read for Frames<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.frame {
+                let bytes = frame.read(buffer)?;
+                if bytes > 0 || buffer.is_empty() {
+                    return Ok(bytes);
+                }
+                self.packed = frame.get_ref();
+                self.frame = None;
+            }
+            if self.packed.is_empty() {
+                return Ok(0);
+            }
+            match StreamingDecoder::new(self.packed) {
+                Ok(frame) => self.frame = Some(frame),
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => self.skip(length)?,
+                Err(error) => return Err(std::io::Error::other(error)),
+            }
+        }
+    }
+}
+
+impl Frames<'_> {
+    /// Skips a frame that has nothing of the body in it: a header of eight bytes and so many more.
+    fn skip(&mut self, length: u32) -> std::io::Result<()> {
+        let length = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(8);
+        self.packed = self.packed.get(length..).ok_or(std::io::ErrorKind::UnexpectedEof)?;
+        Ok(())
     }
 }
 

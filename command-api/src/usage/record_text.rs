@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api_conventions::words::in_json;
+use api_conventions::words::{in_json, shortened};
 use chrono::{DateTime, Utc};
 use domain::usage::UsageRecord;
 use event_schemas::{ApiKeyId, MemberId, ProjectId, ServiceAccountId, Units};
@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{RecordFate, provider_said};
+
+/// How much is said back of a field's name, in characters.
+const FIELD_CHARS_MAX: usize = 100;
 
 /// A usage record to record. Fields that OpenTelemetry's conventions for generative AI have are also
 /// understood by their names there, such as `gen_ai.usage.input_tokens`.
@@ -153,7 +156,8 @@ fn field(path: &str, why: &str) -> Option<String> {
     let named = ["missing field `", "unknown field `", "duplicate field `"]
         .iter()
         .find_map(|start| why.strip_prefix(start)?.split('`').next());
-    named.or((path != ".").then_some(path)).map(str::to_owned)
+    let named = named.or((path != ".").then_some(path))?;
+    Some(shortened(named, FIELD_CHARS_MAX).into_owned())
 }
 
 impl SentUsageRecord {

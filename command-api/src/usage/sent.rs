@@ -4,6 +4,7 @@ use std::fmt;
 
 use api_conventions::Problem;
 use api_conventions::extract::{from_json, malformed};
+use api_conventions::words::in_json;
 use chrono::{DateTime, Utc};
 use domain::usage::UsageRecord;
 use serde::de::{SeqAccess, Visitor};
@@ -86,6 +87,10 @@ pub(crate) struct CloudEvent<'a> {
     #[serde(borrow)]
     #[schema(value_type = SentUsageRecord)]
     data: &'a RawValue,
+    /// Not understood.
+    #[serde(default, borrow)]
+    #[schema(ignore)]
+    data_base64: Option<&'a RawValue>,
 }
 
 /// What was read, and the fates of what could not be: none for each record that was.
@@ -140,7 +145,7 @@ fn from_list(text: &[u8]) -> Result<RecordUsageRequest, Problem> {
     match serde_json::from_slice::<SentRecords>(text) {
         Ok(records) => Ok(RecordUsageRequest { records }),
         Err(error) if error.is_data() => {
-            let why = error.to_string();
+            let why = in_json(&error.to_string());
             let why = why.rsplit_once(" at line ").map_or(&*why, |(why, _)| why).to_owned();
             Err(Problem::invalid("records", why))
         }
@@ -211,6 +216,20 @@ fn event(text: &[u8]) -> Result<UsageRecord, RecordFate> {
         serde_json::from_slice(text).map_err(|_| why_not::<CloudEvent<'_>>(text))?;
     if event.specversion != CLOUD_EVENTS_VERSION {
         return Err(invalid(Some("specversion"), "only version 1.0 of CloudEvents is understood"));
+    }
+    for (name, value) in [("id", &event.id), ("source", &event.source)] {
+        if value.is_empty() {
+            return Err(invalid(
+                Some(name),
+                "it is empty, and would not tell this event from others",
+            ));
+        }
+    }
+    if event.data_base64.is_some() {
+        return Err(invalid(
+            Some("data_base64"),
+            "the record is in data, which an event has instead",
+        ));
     }
     let id = format!("{}#{}", event.source, event.id);
     let envelope = Envelope { id: Some(id), time: event.time };

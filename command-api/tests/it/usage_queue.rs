@@ -239,3 +239,34 @@ async fn what_is_packed_is_unpacked_within_bounds() {
     }
     running.abort();
 }
+
+#[tokio::test]
+async fn what_is_rejected_is_set_aside_however_much_there_is_to_say_of_it() {
+    let mut world = World::new().await;
+    world.config.bytes_max = 256 * 1024 * 1024;
+    let running = world.start();
+    world.stream("").await;
+    let organization = &world.organization;
+    // Two thousand records with something to say of each, headers that take nearly all the room there
+    // is, and a message that is as large as messages may be.
+    let wrong = |number| {
+        let mut record = world.record(&format!("w-{number}"));
+        record["input_tokens"] = json!(-1);
+        record
+    };
+    let wrong: Vec<Value> = (0..2_000).map(wrong).collect();
+    world.publish(organization, json!(wrong).to_string()).await;
+    world.publish_packed(("x-sender", &"h".repeat(60_000)), b"[1]".to_vec()).await;
+    let bytes_max = world.context.client().server_info().max_payload;
+    world.publish(organization, format!("\"{}\"", "q".repeat(bytes_max - 2))).await;
+    world.publish(organization, world.record("good").to_string()).await;
+    world.done().await;
+    assert_eq!(world.recorded().await, ["good"]);
+    let reasons = world.reasons().await;
+    assert_eq!(reasons.len(), 4, "the largest is kept in two parts");
+    assert!(reasons.iter().all(|reason| reason.len() < 20_000));
+    let said = reasons.iter().map(|reason| serde_json::from_str::<Value>(reason).expect("JSON"));
+    let of_records = said.into_iter().find(|said| said["rejected"] == 2_000).expect("it says so");
+    assert_eq!(of_records["records"][7]["index"], 7);
+    running.abort();
+}

@@ -342,7 +342,7 @@ pub(super) async fn attach(
     from: MonthState,
 ) -> Result<(), MonthError> {
     let (table, name) = (partition(month), detached(month));
-    tx.execute("select pg_advisory_xact_lock(hashtext('orgledger usage partition'))").await?;
+    tx.execute("lock table log.making_usage_partitions in exclusive mode").await?;
     set_state(tx, month, from, None).await?;
     // The partition gets its parent's trigger of that name.
     let attach = format!(

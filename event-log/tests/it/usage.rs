@@ -155,6 +155,11 @@ async fn a_request_is_the_same_within_a_day_and_another_after_it() {
 async fn partitions_appear_as_months_do() {
     let log = TestLog::new().await;
     let process = log.open().await;
+    // Who only reads can keep nobody from it.
+    let mut reader = log.connect(Role::Reader).await;
+    let lock = "select pg_advisory_lock(hashtext('orgledger usage partition'))";
+    reader.execute(lock).await.unwrap();
+    reader.execute("lock table log.making_usage_partitions").await.unwrap_err();
     let times = [
         "2024-02-29T23:59:59Z",
         "2026-03-01T00:00:00Z",

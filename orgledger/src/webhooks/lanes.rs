@@ -1,10 +1,12 @@
-//! Who waits for whom: nobody who takes events at once waits behind one who does not.
+//! Who waits for whom: nobody who takes events at once waits long behind one who does not.
 
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
-/// How many are sent to at once who took the last event soon.
+/// How many are sent to at once who took the last event soon, or were never sent to. Those of them who turn
+/// out to be slow are no longer counted, so that they hold up the others once, and for no longer than it
+/// takes to find out: what is sent at once in all is bounded by how long an endpoint may take.
 const SWIFT_MAX: usize = 96;
 
 /// How many are sent to at once of the others.
@@ -17,11 +19,12 @@ const SOON: Duration = Duration::from_secs(2);
 pub(super) struct Lanes {
     swift: Semaphore,
     ailing: Semaphore,
+    soon: Duration,
 }
 
 impl Default for Lanes {
     fn default() -> Self {
-        Self { swift: Semaphore::new(SWIFT_MAX), ailing: Semaphore::new(AILING_MAX) }
+        Self { swift: Semaphore::new(SWIFT_MAX), ailing: Semaphore::new(AILING_MAX), soon: SOON }
     }
 }
 
@@ -42,32 +45,73 @@ impl Health {
 }
 
 impl Lanes {
-    /// Waits for its turn. It is over when what this gives is dropped.
-    pub(super) async fn turn(&self, health: Health) -> anyhow::Result<SemaphorePermit<'_>> {
-        let lane = match health {
-            Health::Swift => &self.swift,
-            Health::Ailing => &self.ailing,
-        };
-        Ok(lane.acquire().await?)
+    /// Does it when it is its turn.
+    pub(super) async fn in_turn<T>(
+        &self,
+        health: Health,
+        work: impl Future<Output = T>,
+    ) -> anyhow::Result<T> {
+        match health {
+            Health::Ailing => {
+                let _turn = self.ailing.acquire().await?;
+                Ok(work.await)
+            }
+            Health::Swift => {
+                let turn = self.swift.acquire().await?;
+                let mut work = std::pin::pin!(work);
+                match tokio::time::timeout(self.soon, &mut work).await {
+                    Ok(done) => Ok(done),
+                    Err(_) => {
+                        drop(turn);
+                        Ok(work.await)
+                    }
+                }
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+
+    use futures::future::join_all;
+
     use super::*;
+
+    /// Of who counts as slow at once.
+    fn lanes() -> Lanes {
+        Lanes { soon: Duration::from_millis(1), ..Lanes::default() }
+    }
 
     #[tokio::test]
     async fn however_many_ail_who_is_well_has_a_turn() {
-        let lanes = Lanes::default();
-        let mut ailing = Vec::new();
-        for _ in 0..AILING_MAX {
-            ailing.push(lanes.turn(Health::Ailing).await.unwrap());
+        let lanes = lanes();
+        let hanging =
+            |health, count| join_all((0..count).map(|_| lanes.in_turn(health, pending::<()>())));
+        tokio::select! {
+            biased;
+            _ = hanging(Health::Ailing, AILING_MAX) => unreachable!("they hang"),
+            // Nobody knew of these.
+            _ = hanging(Health::Swift, 2 * SWIFT_MAX) => unreachable!("they hang"),
+            well = lanes.in_turn(Health::Swift, ready(())) => well.unwrap(),
         }
-        let one_more = tokio::time::timeout(Duration::from_millis(1), lanes.turn(Health::Ailing));
-        assert!(one_more.await.is_err());
-        drop(lanes.turn(Health::Swift).await.unwrap());
         assert_eq!(Health::of(true, SOON), Health::Swift);
         assert_eq!(Health::of(true, SOON * 2), Health::Ailing);
         assert_eq!(Health::of(false, Duration::ZERO), Health::Ailing);
+    }
+
+    #[tokio::test]
+    async fn who_ails_waits_among_their_like() {
+        let lanes = lanes();
+        let hanging = (0..AILING_MAX).map(|_| lanes.in_turn(Health::Ailing, pending::<()>()));
+        let one_more = lanes.in_turn(Health::Ailing, ready(()));
+        tokio::select! {
+            biased;
+            _ = join_all(hanging) => unreachable!("they hang"),
+            waited = tokio::time::timeout(Duration::from_millis(10), one_more) => {
+                assert!(waited.is_err());
+            }
+        }
     }
 }

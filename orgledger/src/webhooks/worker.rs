@@ -49,6 +49,16 @@ enum Next {
     Test(i64),
 }
 
+/// What came of an event's turn to be sent.
+enum Sent {
+    /// It was sent.
+    To(Outcome),
+    /// It is none for this webhook.
+    NotAtAll,
+    /// The webhook is another by now.
+    NotNow,
+}
+
 /// On which way through the log an event was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -248,20 +258,27 @@ impl<'a> Desk<'a> {
         let shared = &worker.shared;
         let event = store::event(&shared.log, worker.organization_id, position).await?;
         shared.waits(worker.webhook_id, Some(event.recorded_at));
-        let turn = shared.lanes.turn(self.health).await?;
-        // What has become of the webhook while it waited is looked at again.
-        let known = worker.mailbox.known();
-        let Some(target) = known.webhook.target() else { return Ok(()) };
-        if known.sequence != self.known.sequence {
-            return Ok(());
+        let sequence = self.known.sequence;
+        let sent = async {
+            // What has become of the webhook while it waited is looked at again.
+            let known = worker.mailbox.known();
+            let Some(target) = known.webhook.target() else { return Ok(Sent::NotNow) };
+            if known.sequence != sequence {
+                return Ok(Sent::NotNow);
+            }
+            if !target.wants(&event.event_type) || event.is_test_of(worker.webhook_id) {
+                return Ok(Sent::NotAtAll);
+            }
+            anyhow::Ok(Sent::To(worker.deliver(target, &event).await?))
+        };
+        match shared.lanes.in_turn(self.health, sent).await?? {
+            Sent::To(outcome) => self.note(&event, way, &outcome).await,
+            Sent::NotAtAll => {
+                self.scan(way).done();
+                Ok(())
+            }
+            Sent::NotNow => Ok(()),
         }
-        if !target.wants(&event.event_type) || event.is_test_of(worker.webhook_id) {
-            self.scan(way).done();
-            return Ok(());
-        }
-        let outcome = worker.deliver(target, &event).await?;
-        drop(turn);
-        self.note(&event, way, &outcome).await
     }
 
     /// Sends a test, once, whatever comes of it.
@@ -269,11 +286,12 @@ impl<'a> Desk<'a> {
         let worker = self.worker;
         let shared = &worker.shared;
         let event = store::event(&shared.log, worker.organization_id, position).await?.into_test();
-        let turn = shared.lanes.turn(self.health).await?;
-        let known = worker.mailbox.known();
-        let Some(target) = known.webhook.details() else { return Ok(()) };
-        let outcome = worker.deliver(target, &event).await?;
-        drop(turn);
+        let sent = async {
+            let known = worker.mailbox.known();
+            let Some(target) = known.webhook.details() else { return Ok(None) };
+            anyhow::Ok(Some(worker.deliver(target, &event).await?))
+        };
+        let Some(outcome) = shared.lanes.in_turn(self.health, sent).await?? else { return Ok(()) };
         count(&outcome);
         store::note_test(&shared.log, worker.webhook_id, &event, &outcome, clock::now()).await?;
         self.progress.tested = position;

@@ -1,6 +1,7 @@
 //! One message: whose usage it is, its records, and what becomes of them.
 
 use api_conventions::Problem;
+use api_conventions::words::shortened;
 use async_nats::jetstream::Message;
 use axum::body::Bytes;
 use domain::organization::Authority;
@@ -20,6 +21,12 @@ use crate::usage::{RecordFate, UsageRecorder};
 
 /// Who is on record as the sender: NATS has let them publish, and orgledger does not see who it was.
 const ACTOR: &str = "nats";
+
+/// How much of a reason is kept, in characters.
+const REASON_CHARS_MAX: usize = 1_000;
+
+/// How much is kept of what is wrong with records, in bytes: NATS gives all headers of a message 64 KiB.
+const RECORDS_BYTES_MAX: usize = 16 * 1024;
 
 /// A message that could be read.
 pub(super) struct Read {
@@ -55,19 +62,49 @@ pub(super) enum Rejected {
     },
     /// Some of its records.
     Records {
-        /// What became of each, in the order sent.
-        records: Vec<RecordFate>,
+        /// How many.
+        rejected: usize,
+        /// The first of them, as many as there is room for.
+        records: Vec<RejectedRecord>,
     },
+}
+
+/// A record that cannot be recorded.
+#[derive(Debug, Serialize)]
+pub(super) struct RejectedRecord {
+    /// Which one of the message it is, from 0.
+    index: usize,
+    #[serde(flatten)]
+    fate: RecordFate,
+}
+
+impl Rejected {
+    fn message(reason: &str) -> Self {
+        Self::Message { reason: shortened(reason, REASON_CHARS_MAX).into_owned() }
+    }
+
+    /// Those of a message's records that are rejected; none where none is.
+    fn of_records(fates: Vec<RecordFate>) -> Option<Self> {
+        let (mut rejected, mut records, mut room) = (0, Vec::new(), RECORDS_BYTES_MAX);
+        for (index, fate) in fates.into_iter().enumerate().filter(|(_, fate)| is_rejected(fate)) {
+            rejected += 1;
+            let record = RejectedRecord { index, fate };
+            let bytes = serde_json::to_string(&record).map_or(usize::MAX, |text| text.len() + 1);
+            room = room.saturating_sub(bytes);
+            if room > 0 {
+                records.push(record);
+            }
+        }
+        (rejected > 0).then_some(Self::Records { rejected, records })
+    }
 }
 
 impl std::fmt::Display for Rejected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Message { reason } => f.write_str(reason),
-            Self::Records { records } => {
-                let is_wrong = |fate: &&RecordFate| is_rejected(fate);
-                write!(f, "{} of its records", records.iter().filter(is_wrong).count())
-            }
+            // The reason may quote what is in it.
+            Self::Message { .. } => f.write_str("the message as a whole"),
+            Self::Records { rejected, .. } => write!(f, "{rejected} of its records"),
         }
     }
 }
@@ -82,7 +119,7 @@ fn is_rejected(fate: &RecordFate) -> bool {
 impl Read {
     /// Reads a message; or what becomes of it, where it cannot be read.
     pub(super) async fn of(message: &Message, prefix: &str, gate: &Gate) -> Result<Self, Done> {
-        let wrong = |reason: String| Done::Rejected(Rejected::Message { reason });
+        let wrong = |reason: String| Done::Rejected(Rejected::message(&reason));
         let subject = message.subject.as_str();
         let organization = subject.strip_prefix(prefix).and_then(|s| s.strip_prefix(".usage."));
         let organization_id = organization.and_then(|id| id.parse().ok()).ok_or_else(|| {
@@ -100,15 +137,11 @@ impl Read {
         let Self { organization_id, records, fates, sequence, _place } = self;
         match recorder.record(&context(sequence), organization_id, records).await {
             Ok(answer) => {
-                let records = answered_in_order(fates, answer).records;
-                if records.iter().any(is_rejected) {
-                    Done::PartlyRejected(Rejected::Records { records })
-                } else {
-                    Done::Recorded
-                }
+                let fates = answered_in_order(fates, answer).records;
+                Rejected::of_records(fates).map_or(Done::Recorded, Done::PartlyRejected)
             }
             Err(ExecuteError::Refused(refusal)) => {
-                Done::Rejected(Rejected::Message { reason: refusal.to_string() })
+                Done::Rejected(Rejected::message(&refusal.to_string()))
             }
             Err(error) => Done::NotNow(error),
         }
@@ -128,7 +161,7 @@ impl Done {
 }
 
 /// A header, however its name is written.
-fn header<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
     let headers = message.headers.as_ref()?;
     let is_it = |found: &&async_nats::HeaderName| {
         let found: &str = found.as_ref();
@@ -144,7 +177,7 @@ async fn unpacked_payload(
     organization_id: OrganizationId,
     gate: &Gate,
 ) -> Result<(Bytes, Option<Place>), Done> {
-    let wrong = |reason: String| Done::Rejected(Rejected::Message { reason });
+    let wrong = |reason: String| Done::Rejected(Rejected::message(&reason));
     let encoding = header(message, "content-encoding").unwrap_or_default();
     let packing = packing_of(encoding).map_err(|problem| wrong(said(&problem)))?;
     let Some(packing) = packing else { return Ok((message.payload.clone(), None)) };

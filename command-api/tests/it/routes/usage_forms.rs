@@ -272,3 +272,53 @@ async fn a_packed_body_is_unpacked_as_far_as_it_may_be() {
     let unknown = unknown.bytes("application/json", record.into_bytes()).await;
     unknown.refused(415, "unsupported-media-type");
 }
+
+#[tokio::test]
+async fn every_part_of_a_packed_body_counts_or_the_body_is_refused() {
+    let world = World::new().await;
+    let line = |id: &str| format!("{}\n", world.record(id, json!({"input_tokens": 5})));
+    let post = async |encoding: &str, body: Vec<u8>| {
+        let asking = world.asking().header("content-encoding", encoding);
+        asking.bytes("application/x-ndjson", body).await
+    };
+    for (encoding, pack) in [("gzip", gzip as Pack), ("zstd", zstd)] {
+        let [first, second] = ["first", "second"].map(|id| line(&format!("{encoding}-{id}")));
+        let mut both = pack(first.as_bytes());
+        if encoding == "zstd" {
+            // A frame to be skipped, of three bytes.
+            both.extend_from_slice(b"\x50\x2a\x4d\x18\x03\0\0\0abc");
+        }
+        both.extend(pack(second.as_bytes()));
+        let fates = fates(post(encoding, both).await);
+        assert_eq!(words(&fates), ["recorded", "recorded"], "{encoding}");
+    }
+    let twice = [zlib(line("deflate-1").as_bytes()), zlib(line("deflate-2").as_bytes())].concat();
+    post("deflate", twice).await.refused_field(400, "invalid-request", "body");
+    let skipped = b"\x50\x2a\x4d\x18\xff\xff\xff\xffabc".to_vec();
+    post("zstd", skipped).await.refused_field(400, "invalid-request", "body");
+    for (encoding, pack) in [("gzip", gzip as Pack), ("deflate", zlib), ("zstd", zstd)] {
+        let mut more = pack(line(&format!("{encoding}-more")).as_bytes());
+        more.extend_from_slice(b"garbage");
+        post(encoding, more).await.refused_field(400, "invalid-request", "body");
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_is_said_back_only_so_far_that_it_is_known() {
+    let world = World::new().await;
+    let long = "Q".repeat(100_000);
+    let mut strange = world.record("a", json!({}));
+    strange[long.as_str()] = json!(1);
+    let bodies = [
+        json!(long),
+        json!([long]),
+        json!([world.record("b", json!({ "input_tokens": long }))]),
+        json!([strange]),
+        json!({ "records": long }),
+    ];
+    for body in bodies {
+        let body = body.to_string().into_bytes();
+        let said = world.asking().bytes("application/json", body).await.body.to_string();
+        assert!(said.len() < 5_000, "{said}");
+    }
+}
