@@ -104,7 +104,11 @@ impl FromStr for Measure {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = Self::TOKENS.into_iter().find(|measure| measure.as_str() == text);
-        known.map_or_else(|| text.parse().map(Self::Unit), Ok)
+        known.or_else(|| text.parse().ok().map(Self::Unit)).ok_or_else(|| Self::Err {
+            text: text.to_owned(),
+            what: "what a price can be for",
+            known: Self::all().map(Self::as_str).collect::<Vec<_>>().join(", "),
+        })
     }
 }
 

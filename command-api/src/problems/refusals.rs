@@ -361,6 +361,10 @@ fn usage_month(error: &UsageMonthError) -> Problem {
 
 fn usage_field(error: &UsageError) -> &'static str {
     match error {
+        UsageError::Empty { field: "tag key" | "tag value" }
+        | UsageError::TooLong { field: "tag key" | "tag value", .. }
+        | UsageError::ControlCharacter { field: "tag key" | "tag value" }
+        | UsageError::TooManyTags { .. } => "tags",
         UsageError::Empty { field }
         | UsageError::TooLong { field, .. }
         | UsageError::ControlCharacter { field }
@@ -369,7 +373,6 @@ fn usage_field(error: &UsageError) -> &'static str {
         UsageError::CachedAboveInput { .. } => "cached_input_tokens",
         UsageError::ReasoningAboveOutput { .. } => "reasoning_tokens",
         UsageError::InTheFuture { .. } | UsageError::TooLongAgo { .. } => "occurred_at",
-        UsageError::TooManyTags { .. } => "tags",
     }
 }
 
