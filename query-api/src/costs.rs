@@ -26,3 +26,4 @@ pub use read::RECORDS_MAX;
 pub use report::{CostReport, CostRow, CostTotal, CostsQuery, Group, READS, ROWS_MAX, costs};
 pub(crate) use route::{__path_get_costs, get_costs};
 pub use span::Bound;
+pub(crate) use span::start_of_day;

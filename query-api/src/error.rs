@@ -2,6 +2,7 @@
 
 use api_conventions::problem::{COMMON, Problem, ProblemKind, USAGE_ARCHIVED};
 use api_conventions::problem_kinds;
+use event_schemas::Month;
 
 problem_kinds! { pub(crate) OWN:
     /// The read model has not come as far as was asked.
@@ -82,8 +83,15 @@ pub enum QueryError {
         records_max: i64,
     },
     /// Usage records that would have to be read are not in the log's tables any more.
-    #[error("usage records that this would have to be read from have been archived")]
-    RecordsArchived,
+    #[error(
+        "usage of {} is archived, and this would have to be read from its records: ask for a time without \
+         it (`from`, `to`) or for what is summed up beforehand, or have it restored (`orgledger usage \
+         restore`)", listed(.months)
+    )]
+    RecordsArchived {
+        /// The months that they may be of.
+        months: Vec<Month>,
+    },
     /// The log is not in this database.
     #[error("these read models stand apart from the log, and this needs its usage records")]
     RecordsElsewhere,
@@ -93,6 +101,13 @@ pub enum QueryError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+}
+
+fn listed(months: &[Month]) -> String {
+    if months.is_empty() {
+        return "that time".to_owned();
+    }
+    months.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl QueryError {
@@ -123,7 +138,9 @@ impl From<QueryError> for Problem {
             QueryError::TooManyRecords { records_max, .. } => Self::new(TOO_MANY_RECORDS)
                 .with_detail(error.to_string())
                 .with("records_max", records_max),
-            QueryError::RecordsArchived => Self::new(USAGE_ARCHIVED).with_detail(error.to_string()),
+            QueryError::RecordsArchived { .. } => {
+                Self::new(USAGE_ARCHIVED).with_detail(error.to_string())
+            }
             QueryError::RecordsElsewhere => {
                 Self::new(RECORDS_ELSEWHERE).with_detail(error.to_string())
             }

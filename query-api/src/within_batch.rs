@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
 use crate::budgets::Budget;
-use crate::costs::known::is_log_here;
+use crate::costs::known::{archived, is_log_here};
 use crate::error::QueryError;
 use crate::snapshot::{Projection, Snapshot};
 
@@ -119,10 +119,13 @@ impl Within {
         .bind(self.last_day)
         .bind(first)
         .bind(last)
-        .fetch_one(connection)
+        .fetch_one(&mut *connection)
         .await?;
         let wanted = i64::from(last) - i64::from(first) + 1;
-        if found == wanted { Ok(()) } else { Err(QueryError::RecordsArchived) }
+        if found == wanted {
+            return Ok(());
+        }
+        Err(archived(connection, self.first_day, self.last_day).await?)
     }
 
     /// What stood at the position, by currency and the time at which it was used, the earliest first.

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::READS;
-use crate::costs::known::{none_is_archived, records_are_here};
+use crate::costs::known::{batch_is_here, records_are_here};
 use crate::error::QueryError;
 use crate::keyset;
 use crate::parameters::Refusals;
@@ -83,8 +83,7 @@ async fn records(
     .await?;
     let first = first.ok_or(QueryError::NotFound("batch of usage records"))?;
     records_are_here(snapshot.connection()).await?;
-    let of_batch = Some(batch.batch_id);
-    none_is_archived(snapshot.connection(), batch.organization_id, first, of_batch).await?;
+    batch_is_here(snapshot.connection(), batch.organization_id, batch.batch_id).await?;
     let rows = sqlx::query(
         "select $3 + r.ordinal as position, r.request_id, r.project_id, r.api_key_id, r.member_id,
              r.service_account_id, r.end_user, r.feature, r.provider, r.model, r.input_tokens,
@@ -101,9 +100,6 @@ async fn records(
     .bind(keyset::one_more(limit))
     .fetch_all(snapshot.connection())
     .await?;
-    if rows.is_empty() {
-        return Err(QueryError::RecordsArchived);
-    }
     let found = rows.iter().map(record).collect::<Result<Vec<_>, _>>()?;
     keyset::page(LIST, batch, found, limit, |record| record.position)
 }

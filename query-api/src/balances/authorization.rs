@@ -137,18 +137,19 @@ pub(crate) struct AuthorizationQuery {
     /// Answer only from a picture that has this position of the log; waits a few seconds.
     #[param(value_type = Option<i64>, minimum = 0)]
     min_position: Option<Position>,
-    /// In this currency; without it, in all.
+    /// In this currency; without it, in all. One that ISO 4217 does not have is refused.
     #[param(value_type = Option<String>, pattern = "^[A-Z]{3}$", example = "USD")]
     currency: Option<Currency>,
     /// The project that something is to be used in; without it, the one of the API key that is named or
-    /// asked with, where it opens one alone. Its budgets count.
+    /// asked with, where it opens one alone. Its budgets count. One that is not there is not found.
     #[param(value_type = Option<Uuid>)]
     project_id: Option<ProjectId>,
-    /// The API key that something is to be used with. Its budgets count, and its member's.
+    /// The API key that something is to be used with. Its budgets count, and its member's. One that is not
+    /// there, or was revoked, is not found.
     #[param(value_type = Option<Uuid>)]
     api_key_id: Option<ApiKeyId>,
     /// The member whose key it is to be; without it, the one of the API key that is named. Their budgets
-    /// count.
+    /// count. One that is not there is not found.
     #[param(value_type = Option<Uuid>)]
     member_id: Option<MemberId>,
     /// The feature that something is to be used for. Its budgets count.
@@ -181,38 +182,86 @@ impl AuthorizationQuery {
 async fn with_budgets(
     state: &QueryState,
     organization_id: OrganizationId,
-    asks_of_key: bool,
+    asks_of_register: bool,
     position_min: i64,
 ) -> Result<(Snapshot, bool), QueryError> {
     let rows = Rows::Of(organization_id);
-    let reads = if asks_of_key { KEYS_BALANCES_AND_BUDGETS } else { BALANCES_AND_BUDGETS };
+    let reads = if asks_of_register { KEYS_BALANCES_AND_BUDGETS } else { BALANCES_AND_BUDGETS };
     match state.snapshot(rows, reads, position_min).await {
         Err(QueryError::NotReady(projection)) if projection == Projection::Budgets.name() => {
-            let reads = if asks_of_key { READS } else { BALANCES };
+            let reads = if asks_of_register { READS } else { BALANCES };
             Ok((state.snapshot(rows, reads, position_min).await?, false))
         }
         snapshot => Ok((snapshot?, true)),
     }
 }
 
-/// Fills in whose the key is and where it works.
-async fn of_key(
+/// What the access register is asked for: whether these are there.
+#[derive(Debug, Clone, Copy)]
+struct Named {
+    api_key_id: Option<ApiKeyId>,
+    project_id: Option<ProjectId>,
+    member_id: Option<MemberId>,
+}
+
+impl Named {
+    /// Of what somebody named; without the project and the member of which it is known already.
+    fn of(query: &AuthorizationQuery, visible: &Visible) -> Self {
+        let (seen, own) = match visible {
+            Visible::All => (&[][..], None),
+            Visible::Only { projects, own } => (projects.as_slice(), *own),
+        };
+        Self {
+            api_key_id: query.api_key_id,
+            project_id: query.project_id.filter(|id| !seen.contains(id)),
+            member_id: query.member_id.filter(|id| own != Some(*id)),
+        }
+    }
+
+    fn is_anything(self) -> bool {
+        self.api_key_id.is_some() || self.project_id.is_some() || self.member_id.is_some()
+    }
+}
+
+/// Refuses what is not there, and fills in whose the key is and where it works.
+async fn of_named(
     snapshot: &mut Snapshot,
     organization_id: OrganizationId,
+    named: Named,
     asked: &mut Asked,
     visible: &Visible,
 ) -> Result<(), QueryError> {
-    let Some(api_key_id) = asked.api_key_id else { return Ok(()) };
-    let key: Option<(Option<Uuid>, Option<Uuid>)> = sqlx::query_as(
-        "select project_id, member_id from read.api_keys
-         where organization_id = $1 and api_key_id = $2 and known_to is null and valid_to is null",
+    if !named.is_anything() {
+        return Ok(());
+    }
+    let row = sqlx::query(
+        "select key.api_key_id is not null as has_key, key.project_id, key.member_id,
+             exists (select from read.projects where organization_id = $1 and project_id = $3
+                         and known_to is null and valid_to is null) as has_project,
+             exists (select from read.members where organization_id = $1 and member_id = $4
+                         and known_to is null and valid_to is null) as has_member
+         from (values (1)) one left join read.api_keys key
+             on organization_id = $1 and api_key_id = $2 and known_to is null and valid_to is null",
     )
     .bind(organization_id.0)
-    .bind(api_key_id.0)
-    .fetch_optional(snapshot.connection())
+    .bind(named.api_key_id.map(|id| id.0))
+    .bind(named.project_id.map(|id| id.0))
+    .bind(named.member_id.map(|id| id.0))
+    .fetch_one(snapshot.connection())
     .await?;
-    let (project_id, member_id) = key.ok_or(QueryError::NotFound("API key"))?;
-    let (project_id, member_id) = (project_id.map(ProjectId), member_id.map(MemberId));
+    let not_there = [
+        ("API key", named.api_key_id.is_some() && !row.try_get("has_key")?),
+        ("project", named.project_id.is_some() && !row.try_get("has_project")?),
+        ("member", named.member_id.is_some() && !row.try_get("has_member")?),
+    ];
+    if let Some((what, _)) = not_there.into_iter().find(|(_, is_missing)| *is_missing) {
+        return Err(QueryError::NotFound(what));
+    }
+    if named.api_key_id.is_none() {
+        return Ok(());
+    }
+    let project_id = row.try_get::<Option<Uuid>, _>("project_id")?.map(ProjectId);
+    let member_id = row.try_get::<Option<Uuid>, _>("member_id")?.map(MemberId);
     if let Visible::Only { projects, own: _ } = visible
         && !project_id.is_some_and(|id| projects.contains(&id))
     {
@@ -225,6 +274,19 @@ async fn of_key(
     asked.project_id = asked.project_id.or(project_id);
     asked.member_id = asked.member_id.or(member_id);
     Ok(())
+}
+
+/// Refuses a currency that is none. Where there is an account in it, or a budget, it was one.
+fn refuse_no_currency(currency: Option<Currency>) -> Result<(), QueryError> {
+    match currency {
+        Some(currency) if !currency.is_in_use() => {
+            let why = format!(
+                "{currency} is no currency that is in use today, by ISO 4217; such as USD or EUR"
+            );
+            Err(QueryError::invalid("currency", why))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Whether a gateway is to go on: where every account that is asked about has something left or may fall
@@ -257,10 +319,10 @@ pub(crate) async fn get_credit_authorization(
     let mut asked = query.asked(&viewer, &visible)?;
     let organization_id = path.organization_id;
     let position_min = highest(&[query.min_position]);
-    let of_keys = asked.api_key_id.is_some();
+    let named = Named::of(&query, &visible);
     let (mut snapshot, has_budgets) =
-        with_budgets(&state, organization_id, of_keys, position_min).await?;
-    of_key(&mut snapshot, organization_id, &mut asked, &visible).await?;
+        with_budgets(&state, organization_id, named.is_anything(), position_min).await?;
+    of_named(&mut snapshot, organization_id, named, &mut asked, &visible).await?;
     let found = accounts(&mut snapshot, organization_id, query.currency, shows_amounts).await?;
     let budgets = if has_budgets {
         let shows_budgets = viewer.may(Permission::UsageRead);
@@ -270,6 +332,7 @@ pub(crate) async fn get_credit_authorization(
     };
     let position = snapshot.position();
     if found.is_empty() && budgets.is_empty() {
+        refuse_no_currency(query.currency)?;
         // Who has an account is there; for who has none it takes another look.
         drop(snapshot);
         let mut snapshot = state.snapshot(Rows::Of(organization_id), READS, position_min).await?;

@@ -11,6 +11,7 @@ use sqlx::postgres::PgRow;
 use utoipa::ToSchema;
 
 use super::Budget;
+use crate::costs::start_of_day;
 use crate::error::QueryError;
 use crate::snapshot::Snapshot;
 use crate::temporal::Temporal;
@@ -44,17 +45,18 @@ pub struct BudgetSpending {
     pub exhausted: bool,
 }
 
-/// The period that a time is in, as `d`, for budgets `t`. It is the one that the projection counts by: the
-/// same words of the same Postgres.
+/// The period that a time is in, as `d`, for budgets `t`. The day is the one that the projection counts
+/// by: the same words of the same Postgres.
 fn period_of(time: &str) -> String {
+    let next = "day + case t.period when 'daily' then interval '1 day'
+                     when 'weekly' then interval '7 days' else interval '1 month' end";
+    let starts_at = start_of_day("day", "t.time_zone");
+    let ends_at = start_of_day(next, "t.time_zone");
     format!(
         "cross join lateral (
              select day,
-                 case t.period when 'total' then null else day::timestamp at time zone t.time_zone end
-                     as starts_at,
-                 case t.period when 'total' then null else (day::timestamp + case t.period
-                     when 'daily' then interval '1 day' when 'weekly' then interval '7 days'
-                     else interval '1 month' end) at time zone t.time_zone end as ends_at
+                 case t.period when 'total' then null else {starts_at} end as starts_at,
+                 case t.period when 'total' then null else {ends_at} end as ends_at
              from (select case t.period when 'total' then date '0001-01-01' else date_trunc(
                  case t.period when 'daily' then 'day' when 'weekly' then 'week' else 'month' end,
                  {time} at time zone t.time_zone)::date end as day) today) d"

@@ -4,8 +4,8 @@
 //! log's `recorded_at` never goes back. So what stood at a position is all of the hours before its
 //! own, and of that hour the records up to it. A correction counts from its own hour on.
 
-use chrono::{DateTime, Utc};
-use event_schemas::OrganizationId;
+use chrono::{DateTime, NaiveDate, Utc};
+use event_schemas::{Month, OrganizationId};
 use sqlx::{Executor as _, PgConnection};
 use uuid::Uuid;
 
@@ -118,28 +118,56 @@ async fn recorded_by(
     Ok(position)
 }
 
-/// Refuses where records of an organization's batches up to a position, or of one batch of them, may be in
-/// an archive. Whoever archives waits until the picture is closed.
-pub(crate) async fn none_is_archived(
+/// How many of the records of a batch `batch` are here, in SQL. Days are here to leave out partitions, and
+/// not to find records by: whole months.
+pub(super) const RECORDS_HERE: &str = "select count(*) from log.usage_records record
+     where record.batch_id = batch.batch_id
+         and record.occurred_day >= date_trunc('month', batch.first_day::timestamp)::date
+         and record.occurred_day < (date_trunc('month', batch.last_day::timestamp)
+             + interval '1 month')::date";
+
+/// Refuses where some records of one of an organization's batches are in an archive. Whoever archives waits
+/// until the picture is closed.
+pub(crate) async fn batch_is_here(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
-    position: i64,
-    batch_id: Option<Uuid>,
+    batch_id: Uuid,
 ) -> Result<(), QueryError> {
     connection.execute("lock table log.usage_records in access share mode").await?;
-    let archived: bool = sqlx::query_scalar(
-        "select exists (
-             select from log.missing_usage_months() as m(month) join log.usage_batches b
-                 on b.first_day < m.month + interval '1 month' and b.last_day >= m.month
-             where b.organization_id = $1 and b.first_position <= $2
-                 and ($3::uuid is null or b.batch_id = $3))",
-    )
+    let days: Option<(NaiveDate, NaiveDate)> = sqlx::query_as(&format!(
+        "select first_day, last_day from log.usage_batches batch
+         where organization_id = $1 and batch_id = $2 and count > ({RECORDS_HERE})"
+    ))
     .bind(organization_id.0)
-    .bind(position)
     .bind(batch_id)
-    .fetch_one(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    if archived { Err(QueryError::RecordsArchived) } else { Ok(()) }
+    match days {
+        Some((first_day, last_day)) => Err(archived(connection, first_day, last_day).await?),
+        None => Ok(()),
+    }
+}
+
+/// That records of these days are not here.
+pub(crate) async fn archived(
+    connection: &mut PgConnection,
+    first_day: NaiveDate,
+    last_day: NaiveDate,
+) -> Result<QueryError, sqlx::Error> {
+    let months: Vec<NaiveDate> = sqlx::query_scalar(
+        "select month from log.missing_usage_months() as m(month)
+         where month <= $2 and (month + interval '1 month')::date > $1 order by 1",
+    )
+    .bind(first_day)
+    .bind(last_day)
+    .fetch_all(connection)
+    .await?;
+    Ok(of_months(months))
+}
+
+/// That records of months with these first days are not here.
+pub(super) fn of_months(first_days: Vec<NaiveDate>) -> QueryError {
+    QueryError::RecordsArchived { months: first_days.into_iter().filter_map(Month::of).collect() }
 }
 
 /// Refuses where the records are in another database than the read models.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use event_schemas::OrganizationId;
 use sqlx::postgres::PgRow;
 use sqlx::{Executor as _, PgConnection, Postgres, QueryBuilder, Row as _};
 
-use super::known::{known, records_are_here};
+use super::known::{RECORDS_HERE, known, of_months, records_are_here};
 use super::lines::{Stored, Sums};
 use super::reading::Reading;
 use super::report::{CostsQuery, ROWS_MAX};
@@ -107,35 +107,13 @@ pub(super) async fn prepare(
     records_are_here(connection).await?;
     // Whoever archives waits until this is over, so what is not missing now is there.
     connection.execute("lock table log.usage_records in access share mode").await?;
-    let mut batches = QueryBuilder::<Postgres>::new(
-        "with missing as materialized (select month from log.missing_usage_months() as m(month))
-         select coalesce(sum(count), 0)::bigint, coalesce(bool_or(exists (
-             select from missing
-             where month <= last_day and (month + interval '1 month')::date > first_day",
-    );
-    plan.push_months(&mut batches);
-    batches.push(
-        ")), false) or coalesce(bool_or(not exists (
-             select from log.usage_records
-             where batch_id = batch.batch_id and ordinal = 0 and occurred_day = first_day))
-                 filter (where not exists (select from missing)), false)
-         from log.usage_batches batch where true",
-    );
-    plan.push_batches(&mut batches, recorded_from, position);
-    let (records, are_archived): (i64, bool) =
-        batches.build_query_as().fetch_one(&mut *connection).await?;
-    let mut corrections = QueryBuilder::<Postgres>::new(
-        "select count(*), coalesce(bool_or(not exists (
-             select from log.usage_records record
-             where record.batch_id = corrected.batch_id and record.ordinal = record_ordinal
-                 and record.occurred_day = corrected.occurred_day)), false)
-         from log.usage_corrections corrected where true",
-    );
-    plan.push_corrections(&mut corrections, recorded_from, position);
-    let (corrected, of_archived): (i64, bool) =
-        corrections.build_query_as().fetch_one(&mut *connection).await?;
-    if are_archived || of_archived {
-        return Err(QueryError::RecordsArchived);
+    let (records, mut archived) = batches(connection, plan, recorded_from, position).await?;
+    let (corrected, of_archived) = corrections(connection, plan, recorded_from, position).await?;
+    archived.extend(of_archived);
+    if !archived.is_empty() {
+        archived.sort_unstable();
+        archived.dedup();
+        return Err(of_months(archived));
     }
     let records = records + corrected;
     if records > RECORDS_MAX {
@@ -148,6 +126,72 @@ pub(super) async fn prepare(
         )
         .await?;
     Ok(())
+}
+
+/// How many records the batches have that are to be read one by one, and the first days of the months of
+/// which some may be in an archive: a batch can have records of a month that is archived and of others, or
+/// of those before and after it alone.
+async fn batches(
+    connection: &mut PgConnection,
+    plan: &Plan<'_>,
+    recorded_from: Option<DateTime<Utc>>,
+    position: i64,
+) -> Result<(i64, Vec<NaiveDate>), QueryError> {
+    let mut batches = QueryBuilder::<Postgres>::new(
+        "with missing as materialized (
+             select month from log.missing_usage_months() as m(month) where true",
+    );
+    plan.push_months(&mut batches);
+    batches.push(
+        "), batch as materialized (
+             select batch_id, first_position, count, first_day, last_day
+             from log.usage_batches where true",
+    );
+    plan.push_batches(&mut batches, recorded_from, position);
+    batches.push(
+        ")
+         select (select coalesce(sum(count), 0)::bigint from batch), array(
+             select month from missing where exists (
+                 select from batch
+                 where month <= last_day and (month + interval '1 month')::date > first_day
+                     and least(count, ",
+    );
+    batches.push_bind(position).push(format_args!(
+        " - first_position + 1) > ({RECORDS_HERE} and first_position + record.ordinal <= "
+    ));
+    batches.push_bind(position).push(
+        "))
+             union select date_trunc('month', first_day::timestamp)::date from batch
+             where not exists (
+                 select from log.usage_records record
+                 where record.batch_id = batch.batch_id and ordinal = 0
+                     and occurred_day = first_day)",
+    );
+    if let Some(from) = plan.from {
+        batches.push(" and first_day >= ").push_bind(from.date_naive());
+    }
+    batches.push(")");
+    Ok(batches.build_query_as().fetch_one(connection).await?)
+}
+
+/// The same of what was corrected.
+async fn corrections(
+    connection: &mut PgConnection,
+    plan: &Plan<'_>,
+    recorded_from: Option<DateTime<Utc>>,
+    position: i64,
+) -> Result<(i64, Vec<NaiveDate>), QueryError> {
+    let mut corrections = QueryBuilder::<Postgres>::new(
+        "select count(*), coalesce(array_agg(distinct month) filter (where not is_here), '{}')
+         from (select date_trunc('month', corrected.occurred_day::timestamp)::date as month, exists (
+                   select from log.usage_records record
+                   where record.batch_id = corrected.batch_id and record.ordinal = record_ordinal
+                       and record.occurred_day = corrected.occurred_day) as is_here
+               from log.usage_corrections corrected where true",
+    );
+    plan.push_corrections(&mut corrections, recorded_from, position);
+    corrections.push(") corrected");
+    Ok(corrections.build_query_as().fetch_one(connection).await?)
 }
 
 fn values(row: &PgRow, by: &[super::Dimension]) -> Result<Values, sqlx::Error> {

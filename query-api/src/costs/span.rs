@@ -54,6 +54,17 @@ pub(crate) fn time_zone(text: &str) -> Result<String, String> {
 /// Postgres's code for a parameter's value that it does not know.
 const UNKNOWN_VALUE: &str = "22023";
 
+/// The SQL of when a day begins by a zone's clocks: with the first quarter of an hour that is of it. Clocks
+/// that are set back at one o'clock pass midnight twice, and of two such times Postgres takes the second.
+pub(crate) fn start_of_day(day: &str, time_zone: &str) -> String {
+    let midnight = format!("(({day})::date::timestamp at time zone {time_zone})");
+    format!(
+        "(select min(time) from generate_series({midnight} - interval '3 hours', {midnight},
+                                                interval '15 minutes') as time
+          where (time at time zone {time_zone})::date >= ({day})::date)"
+    )
+}
+
 /// The span's ends, as times.
 pub(super) async fn resolved(
     connection: &mut PgConnection,
@@ -66,10 +77,10 @@ pub(super) async fn resolved(
         Some(Bound::Time(_)) | None => NaiveDate::default(),
     });
     time_zone(&query.time_zone).map_err(|why| QueryError::invalid("time_zone", why))?;
-    let starts: Result<Vec<DateTime<Utc>>, _> = sqlx::query_scalar(
-        "select day::timestamp at time zone $2 from unnest($1::date[]) with ordinality as d(day, n)
-         order by n",
-    )
+    let starts: Result<Vec<DateTime<Utc>>, _> = sqlx::query_scalar(&format!(
+        "select {} from unnest($1::date[]) with ordinality as d(day, n) order by n",
+        start_of_day("day", "$2")
+    ))
     .bind(days.to_vec())
     .bind(&query.time_zone)
     .fetch_all(&mut *connection)

@@ -1,4 +1,6 @@
-use event_schemas::{Amount, CreditAccountEvent, CreditPolicy, Currency, LotId, OrganizationId};
+use event_schemas::{
+    Amount, CreditAccountEvent, CreditPolicy, Currency, LotId, OrganizationId, ProjectEvent,
+};
 use serde_json::{Value, json};
 
 use crate::costs::{priced, record};
@@ -286,6 +288,42 @@ async fn a_gateway_is_told_by_balance_and_policy() {
     assert_eq!(told("GBP").await.1, "credits_exhausted");
     let all = world.found(&path(ACME, "/credits/authorization")).await;
     assert_eq!(all.at("/allowed"), false);
-    let none = world.found(&path(ACME, "/credits/authorization?currency=XTS")).await;
+    let none = world.found(&path(ACME, "/credits/authorization?currency=CHF")).await;
     assert_eq!((none.at("/allowed"), none.at("/accounts")), (json!(true), json!([])));
+    for currency in ["XTS", "XYZ"] {
+        let asked = format!("/credits/authorization?currency={currency}");
+        let refused = world.get(&path(ACME, &asked)).await;
+        refused.assert_problem(400, "invalid-request", currency);
+        assert_eq!(refused.at("/field"), "currency");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_is_told_nothing_of_what_is_not_there() {
+    let world = acme().await;
+    world.organization(2, "2026-01-01T00:00:00Z", "Other").await;
+    world.project(2, 80, "2026-01-01T00:00:00Z", "Theirs").await;
+    world.member(2, 81, "2026-01-01T00:00:00Z", "theirs").await;
+    world.member(ACME, 20, "2026-01-01T00:00:00Z", "alice").await;
+    world.project(ACME, 11, "2026-01-01T00:00:00Z", "Dev").await;
+    world.append(ACME, 11, "2026-01-02T00:00:00Z", ProjectEvent::Archived {}).await;
+    world.project_all().await;
+    let ask = async |named: &str| {
+        world.get(&path(ACME, &format!("/credits/authorization?{named}"))).await
+    };
+    let there = format!("project_id={}&member_id={}", id(10), id(20));
+    assert_eq!(ask(&there).await.status, 200);
+    for (named, what) in [
+        (format!("project_id={}", id(99)), "project"),
+        (format!("project_id={}", id(80)), "project"),
+        (format!("project_id={}", id(11)), "project"),
+        (format!("member_id={}", id(99)), "member"),
+        (format!("member_id={}", id(81)), "member"),
+        (format!("project_id={}&member_id={}", id(10), id(81)), "member"),
+    ] {
+        let refused = ask(&named).await;
+        refused.assert_problem(404, "not-found", &named);
+        let detail = refused.at("/detail");
+        assert!(detail.as_str().expect("text").contains(what), "{named}: {detail}");
+    }
 }

@@ -385,3 +385,30 @@ async fn a_budget_on_a_key_ends_with_whoever_has_the_key() {
     assert_eq!(listed("").await, [""; 0], "the key's service account was removed");
     assert_eq!(listed("?as_of=2026-01-02").await, ["budget 100", "budget 101"]);
 }
+
+/// In the Azores midnight passes twice when summer time ends.
+#[tokio::test]
+async fn a_period_begins_with_the_first_midnight_of_its_day() {
+    let world = acme().await;
+    let mut daily = set(100, BudgetScope::Organization {}, BudgetPeriod::Daily);
+    if let BudgetEvent::Set { time_zone, .. } = &mut daily {
+        "Atlantic/Azores".clone_into(time_zone);
+    }
+    world.append(ACME, 100, "2025-10-20T12:00:00Z", daily).await;
+    let price = priced(100_000_000_000, "USD");
+    let records = ["2025-10-25T23:30:00Z", "2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z"];
+    let records = (1..).zip(records).map(|(number, at)| record(number, at, Some(price)));
+    world.usage(ACME, records.collect()).await;
+    world.project_all().await;
+    let at = async |time: &str| {
+        world.found(&path(ACME, &format!("/budgets/{}?as_of={time}", id(100)))).await.at("/current")
+    };
+    let current = at("2025-10-26T12:00:00Z").await;
+    assert_eq!(current["period"], "2025-10-26");
+    assert_eq!(current["period_start"], "2025-10-26T00:00:00Z");
+    assert_eq!(current["period_end"], "2025-10-27T01:00:00Z");
+    assert_eq!(current["spent"], "0.200000000000");
+    let before = at("2025-10-25T23:45:00Z").await;
+    assert_eq!(before["period_end"], "2025-10-26T00:00:00Z");
+    assert_eq!(before["spent"], "0.100000000000");
+}

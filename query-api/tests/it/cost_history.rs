@@ -465,6 +465,78 @@ async fn an_archived_month_is_refused_where_it_is_looked_at_and_nowhere_else() {
     }
 }
 
+/// A batch of March and June, with a month between that is archived, of which the organization has nothing.
+#[tokio::test]
+async fn an_archived_month_of_others_refuses_nothing() {
+    let world = World::new().await;
+    for (organization, name) in [(ACME, "Acme"), (OTHER, "Other")] {
+        world.organization(organization, "2026-01-01T00:00:00Z", name).await;
+    }
+    let write = async |organization, records: &[(i64, &str)]| {
+        let records = records.iter().map(|(number, at)| {
+            let mut usage = record(*number, at, Some(priced(1_000_000_000_000, "USD")));
+            usage.tags.insert("team".to_owned(), "red".to_owned());
+            usage
+        });
+        world.usage(organization, records.collect()).await;
+        world.log.head().await.expect("a head")
+    };
+    let around = [(1, "2026-03-10T12:00:00Z"), (2, "2026-06-10T12:00:00Z")];
+    let before = write(ACME, &around).await;
+    write(OTHER, &[(1, "2026-05-10T12:00:00Z")]).await;
+    write(ACME, &[(3, "2026-02-10T12:00:00Z"), (4, "2026-03-20T12:00:00Z")]).await;
+    world.project_all().await;
+    let get = async |what: &str| world.get(&path(ACME, what)).await;
+    let check = async |what: &str, pointer: &str, expected: Value| {
+        let found = get(what).await;
+        assert_eq!(found.status, 200, "{what}: {}", found.text);
+        assert_eq!(found.at(pointer), expected, "{what}");
+    };
+    archive(&world, "2026-05").await;
+    check("/costs?by=tag:team", "/rows/0/requests", json!(4)).await;
+    check("/why?usage=true", "/lines/0/records/1/records", json!(2)).await;
+    let batch = "select batch_id from log.usage_batches where organization_id = $1 limit 1";
+    let batch: uuid::Uuid =
+        sqlx::query_scalar(batch).bind(id(ACME)).fetch_one(&world.owner).await.expect("a batch");
+    let of_batch = format!("/usage-batches/{batch}/records");
+    check(&of_batch, "/items/1/request_id", json!("request 2")).await;
+
+    // A month of which the organization has something is another matter.
+    archive(&world, "2026-02").await;
+    for what in [
+        "/costs?by=tag:team",
+        "/costs?by=tag:team&from=2026-02-10&to=2026-02-11",
+        "/costs?by=tag:team&from=2026-01-01&to=2026-05-01",
+        "/why?usage=true",
+    ] {
+        let refused = get(what).await;
+        refused.assert_problem(409, "usage-archived", what);
+        let detail = refused.at("/detail");
+        let detail = detail.as_str().expect("text");
+        assert!(detail.starts_with("usage of 2026-02 is archived"), "{what}: {detail}");
+        assert!(detail.contains("`orgledger usage restore`"), "{what}: {detail}");
+    }
+    for (asked, requests) in [
+        ("from=2026-03-01".to_owned(), 3),
+        ("from=2026-05-01&to=2026-07-01".to_owned(), 1),
+        (format!("at_position={before}"), 2),
+        // In the middle of the first batch.
+        (format!("at_position={}", before - 1), 1),
+    ] {
+        let what = format!("/costs?by=tag:team&{asked}");
+        check(&what, "/rows/0/requests", json!(requests)).await;
+    }
+    check(&format!("/costs?by=day&at_position={before}"), "/rows/1/requests", json!(1)).await;
+}
+
+/// Takes a month's records out of the log's tables.
+async fn archive(world: &World, month: &str) {
+    let mut owner = world.owner.acquire().await.expect("a connection");
+    let month = month.parse().expect("a month");
+    event_log::usage::months::close(&mut owner, month).await.expect("it is open");
+    event_log::usage::months::detach(&mut owner, month).await.expect("it is closed");
+}
+
 #[tokio::test]
 async fn what_cannot_be_read_is_refused_and_never_left_out() {
     let (world, _) = history(&mut Dice(17)).await;

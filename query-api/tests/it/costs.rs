@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use chrono::{NaiveDate, TimeDelta};
 use event_log::usage::{NewUsage, Price};
 use event_schemas::{Amount, MemberId, OrganizationEvent, ProjectEvent, ProjectId};
 use serde_json::{Value, json};
@@ -318,4 +319,49 @@ async fn csv_has_the_same_rows() {
         id(PROD)
     );
     assert_eq!(answer.text, expected);
+}
+
+/// Clocks that are set back to midnight pass it twice, and those that are set forward at midnight never.
+#[tokio::test]
+async fn a_day_begins_with_its_first_quarter_of_an_hour() {
+    let world = acme().await;
+    let zones = [
+        ("Atlantic/Azores", "2025-10-26", 25),
+        ("America/Havana", "2025-11-02", 25),
+        ("America/Santiago", "2025-09-07", 23),
+        ("Asia/Beirut", "2025-03-30", 23),
+    ];
+    let mut records = Vec::new();
+    for (_, day, _) in zones {
+        let first = time(&format!("{day}T00:30:00Z")) - TimeDelta::hours(60);
+        for hour in 0..120 {
+            let at = (first + TimeDelta::hours(hour)).to_rfc3339();
+            let number = i64::try_from(records.len()).expect("few");
+            records.push(record(number, &at, Some(priced(1_000_000_000_000, "USD"))));
+        }
+    }
+    world.usage(ACME, records).await;
+    world.project_all().await;
+    for (zone, day, hours) in zones {
+        let day: NaiveDate = day.parse().expect("a day");
+        let rows = async |by: &str, from: NaiveDate, to: NaiveDate| {
+            let query = format!("/costs?by={by}&time_zone={zone}&from={from}&to={to}");
+            let rows = world.found(&path(ACME, &query)).await.at("/rows");
+            let rows = rows.as_array().expect("rows").clone();
+            let row =
+                |row: &Value| (text(&row["day"]), row["requests"].as_i64().expect("a number"));
+            rows.iter().map(row).collect::<Vec<_>>()
+        };
+        let days = [-1, 0, 1].map(|days| day + TimeDelta::days(days));
+        let [from, to] = [days[0], day + TimeDelta::days(2)];
+        let expected = [24, hours, 24];
+        let of = |n: usize| (days[n].to_string(), expected[n]);
+        assert_eq!(rows("day", from, to).await, [of(0), of(1), of(2)], "{zone}");
+        // One by one they are the same.
+        for (n, day) in days.into_iter().enumerate() {
+            assert_eq!(rows("day", day, day + TimeDelta::days(1)).await, [of(n)], "{zone} {day}");
+        }
+        let all = expected.iter().sum();
+        assert_eq!(rows("feature", from, to).await, [("none".to_owned(), all)], "{zone}");
+    }
 }
