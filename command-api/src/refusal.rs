@@ -76,19 +76,28 @@ pub enum Refusal {
     #[error(transparent)]
     UsageRepricing(#[from] UsageRepricingError),
     /// Records that would have to be read are not in the log's tables any more.
-    #[error("usage of that time has been archived, and what is archived is not priced again")]
-    UsageArchived,
+    #[error(
+        "usage of {month} is archived, and its records are needed: restore it (`orgledger usage restore \
+         --month {month}`), or name a span without it"
+    )]
+    UsageArchived {
+        /// The first of the months that are needed.
+        month: Month,
+    },
     /// By the month of usage.
     #[error(transparent)]
     UsageMonth(#[from] UsageMonthError),
     /// The records that it would be read from are in an archive.
     #[error(
-        "no record of this request is here, and usage of {} is archived: whether it is there is known \
-         when that was restored", listed(.months)
+        "{} of this request is here, and usage of {} is archived: whether it is there is known when that \
+         was restored{}", if .earlier.is_some() { "an earlier record" } else { "no record" },
+        listed(.months), .earlier.map(|at| format!("; the earlier one is at position {at}")).unwrap_or_default()
     )]
     RecordsArchived {
         /// The months that it may be in.
         months: Vec<Month>,
+        /// Where an earlier one stands.
+        earlier: Option<i64>,
     },
     /// The one who asks does not have the permission.
     #[error("this needs the permission '{permission}'")]

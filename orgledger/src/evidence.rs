@@ -204,9 +204,10 @@ async fn position_of(
             "the organization has no usage record of the request '{request}'{}",
             if position.is_some() { " at that position" } else { "" }
         ),
-        UsageOfRequest::Archived(months) => bail!(
-            "it may be in an archive, of {}: `orgledger usage restore` puts one back",
-            months.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        UsageOfRequest::Archived { months, earlier } => bail!(
+            "it may be in an archive, of {}: `orgledger usage restore` puts one back{}",
+            months.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            earlier.map(|at| format!("; an earlier one is at --position {at}")).unwrap_or_default()
         ),
     }
 }

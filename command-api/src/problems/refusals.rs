@@ -67,7 +67,9 @@ pub(super) fn problem(refusal: Refusal) -> Problem {
             .with("field", usage_field(&error)),
         Refusal::UsageRepricing(error) => usage_repricing(&error),
         Refusal::UsageMonth(error) => usage_month(&error),
-        Refusal::UsageArchived | Refusal::RecordsArchived { .. } => said(USAGE_ARCHIVED, &refusal),
+        Refusal::UsageArchived { .. } | Refusal::RecordsArchived { .. } => {
+            said(USAGE_ARCHIVED, &refusal)
+        }
         Refusal::NotPermitted { permission } => {
             said(FORBIDDEN, &refusal).with("permission", permission.as_str())
         }
@@ -406,7 +408,7 @@ pub(crate) fn field_of_record(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::Text(_)
         | Refusal::Import(_)
         | Refusal::UsageRepricing(_)
-        | Refusal::UsageArchived
+        | Refusal::UsageArchived { .. }
         | Refusal::PreconditionFailed { .. }
         | Refusal::Failed(_) => None,
     }

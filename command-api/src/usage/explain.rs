@@ -31,8 +31,8 @@ impl UsageRecorder {
         let (position, usage) = match found {
             UsageOfRequest::Found(position, usage) => (position, *usage),
             UsageOfRequest::Absent => return Ok(None),
-            UsageOfRequest::Archived(months) => {
-                return Err(Refusal::RecordsArchived { months }.into_error());
+            UsageOfRequest::Archived { months, earlier } => {
+                return Err(Refusal::RecordsArchived { months, earlier }.into_error());
             }
         };
         match session.permit_in(organization_id, usage.project_id, Permission::UsageRead).await {

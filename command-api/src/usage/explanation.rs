@@ -227,7 +227,12 @@ impl From<MarkUp> for ExplainedMarkUp {
 
 fn unpriced(reason: UnpricedReason, own_later: Option<OwnLater>) -> String {
     let of_all = match reason {
-        UnpricedReason::UnknownProvider => "no list prices the provider".to_owned(),
+        UnpricedReason::UnknownProvider if own_later.is_some() => {
+            "no list for all prices the provider".to_owned()
+        }
+        UnpricedReason::UnknownProvider => "no list for all prices the provider, and none of the \
+                                            organization's own has the model"
+            .to_owned(),
         UnpricedReason::NotYetInForce => {
             "the provider's lists were not in force when it happened".to_owned()
         }

@@ -124,8 +124,8 @@ impl UsageRecorder {
         let read = read_as_priced(&mut connection, of, PAGE_RECORDS_MAX).await;
         drop(connection);
         let PricedRecords { records, upto, archived } = read.map_err(ExecuteError::Database)?;
-        if archived > 0 {
-            return Err(Refusal::UsageArchived);
+        if let Some(month) = archived {
+            return Err(Refusal::UsageArchived { month });
         }
         let records = records.into_iter().map(|(_, usage)| usage);
         Ok(NextRecords { records: records.filter(|usage| is_in(scope, usage)).collect(), upto })

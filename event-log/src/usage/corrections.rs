@@ -6,7 +6,9 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use event_schemas::{OrganizationId, PriceListId, RecordedUsage, RepricedUsage, RepricingId};
+use event_schemas::{
+    Month, OrganizationId, PriceListId, RecordedUsage, RepricedUsage, RepricingId,
+};
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row as _};
@@ -209,8 +211,8 @@ pub struct PricedRecords {
     pub records: Vec<(i64, RecordedUsage)>,
     /// The position up to which all were looked at.
     pub upto: i64,
-    /// How many have been there and are not in the log's tables any more.
-    pub archived: i64,
+    /// The first month of which records that were asked for are not in the log's tables any more.
+    pub archived: Option<Month>,
 }
 
 /// A batch, by where it stands and the days of its records.
@@ -229,6 +231,9 @@ pub async fn read_as_priced(
     else {
         return Ok(PricedRecords { upto, ..PricedRecords::default() });
     };
+    // Asked before: what is put back meanwhile may have come too late to be read.
+    let days = (first_day.max(of.first_day), last_day.min(of.last_day));
+    let missing = first_missing(connection, days).await?;
     let now = [
         "coalesce(c.price_version, u.price_version)",
         "coalesce(c.cost_pico, u.cost_pico)",
@@ -255,7 +260,7 @@ pub async fn read_as_priced(
     .bind(upto)
     .bind(first_day)
     .bind(last_day)
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
     .await?;
     let read = |row: &PgRow| {
         let usage = record(row, row.try_get("batch_id")?, of.organization_id)?;
@@ -263,8 +268,34 @@ pub async fn read_as_priced(
     };
     let records: Vec<(i64, RecordedUsage)> =
         rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?;
-    let archived = expected - i64::try_from(records.len()).unwrap_or(i64::MAX);
+    let archived = if i64::try_from(records.len()) == Ok(expected) {
+        None
+    } else {
+        match missing.or(first_missing(connection, days).await?) {
+            Some(month) => Some(month),
+            // The batches lack records of other days than were asked for.
+            None if first_missing(connection, (first_day, last_day)).await?.is_some() => None,
+            // Somebody took away what is in no archive: it may be of any of these days.
+            None => Month::of(days.0),
+        }
+    };
     Ok(PricedRecords { records, upto, archived })
+}
+
+/// The first month between two days whose records are not in the log's tables.
+async fn first_missing(
+    connection: &mut PgConnection,
+    (first_day, last_day): (NaiveDate, NaiveDate),
+) -> Result<Option<Month>, sqlx::Error> {
+    let month: Option<NaiveDate> = sqlx::query_scalar(
+        "select min(month) from log.missing_usage_months() as m(month)
+         where month <= $2 and month + interval '1 month' > $1",
+    )
+    .bind(first_day)
+    .bind(last_day)
+    .fetch_one(connection)
+    .await?;
+    Ok(month.and_then(Month::of))
 }
 
 /// The batches that the records are in, in order.

@@ -88,17 +88,28 @@ pub async fn first_missing(
     Ok(missing.into_iter().find(|month| month.meets(first, last)))
 }
 
-/// The archived months in which an organization may have records.
+/// How many of the records of a batch `batch` are here, in SQL. Days are here to leave out partitions, and
+/// not to find records by: whole months.
+pub const RECORDS_HERE: &str = "select count(*) from log.usage_records record
+     where record.batch_id = batch.batch_id
+         and record.occurred_day >= date_trunc('month', batch.first_day::timestamp)::date
+         and record.occurred_day < (date_trunc('month', batch.last_day::timestamp)
+             + interval '1 month')::date";
+
+/// The archived months in which an organization may have records: a batch of its meets the month, and not
+/// all of the batch is here.
 pub(super) async fn missing_of_organization(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
 ) -> Result<Vec<Month>, sqlx::Error> {
-    let missing = sqlx::query_scalar(
+    let sql = format!(
         "select m.month from log.missing_usage_months() as m(month)
-         where exists (select from log.usage_batches where organization_id = $1
-                           and first_day < m.month + interval '1 month' and last_day >= m.month)
-         order by 1",
+         where exists (select from log.usage_batches batch where organization_id = $1
+                           and first_day < m.month + interval '1 month' and last_day >= m.month
+                           and count > ({RECORDS_HERE}))
+         order by 1"
     );
+    let missing = sqlx::query_scalar(&sql);
     months(missing.bind(organization_id.0), connection).await
 }
 

@@ -44,9 +44,13 @@ pub enum UsageOfRequest {
     Found(i64, Box<RecordedUsage>),
     /// There is none.
     Absent,
-    /// There is none here, or an earlier one; but these months are archived, and it may be in one of
-    /// them.
-    Archived(Vec<Month>),
+    /// It may be in an archive.
+    Archived {
+        /// Of these months.
+        months: Vec<Month>,
+        /// Where the last of those stands that are here, which happened before them.
+        earlier: Option<i64>,
+    },
 }
 
 /// The records of a request. The unique key begins with the day, so each day of the organization's is
@@ -79,11 +83,15 @@ pub async fn usage_of_request(
     .fetch_optional(pool)
     .await?;
     let mut connection = pool.acquire().await?;
-    let mut archived = missing_of_organization(&mut connection, organization_id).await?;
-    let day: Option<NaiveDate> = found.as_ref().map(|row| row.get(8));
-    archived.retain(|month| day.is_none_or(|day| month.first_day() > day));
-    if !archived.is_empty() {
-        return Ok(UsageOfRequest::Archived(archived));
+    let at =
+        |row: &PgRow| row.get::<i64, _>("first_position") + i64::from(row.get::<i32, _>("ordinal"));
+    if found.is_none() || position.is_none() {
+        let mut months = missing_of_organization(&mut connection, organization_id).await?;
+        let day: Option<NaiveDate> = found.as_ref().map(|row| row.get("occurred_day"));
+        months.retain(|month| day.is_none_or(|day| month.first_day() > day));
+        if !months.is_empty() {
+            return Ok(UsageOfRequest::Archived { months, earlier: found.as_ref().map(at) });
+        }
     }
     let Some(row) = found else { return Ok(UsageOfRequest::Absent) };
     let run = UsageRun {
@@ -96,11 +104,10 @@ pub async fn usage_of_request(
         recorded_at: row.get(6),
         metadata: row.get(7),
     };
-    let ordinal = i64::from(row.get::<i32, _>(1));
+    let ordinal = i64::from(row.get::<i32, _>("ordinal"));
     let record = read_usage(&mut connection, &run, ordinal, 1).await?.pop();
-    Ok(record.map_or(UsageOfRequest::Absent, |record| {
-        UsageOfRequest::Found(run.first_position + ordinal, Box::new(record))
-    }))
+    Ok(record
+        .map_or(UsageOfRequest::Absent, |record| UsageOfRequest::Found(at(&row), Box::new(record))))
 }
 
 /// The positions of all records of a request that are here, in order.

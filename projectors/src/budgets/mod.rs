@@ -33,7 +33,7 @@ pub(crate) struct Budgets;
 
 impl Projection for Budgets {
     const NAME: &'static str = "budgets";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const VIEWS: &'static [&'static str] = &[
         "budget_crossings",
         "budget_entries",

@@ -16,16 +16,27 @@ pub(super) fn of(time: &str) -> String {
 /// When the period of that day begins; none where it never does.
 pub(super) fn starts_at(day: &str) -> String {
     format!(
-        "case c.period when 'total' then null else {day}::timestamp at time zone c.time_zone end"
+        "case c.period when 'total' then null else {} end",
+        start_of(&format!("{day}::timestamp"))
     )
 }
 
 /// When the period of that day ends; none where it never does.
 pub(super) fn ends_at(day: &str) -> String {
+    let after = format!(
+        "({day}::timestamp + case c.period when 'daily' then interval '1 day'
+             when 'weekly' then interval '7 days' else interval '1 month' end)"
+    );
+    format!("case c.period when 'total' then null else {} end", start_of(&after))
+}
+
+/// When a day begins by its midnight: with the first quarter of an hour that is of it. Clocks that are set
+/// back at one o'clock pass midnight twice, and of two such times Postgres takes the second.
+fn start_of(midnight: &str) -> String {
     format!(
-        "case c.period when 'total' then null else ({day}::timestamp
-             + case c.period when 'daily' then interval '1 day' when 'weekly' then interval '7 days'
-                 else interval '1 month' end) at time zone c.time_zone end"
+        "(select min(time) from generate_series({midnight} at time zone c.time_zone - interval '3 hours',
+             {midnight} at time zone c.time_zone, interval '15 minutes') as time
+          where (time at time zone c.time_zone)::date >= {midnight}::date)"
     )
 }
 

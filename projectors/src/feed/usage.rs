@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike as _, Months, NaiveDate, Utc};
 use event_log::UsageRun;
+use event_log::usage::months::RECORDS_HERE;
 use event_schemas::{Month, RecordedUsage, Units, UsageBatch};
 use sqlx::{Executor, PgConnection, Row as _};
 use uuid::Uuid;
@@ -42,14 +43,32 @@ pub(super) async fn prepare(
 ) -> Result<(), ProjectionError> {
     let missing = settle(tx).await?;
     for month in missing.iter().flat_map(|months| months.split(',')) {
-        let month = month.parse().ok().and_then(Month::of);
-        let is_needed =
-            |month: &Month| runs.iter().any(|run| month.meets(run.first_day, run.last_day));
-        if let Some(month) = month.filter(is_needed) {
+        let Some(month) = month.parse().ok().and_then(Month::of) else { continue };
+        let meet = runs.iter().filter(|run| month.meets(run.first_day, run.last_day));
+        if !are_here(tx, &meet.collect::<Vec<_>>()).await? {
             return Err(ProjectionError::Archived { month });
         }
     }
     Ok(())
+}
+
+/// Whether all records of these batches are in the log's table.
+async fn are_here(tx: &mut PgConnection, runs: &[&UsageRun]) -> Result<bool, sqlx::Error> {
+    if runs.is_empty() {
+        return Ok(true);
+    }
+    sqlx::query_scalar(&format!(
+        "select not exists (
+             select from unnest($1::uuid[], $2::bigint[], $3::date[], $4::date[])
+                 as batch(batch_id, count, first_day, last_day)
+             where count > ({RECORDS_HERE}))"
+    ))
+    .bind(runs.iter().map(|run| run.batch_id).collect::<Vec<_>>())
+    .bind(runs.iter().map(|run| run.count).collect::<Vec<_>>())
+    .bind(runs.iter().map(|run| run.first_day).collect::<Vec<_>>())
+    .bind(runs.iter().map(|run| run.last_day).collect::<Vec<_>>())
+    .fetch_one(tx)
+    .await
 }
 
 /// The columns of `log.usage_records` that a projection can ask for.

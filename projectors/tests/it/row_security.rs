@@ -348,7 +348,17 @@ async fn neither_functions_nor_statistics_tell_of_others() {
     set(&mut tx, &one.to_string()).await;
     let told: i64 = sqlx::query_scalar(statistics).fetch_one(&mut *tx).await.unwrap();
     assert_eq!(told, 0);
-    // So cheap that the planner would like to ask it first.
+    // Nobody who reads may make a function; even where a database lets everybody, and it is so cheap that
+    // the planner would like to ask it first, it hears nothing.
+    let none = tx.execute("create function pg_temp.none() returns int language sql as 'select 1'");
+    let refused = none.await.unwrap_err();
+    assert!(refused.to_string().contains("permission denied"), "{refused}");
+    tx.rollback().await.unwrap();
+    let open = "do $$ begin
+        execute format('grant temporary on database %I to public', current_database()); end $$";
+    house.owner.execute(open).await.unwrap();
+    let mut tx = tenant.begin().await.unwrap();
+    set(&mut tx, &one.to_string()).await;
     let spy = format!(
         "create function pg_temp.spy(whose uuid, what text) returns boolean language plpgsql
          cost 0.0000001 as $$ begin

@@ -391,8 +391,10 @@ async fn a_budget_on_a_key_ends_with_whoever_has_the_key() {
 async fn a_period_begins_with_the_first_midnight_of_its_day() {
     let world = acme().await;
     let mut daily = set(100, BudgetScope::Organization {}, BudgetPeriod::Daily);
-    if let BudgetEvent::Set { time_zone, .. } = &mut daily {
+    if let BudgetEvent::Set { time_zone, thresholds, .. } = &mut daily {
         "Atlantic/Azores".clone_into(time_zone);
+        // Reached by the first record of each day, of which one is in the first midnight's hour.
+        *thresholds = vec![1];
     }
     world.append(ACME, 100, "2025-10-20T12:00:00Z", daily).await;
     let price = priced(100_000_000_000, "USD");

@@ -527,6 +527,11 @@ async fn an_archived_month_of_others_refuses_nothing() {
         check(&what, "/rows/0/requests", json!(requests)).await;
     }
     check(&format!("/costs?by=day&at_position={before}"), "/rows/1/requests", json!(1)).await;
+
+    // What comes later, on both sides of what is not here, is counted as ever.
+    write(ACME, &[(5, "2026-04-10T12:00:00Z"), (6, "2026-06-11T12:00:00Z")]).await;
+    world.project_all().await;
+    check("/costs?by=tag:team&from=2026-04-01", "/rows/0/requests", json!(3)).await;
 }
 
 /// Takes a month's records out of the log's tables.

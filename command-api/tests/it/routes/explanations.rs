@@ -173,10 +173,13 @@ async fn what_is_unpriced_is_told_of_own_prices_that_began_later() {
          which is after it happened"
     );
     let ours = world.explained("ours").await;
-    assert_eq!(ours["unpriced"], format!("no list prices the provider; {later}"));
+    assert_eq!(ours["unpriced"], format!("no list for all prices the provider; {later}"));
     let all = world.explained("all").await;
     assert_eq!(all["unpriced"], format!("the lists in force do not have the model; {later}"));
-    assert_eq!(world.explained("no").await["unpriced"], "no list prices the provider");
+    let no = world.explained("no").await;
+    let said =
+        "no list for all prices the provider, and none of the organization's own has the model";
+    assert_eq!(no["unpriced"], said);
     // From then on it is priced by it, and says so.
     let after = json!({"provider": "house", "model": "ours", "input_tokens": 1,
         "occurred_at": "2026-06-01T12:00:00Z"});

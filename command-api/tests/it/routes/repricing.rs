@@ -315,9 +315,33 @@ async fn an_archived_project_is_priced_again_and_an_archived_month_is_not() {
         for values from ('2026-05-01') to ('2026-06-01')";
     sqlx::raw_sql(detach).execute(world.app.pool()).await.expect("it is detached");
     for dry_run in [true, false] {
-        world.reprice(json!({"dry_run": dry_run})).await.refused(409, "usage-archived");
+        let refused = world.reprice(json!({"dry_run": dry_run})).await;
+        let refused = refused.refused(409, "usage-archived");
+        assert!(refused["detail"].to_string().contains("2026-05"), "{refused}");
     }
     sqlx::raw_sql(attach).execute(world.app.pool()).await.expect("it is back");
     let project = json!({"project_id": world.project});
     assert_eq!(counts(&world.reprice(project).await.ok()), [1, 1, 0, 0]);
+}
+
+#[tokio::test]
+async fn what_is_archived_of_other_days_is_not_needed() {
+    let world = World::new().await;
+    // One batch, of April and May.
+    let mut april = world.record("april", "m");
+    april["occurred_at"] = json!("2026-04-20T12:00:00Z");
+    world.send(&[april, world.record("may", "m")]).await;
+    world.publish("openai", "USD", &[("m", "2")]).await;
+    let mut owner = world.app.pool().acquire().await.expect("a connection").detach();
+    sqlx::raw_sql("reset role").execute(&mut owner).await.expect("the owner");
+    let month = "2026-04".parse().expect("a month");
+    event_log::usage::months::close(&mut owner, month).await.expect("it is open");
+    event_log::usage::months::detach(&mut owner, month).await.expect("it is closed");
+    assert_eq!(
+        counts(&world.reprice(json!({"from": "2026-05-01T00:00:00Z"})).await.ok()),
+        [1, 1, 0, 0]
+    );
+    let from = json!({"from": "2026-04-01T00:00:00Z"});
+    let refused = world.reprice(from).await.refused(409, "usage-archived");
+    assert!(refused["detail"].to_string().contains("2026-04"), "{refused}");
 }

@@ -57,10 +57,24 @@ async fn who_needs_detached_records_is_told_so_and_misses_nothing_else() {
         usage_of_request(pool, organization(1), request, None).await.expect("it reads")
     };
     // 28 December, 5 February, and in between.
-    assert_eq!(of("0/0").await, UsageOfRequest::Archived(vec![january()]));
-    assert_eq!(of("0/20").await, UsageOfRequest::Archived(vec![january()]));
+    let archived = |earlier| UsageOfRequest::Archived { months: vec![january()], earlier };
+    let UsageOfRequest::Archived { earlier: Some(december), .. } = of("0/0").await else {
+        panic!("there may be a later one")
+    };
+    let there = usage_of_request(pool, organization(1), "0/0", Some(december)).await;
+    assert!(matches!(there.expect("it reads"), UsageOfRequest::Found(at, _) if at == december));
+    assert_eq!(of("0/20").await, archived(None));
     assert!(matches!(of("0/38").await, UsageOfRequest::Found(..)));
-    assert_eq!(of("nothing").await, UsageOfRequest::Archived(vec![january()]));
+    assert_eq!(of("nothing").await, archived(None));
+    // Who has records before and after in one batch, and none in between, misses nothing.
+    let around = ["2025-12-31T12:00:00Z", "2026-02-01T12:00:00Z"];
+    let around = around.iter().enumerate().map(|(n, at)| usage(&format!("around/{n}"), at));
+    world.write(4, around.collect()).await;
+    for n in [0, 1] {
+        let request = format!("around/{n}");
+        let found = usage_of_request(pool, organization(4), &request, None).await;
+        assert!(matches!(found.expect("it reads"), UsageOfRequest::Found(..)), "{request}");
+    }
     let elsewhere = usage_of_request(pool, organization(3), "0/0", None).await.expect("it reads");
     assert_eq!(elsewhere, UsageOfRequest::Absent, "that organization never had any");
     // Whoever publishes the log from the beginning cannot leave them out.

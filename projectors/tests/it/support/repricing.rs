@@ -27,7 +27,7 @@ pub(crate) async fn reprice(
     };
     let mut connection = house.log.pool().acquire().await.unwrap();
     let found = read_as_priced(&mut connection, of, 10_000).await.unwrap();
-    assert_eq!(found.archived, 0);
+    assert_eq!(found.archived, None);
     let mut append = Append::default();
     let events = 1 + random.below(3);
     for event in 0..events {
