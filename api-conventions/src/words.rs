@@ -120,10 +120,9 @@ pub(crate) fn wanted(expected: &str) -> Cow<'_, str> {
         "i8" => return range(i8::MIN.into(), i8::MAX.into()),
         "i16" => return range(i16::MIN.into(), i16::MAX.into()),
         "i32" => return range(i32::MIN.into(), i32::MAX.into()),
-        "i64" | "isize" => return "a whole number".into(),
         "a nonzero u32" => return range(1, u32::MAX.into()),
         "a nonzero u64" | "a nonzero usize" => return range(1, u64::MAX.into()),
-        "u128" | "i128" => return "a whole number".into(),
+        "i64" | "isize" | "u128" | "i128" => return "a whole number".into(),
         "f32" | "f64" => return "a number".into(),
         "bool" | "a boolean" => return "true or false".into(),
         "string" | "str" | "a string" | "a borrowed string" | "a character" | "char" => {

@@ -198,6 +198,7 @@ async fn with_budgets(
 
 /// What the access register is asked for: whether these are there.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_field_names)] // They are the parameters'.
 struct Named {
     api_key_id: Option<ApiKeyId>,
     project_id: Option<ProjectId>,
