@@ -194,6 +194,26 @@ pub(crate) async fn begin(
     projection: &Registered,
     leftover: Leftover,
 ) -> Result<Build, sqlx::Error> {
+    loop {
+        match try_to_begin(read, projection, leftover).await {
+            // What a builder that was killed had sent to Postgres came to its end after its lock had: now
+            // its build can be seen.
+            Err(error) if is_there_already(&error) => {}
+            begun => return begun,
+        }
+    }
+}
+
+fn is_there_already(error: &sqlx::Error) -> bool {
+    let constraint = error.as_database_error().and_then(sqlx::error::DatabaseError::constraint);
+    constraint == Some("one_building")
+}
+
+async fn try_to_begin(
+    read: &PgPool,
+    projection: &Registered,
+    leftover: Leftover,
+) -> Result<Build, sqlx::Error> {
     let mut tx = read.begin().await?;
     if let Some(left) = builds::lock(&mut tx, projection.name, State::Building).await? {
         if leftover == Leftover::Resume && left.version == projection.version {

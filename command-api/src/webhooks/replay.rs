@@ -4,6 +4,7 @@ use api_conventions::{Json, Path, Problem};
 use axum::extract::State;
 use axum::response::Response;
 use domain::webhook::{Webhook, WebhookCommand};
+use event_log::read::of_organization::has_event;
 use event_schemas::{OrganizationId, Permission, WebhookId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,7 +13,7 @@ use crate::answers::{Answered, carry_out};
 use crate::asked::Asked;
 use crate::execute::{Command, Done, Session};
 use crate::parameters::{PostHeaders, Refusals, WebhookPath};
-use crate::refusal::Refusal;
+use crate::refusal::{ExecuteError, Refusal};
 use crate::routes::CommandApi;
 
 /// Which events to send again: exactly one of the two is named.
@@ -56,7 +57,17 @@ impl Command for ReplayWebhook {
         let (after_position, upto_position) =
             match (self.request.after_position, self.request.position) {
                 (Some(after), None) => (after, None),
-                (None, Some(position)) => (position.saturating_sub(1), Some(position)),
+                (None, Some(position)) => {
+                    let pool = session.log().pool();
+                    let is_there = has_event(pool, self.organization_id, position).await;
+                    if !is_there.map_err(ExecuteError::Database)? {
+                        return Err(Refusal::Invalid {
+                            field: "position",
+                            why: "no event of the organization stands at that position",
+                        });
+                    }
+                    (position - 1, Some(position))
+                }
                 (Some(_), Some(_)) | (None, None) => {
                     return Err(Refusal::Invalid {
                         field: "after_position",

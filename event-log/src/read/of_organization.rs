@@ -67,6 +67,21 @@ pub async fn open_access_reviews(
     Ok(usize::try_from(open).unwrap_or(usize::MAX))
 }
 
+/// Whether an event of the organization stands at a position.
+pub async fn has_event(
+    pool: &PgPool,
+    organization_id: OrganizationId,
+    position: i64,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (select from log.events where organization_id = $1 and position = $2)",
+    )
+    .bind(organization_id.0)
+    .bind(position)
+    .fetch_one(pool)
+    .await
+}
+
 /// How many budgets of the organization were set and not removed.
 pub async fn budgets(pool: &PgPool, organization_id: OrganizationId) -> Result<usize, sqlx::Error> {
     let budgets: i64 = sqlx::query_scalar(

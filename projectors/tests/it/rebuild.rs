@@ -101,6 +101,37 @@ async fn a_rebuild_that_died_is_cleared_away_by_the_next() {
 }
 
 #[tokio::test]
+async fn what_a_killed_rebuild_had_sent_may_come_to_its_end_after_its_lock_did() {
+    let house = Arc::new(House::with(&Story::new(34).tell(100)).await);
+    house.catch_up().await;
+    let before = house.fingerprints().await;
+    // As far as a session came whose process is gone.
+    let mut late = house.owner.begin().await.unwrap();
+    sqlx::query(
+        "insert into read.builds (projection, version, state)
+         select projection, version, 'building' from read.builds
+         where projection = 'access_register' and state = 'serving'",
+    )
+    .execute(&mut *late)
+    .await
+    .unwrap();
+    let next = {
+        let house = Arc::clone(&house);
+        tokio::spawn(async move {
+            rebuild(&house.read, &house.feed(), &access_register(), &mut |_| {}).await
+        })
+    };
+    let waits = "select exists (select from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock')";
+    while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&house.owner).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+    late.commit().await.unwrap();
+    next.await.unwrap().unwrap();
+    assert_eq!(house.fingerprints().await, before);
+}
+
+#[tokio::test]
 async fn a_first_build_that_died_is_gone_on_with() {
     let house = House::with(&Story::new(33).tell(200)).await;
     // What a process that died half way through leaves.
