@@ -129,6 +129,9 @@ def before_call(context, case, kwargs):
         if query.get("price_status") != "priced" and "price_status" in query:
             # Only what has a price has a currency.
             query.pop("currency", None)
+        if operation == "explain_usage":
+            # At most positions there is no record of the request.
+            query.pop("position", None)
         if operation == "get_credit_authorization" and "currency" in query:
             # Which there are is for ISO 4217 to say.
             query["currency"] = "USD"
