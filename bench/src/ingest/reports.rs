@@ -194,15 +194,16 @@ async fn make(
     .bind(MONTH.0.parse::<chrono::NaiveDate>()?)
     .execute(&mut *tx)
     .await?;
+    // Nothing here is sealed: any root will do.
     sqlx::query(
         "with head as (
              update log.head set position = position + $3,
                  recorded_at = greatest(recorded_at, clock_timestamp())
              returning position, recorded_at)
          insert into log.usage_batches (first_position, batch_id, organization_id, count, first_day,
-             last_day, actor, metadata, recorded_at)
+             last_day, actor, metadata, recorded_at, records_root)
          select position - $3 + 1, batch_id, $2, $3, first_day, last_day, 'operator:bench', '{}',
-             recorded_at
+             recorded_at, sha256('none')
          from head, (select batch_id, min(occurred_day) as first_day, max(occurred_day) as last_day
                      from log.usage_records where batch_id = md5('batch ' || $1)::uuid
                      group by 1) as made",
