@@ -88,8 +88,11 @@ impl Lane {
                 let sent = submit(writer, number, &format!("{bursts} {left}"), now);
                 sends.push((number, now, sent));
                 left -= now;
-                if sends.len() == 2 {
-                    log.waiting_for_locks(2).await;
+                // One after the other, else one of the writers might take both.
+                match sends.len() {
+                    1 => log.waiting_for_locks(1).await,
+                    2 => log.waiting_for_locks(2).await,
+                    _ => {}
                 }
             }
             waiting = waiting.max(writer.records_waiting());
