@@ -90,8 +90,8 @@ pub enum Refusal {
     /// The records that it would be read from are in an archive.
     #[error(
         "{} of this request is here, and usage of {} is archived: whether it is there is known when that \
-         was restored{}", if .earlier.is_some() { "an earlier record" } else { "no record" },
-        listed(.months), .earlier.map(|at| format!("; the earlier one is at position {at}")).unwrap_or_default()
+         was restored (`orgledger usage restore`){}", if .earlier.is_some() { "an earlier record" } else { "no record" },
+        listed(.months), .earlier.map(|at| format!("; the earlier one is told by position={at}")).unwrap_or_default()
     )]
     RecordsArchived {
         /// The months that it may be in.

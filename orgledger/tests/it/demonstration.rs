@@ -24,7 +24,9 @@ async fn it_shows_everything_and_tells_the_same_story_twice() {
     let place = directory.place();
     let mut stories = Vec::new();
     for _ in 0..2 {
-        let text = place.print(&FRESH).await;
+        let shown = place.run(&FRESH).await;
+        assert!(!shown.stderr.contains("was interrupted"), "its end is no fault: {}", shown.stderr);
+        let text = shown.succeeded();
         let register = section(&text, "Acme Corp: access as of");
         assert!(register.contains("owner") && register.contains("Product-Prod"), "{register}");
         assert!(register.contains("billing") && register.contains("Research"), "{register}");
