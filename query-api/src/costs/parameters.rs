@@ -115,8 +115,9 @@ pub(crate) struct CostsParameters {
     /// `error_type`, a tag such as `tag:team`, hour, day, week (from Monday), month.
     #[param(value_type = Option<String>, example = "feature,model", pattern = "^(feature|organization|\
         project|api_key|member|service_account|end_user|provider|model|service_tier|error_type|hour|\
-        day|week|month|tag:[^,]+)(,(feature|organization|project|api_key|member|service_account|\
-        end_user|provider|model|service_tier|error_type|hour|day|week|month|tag:[^,]+))*$")]
+        day|week|month|tag:[^,\\u0000-\\u001f\\u007f-\\u009f]+)(,(feature|organization|project|\
+        api_key|member|service_account|end_user|provider|model|service_tier|error_type|hour|day|week|\
+        month|tag:[^,\\u0000-\\u001f\\u007f-\\u009f]+))*$")]
     #[serde(default, deserialize_with = "from_text")]
     by: Option<By>,
     /// From this quarter of an hour on (RFC 3339), or from the start of this day.

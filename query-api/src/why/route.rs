@@ -77,8 +77,9 @@ pub(crate) struct WhyParameters {
     /// `end_user`, feature, `service_tier`, `error_type`, a tag such as `tag:team`. What nobody is named
     /// for is `unattributed` in a report.
     #[param(value_type = Option<String>, example = "end_user,tag:team", pattern = "^(api_key|member|\
-        service_account|end_user|feature|service_tier|error_type|tag:[^,]+)(,(api_key|member|\
-        service_account|end_user|feature|service_tier|error_type|tag:[^,]+))*$")]
+        service_account|end_user|feature|service_tier|error_type|\
+        tag:[^,\\u0000-\\u001f\\u007f-\\u009f]+)(,(api_key|member|service_account|end_user|feature|\
+        service_tier|error_type|tag:[^,\\u0000-\\u001f\\u007f-\\u009f]+))*$")]
     #[serde(default, deserialize_with = "from_text")]
     without: Option<By>,
     /// Usage of which this is known of the price.
