@@ -29,12 +29,12 @@ impl FromStr for Bound {
         let time = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok();
         let time = time.map(|time| Self::Time(time.with_timezone(&Utc)));
         let bound = time.or_else(|| text.parse().ok().map(Self::Day));
-        // Within what Postgres keeps as `timestamptz`, and what four digits of a year can say.
+        // What four digits of a year can say.
         let year = |bound: &Self| match bound {
             Self::Time(time) => time.year(),
             Self::Day(day) => day.year(),
         };
-        bound.filter(|bound| (2..=9_998).contains(&year(bound))).ok_or_else(|| {
+        bound.filter(|bound| (1..=9_999).contains(&year(bound))).ok_or_else(|| {
             format!(
                 "'{text}' is neither a time such as 2026-01-31T13:00:00Z nor a date such as \
                  2026-01-31, which means its start in the report's time zone"
@@ -63,6 +63,20 @@ pub(crate) fn start_of_day(day: &str, time_zone: &str) -> String {
                                                 interval '15 minutes') as time
           where (time at time zone {time_zone})::date >= ({day})::date)"
     )
+}
+
+/// The seconds of a quarter of an hour.
+const QUARTER: i64 = 900;
+
+/// The first and the last quarter of an hour that four digits of a year can say, in seconds.
+const SAYABLE: (i64, i64) = (-62_135_596_800, 253_402_300_799 / QUARTER * QUARTER);
+
+/// The quarter of an hour that a day begins in. By the clocks of today every day begins with one; by those
+/// of before there were time zones, with some second. Usage is of the year 2000 and later.
+fn quarter_of(start: DateTime<Utc>) -> DateTime<Utc> {
+    let seconds = start.timestamp();
+    let quarter = seconds - seconds.rem_euclid(QUARTER);
+    DateTime::from_timestamp(quarter.clamp(SAYABLE.0, SAYABLE.1), 0).unwrap_or(start)
 }
 
 /// The span's ends, as times.
@@ -95,11 +109,11 @@ pub(super) async fn resolved(
     for ((field, bound, end), start) in ends.iter_mut().zip(starts) {
         *end = match bound {
             Some(Bound::Time(time)) => Some(*time),
-            Some(Bound::Day(_)) => Some(start),
+            Some(Bound::Day(_)) => Some(quarter_of(start)),
             None => None,
         };
         let is_quarter = |time: &DateTime<Utc>| {
-            time.timestamp() % 900 == 0 && time.timestamp_subsec_nanos() == 0
+            time.timestamp() % QUARTER == 0 && time.timestamp_subsec_nanos() == 0
         };
         if !end.as_ref().is_none_or(is_quarter) {
             let why = "usage is kept by the quarter of an hour: give a whole one, such as \

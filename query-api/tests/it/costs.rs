@@ -365,3 +365,33 @@ async fn a_day_begins_with_its_first_quarter_of_an_hour() {
         assert_eq!(rows("feature", from, to).await, [("none".to_owned(), all)], "{zone}");
     }
 }
+
+/// Before there were time zones days began with some second, and the first and the last of all days
+/// begin, in some zones, in a year of another number of digits.
+#[tokio::test]
+async fn a_span_may_begin_and_end_with_any_day_of_a_year_of_four_digits() {
+    let world = acme().await;
+    world.usage(ACME, vec![record(1, "2026-01-30T10:00:00Z", Some(priced(7, "USD")))]).await;
+    world.project_all().await;
+    for zone in ["Europe/Berlin", "Africa/Monrovia", "Pacific/Kiritimati", "Pacific/Pago_Pago"] {
+        for (from, to, requests) in [
+            ("0001-01-01", "9999-12-31", Some(1)),
+            ("0525-07-01", "1971-03-02", None),
+            ("1893-03-31", "2026-02-02", Some(1)),
+            ("0001-01-01", "0001-01-09", None),
+            ("9999-12-01", "9999-12-31", None),
+        ] {
+            let query = format!("time_zone={zone}&from={from}&to={to}");
+            for (way, place) in [
+                ("costs?by=feature", "/rows/0/requests"),
+                ("costs?by=day", "/rows/0/requests"),
+                ("why?usage=true", "/lines/0/totals/0/requests"),
+            ] {
+                let answer = world.found(&path(ACME, &format!("/{way}&{query}"))).await;
+                let answered = answer.json();
+                let counted = answered.pointer(place).and_then(Value::as_i64);
+                assert_eq!(counted, requests, "{way} {query}: {}", answer.text);
+            }
+        }
+    }
+}
